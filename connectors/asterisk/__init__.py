@@ -2,7 +2,6 @@
 
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.probe import probe
-from connectors.asterisk.simulate.command import command
 from connectors.asterisk.source import AsteriskSource
 from connectors.sdk.contract import Connector
 from connectors.sdk.cursor import CURSOR_FILES
@@ -12,7 +11,6 @@ CONNECTOR = Connector(
     "asterisk",
     AsteriskConfig,
     AsteriskSource,
-    simulate=command,
     probe=probe,
     description=N_(
         "Telephone switchboard Asterisk: calls and agents of its queues, from queue_log and the manager interface (AMI)"

@@ -61,10 +61,7 @@ class Call(msgspec.Struct, array_like=True):
         return len(self.stays)
 
     def stay(self, queue: str, second: int) -> int:
-        """Return the ordinal of the stay in `queue` that a record of `second` belongs to.
-
-        Start a stay if the call has none in `queue`: reading may have begun later, or Asterisk may not have logged the entry.
-        """
+        """Return the ordinal of the stay in `queue` that a record of `second` is about; start one if the entry was not logged."""
         return self._find(queue, second) or self.enter(queue, second)
 
     def conversation(self, queue: str, second: int) -> int:
@@ -80,10 +77,7 @@ class Call(msgspec.Struct, array_like=True):
         return self.stay(queue, second)
 
     def wait(self, queue: str, second: int) -> int:
-        """Return the ordinal of the last stay in `queue` that began by `second`, if the caller still waited in it.
-
-        Otherwise 0: the call has no such stay, it was answered, or it ended in another second than this one.
-        """
+        """Return the ordinal of the stay in `queue` at `second`, if the caller still waited in it; otherwise 0."""
         for ordinal in range(len(self.stays), 0, -1):
             stay = self.stays[ordinal - 1]
             if stay.queue == queue and stay.since <= second:

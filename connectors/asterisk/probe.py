@@ -13,10 +13,7 @@ WAIT_SECONDS: Final = 2.0
 
 
 def probe(config: AsteriskConfig, context: Context) -> Sequence[Outcome]:
-    """Return the outcomes of the next log lines, then of the queue status, as far as both are configured. Saves nothing.
-
-    Raises `SourceUnavailableError` if one of them cannot be read.
-    """
+    """Return the outcomes of the next log lines, then of the queue status. Saves nothing."""
     outcomes = ProbedOutcomes()
     for interface, other in (("path", "ami"), ("ami", "path")):
         if getattr(config, interface) is not None:

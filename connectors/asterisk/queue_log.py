@@ -118,10 +118,7 @@ class QueueLogRecord(msgspec.Struct, frozen=True):
         return self.parameters[place] if -len(self.parameters) <= place < len(self.parameters) else ""
 
     def seconds(self, place: int | None) -> int | None:
-        """Return the parameter at index `place`, counted from the end if negative, in seconds.
-
-        None if `place` is None, or if the parameter is missing or is not a whole number from 0 to `LONGEST_SECONDS`.
-        """
+        """Return the parameter at `place`, counted from the end if negative, in seconds; None if missing or implausible."""
         parameters = self.parameters
         if place is None or not -len(parameters) <= place < len(parameters):
             return None

@@ -147,7 +147,6 @@ class RecordInterpreter:
         return (self._event(CallVoicemailLeft, stay, envelope, {"duration_seconds": record.seconds(0)}, id_suffix),)
 
     def _count(self, call: str, record: QueueLogRecord, detail: str = "") -> int:
-        """Return which record of its event and `detail` this is in a call, as counted by `CallHistory.ordinal`."""
         return self._history.ordinal(call, self._names.keyed_hash("step", f"{record.event}|{detail}"), record.second)
 
     # ------------------------------------------------------------------------------------------------------- in a queue
@@ -215,7 +214,6 @@ class RecordInterpreter:
         return self._over(self._event(CallTransferred, stay, envelope, data), agent, stay, envelope)
 
     def _over(self, event: Event, agent: str, stay: QueueStay, envelope: Envelope) -> Sequence[Event]:
-        """Return `event`, the end of a conversation, and if `agent` is not empty, an event of this agent, who is now free."""
         return (event, self._agent_in_call(agent, AgentChange.CONTACT_ENDED, stay, envelope)) if agent else (event,)
 
     # ----------------------------------------------------------------------------------------------------------- agents
@@ -227,14 +225,10 @@ class RecordInterpreter:
         return (self._agent_in_call(agent, AgentChange.RING_UNANSWERED, stay, envelope, f"|{occurrence}"),)
 
     def _agent_changed(self, change: AgentChange, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
-        """Return the event of an agent who logs in, pauses, resumes or logs out; two if an `ADDMEMBER` record is paused.
-
-        Each change is counted in its second. Raises `UnusableRecord` if the record names no agent.
-        """
         agent = self._names.agent(record.agent)
         if not agent:
             raise UnusableRecord(Reason.UNREADABLE_LINE, _("it names no agent"))
-        queue = self._names.queue(record.queue)
+        queue = self._names.queue(self._names.queue_key(record.queue))
         changes = [change]
         if record.event == "ADDMEMBER" and record.text(0) == "PAUSED":
             changes.append(AgentChange.PAUSED)
@@ -290,16 +284,12 @@ class RecordInterpreter:
         return QueueStay(call, name, self._subject(name), queue_key, label, ordinal, service, site)
 
     def _end_stay(self, record: QueueLogRecord) -> QueueStay:
-        """Record the end of the stay that `record` is about, begun now if unknown, and return it. Raises `UnusableRecord`."""
         stay = self._stay(record)
         stay.stored.end(stay.ordinal, record.second)
         return stay
 
     def _conversation(self, record: QueueLogRecord) -> tuple[QueueStay, str]:
-        """Record the end of a conversation. Return its stay, and the agent who is now free.
-
-        The agent is empty if the record names none, or if the agent has another conversation.
-        """
+        """Record the end of a conversation. Return its stay, and the agent if named and free now."""
         stay = self._stay(record, Call.conversation)
         if agent := self._names.agent(record.agent):
             ordinal, busy = self._history.end_talk(agent, stay.call_id, record.second)
@@ -310,7 +300,6 @@ class RecordInterpreter:
         return stay, agent
 
     def _outside(self, record: QueueLogRecord, line: PhoneLine | None = None) -> QueueStay:
-        """Return the call of a record as a stay in no queue, with the service and site of `line`, or else the configured ones."""
         name = self._call_of(record)
         call = self._history.call(name, record.second)
         return QueueStay(call, name, self._subject(name), "", "", 0, *self._names.place(line))
@@ -333,11 +322,9 @@ class RecordInterpreter:
     def _event(
         self, kind: type[_CallEvent], stay: QueueStay, envelope: Envelope, data: dict[str, Any], id_suffix: str = ""
     ) -> _CallEvent:
-        native = (
-            f"{stay.call_id}|{stay.ordinal}|{event_type(kind)}|{id_suffix}"
-            if id_suffix
-            else f"{stay.call_id}|{stay.ordinal}|{event_type(kind)}"
-        )
+        native = f"{stay.call_id}|{stay.ordinal}|{event_type(kind)}"
+        if id_suffix:
+            native += f"|{id_suffix}"
         envelope["id"] = event_id(self._source, native)
         envelope["subject"] = stay.subject
         envelope["service"] = stay.service
@@ -347,22 +334,19 @@ class RecordInterpreter:
 
 
 def _missing_meaning(event: str) -> str:
-    """Return a text for the operator about an event without a meaning; empty if its name may not be shown."""
     if not LABEL.fullmatch(event):
         return ""
     return _("{event} has no meaning in custom_events", event=event)
 
 
 def _here(stay: QueueStay, **data: Any) -> dict[str, Any]:
-    """Return `data` with the label of the queue and the number of the stay."""
     return {"queue": stay.queue, "visit": stay.ordinal, **data}
 
 
-def _ignore(_: QueueLogRecord, __: Envelope) -> Sequence[Event]:
-    """Return no events: the record concerns neither a contact nor an agent's state."""
+def _ignore(*_arguments: object) -> Sequence[Event]:
     return ()
 
 
 def _joined(record: QueueLogRecord) -> str:
-    """Return the parameters that are not empty, joined by `-`: the choice in a menu of one or more levels."""
+    """Return the choice in a menu of one or more levels."""
     return "-".join(filter(None, record.parameters))

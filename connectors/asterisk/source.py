@@ -48,10 +48,7 @@ class LogInput:
         self.map, self.reject, self.close = mapping.map, mapping.reject, self.tail.close
 
     def read(self, wait_seconds: float) -> Sequence[LogLine]:
-        """Return the next lines, none after `wait_seconds` without any, and update `is_behind`.
-
-        Raises `SourceUnavailableError` if the log is missing or unreadable.
-        """
+        """Return the next lines, none after `wait_seconds`, and update `is_behind`. Raises `SourceUnavailableError`."""
         try:
             lines = self.tail.read(wait_seconds)
         except SourceUnavailableError:
@@ -63,10 +60,7 @@ class LogInput:
         return [LogLine(line, now) for line in lines]
 
     def map_again(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Return the events of a rejected line, mapped with the memory saved in its rejection, not with the current one.
-
-        Raises `UnusableRecord` if the line is still not usable.
-        """
+        """Return the events of a rejected line, mapped with the memory saved in its rejection. Raises `UnusableRecord`."""
         memory = msgspec.json.decode(reject.context, type=CallHistory)
         return self._mapping_with(memory, again=True).map(LogLine(reject.record, read_at))
 
@@ -94,11 +88,7 @@ class AsteriskSource(Source[LogLine | JournalEntry, StreamPosition]):
         return self._trouble
 
     def read(self, wait_seconds: float) -> Sequence[LogLine | JournalEntry]:
-        """Return new log lines, then new messages of the manager interface; none after `wait_seconds`, or sooner, without any.
-
-        While the log is behind, it is the only interface read. Raises `SourceUnavailableError` if no interface tried can be
-        read.
-        """
+        """Return new log lines, then new messages. Raises `SourceUnavailableError` if no interface tried can be read."""
         found: list[LogLine | JournalEntry] = []
         readable: list[LogInput | ManagerInput] = []
         troubles: list[SourceUnavailableError] = []
@@ -128,10 +118,7 @@ class AsteriskSource(Source[LogLine | JournalEntry, StreamPosition]):
         return rejected
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Return the events of a rejected record; the rejection itself if its interface is no longer configured.
-
-        Raises `UnusableRecord` if the record is still not usable.
-        """
+        """Return the events of a rejected record; the rejection itself if its interface is no longer configured."""
         if reject.context.startswith(b'{"manager"'):
             tracker = msgspec.json.decode(reject.context, type=ManagerContext).manager
             return self._manager.map_again(reject.record, tracker, read_at) if self._manager else reject

@@ -4,12 +4,12 @@ Events from before the connection are lost. A caller who no longer waits has lef
 no longer talks has ended the conversation. Calls and agents with events during the listing are left to their events.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from connectors.freeswitch.event_factory import SECOND_US, EventFactory
 from connectors.freeswitch.event_filter import EventSocketRecord
 from connectors.freeswitch.name_resolver import NameResolver
-from connectors.freeswitch.stay_tracker import Agent, StayTracker
+from connectors.freeswitch.stay_tracker import STATUS, Agent, StayTracker
 from connectors.sdk.journaled_stream import Message
 from connectors.sdk.telephony import epoch
 from models.events import EndedBy, Event, LeaveReason
@@ -18,18 +18,14 @@ WAITS, TALKS, GAVE_UP = ("Waiting", "Trying"), "Answered", "Abandoned"
 
 
 class CallcenterListComparison:
-    """Compares the lists with the tracked state. `status` maps an agent status to its meaning in `Agent.status`."""
+    """Compares the lists with the tracked state."""
 
-    def __init__(self, names: NameResolver, tracker: StayTracker, status: Mapping[str, str]) -> None:
+    def __init__(self, names: NameResolver, tracker: StayTracker) -> None:
         self._names = names
         self._tracker = tracker
-        self._status = status
 
     def compare(self, record: EventSocketRecord, at: int, factory: EventFactory) -> Iterator[Event]:
-        """Yield events for the differences between the lists and the tracked state, and update the state.
-
-        `at` is the time of the lists, in microseconds since 1970. Calls are compared only if callers were listed.
-        """
+        """Yield events for the differences between the lists of the time `at` and the tracked state, and update the state."""
         if record.members is not None:
             stays = {"|".join(map(self._names.call, key.split("|"))) for key in record.reported if "|" in key}
             yield from self._compare_calls(record.members, stays, at, factory)
@@ -64,7 +60,6 @@ class CallcenterListComparison:
                 yield from self._compare_row(key, row, at, factory)
 
     def _compare_row(self, key: str, row: Message, at: int, factory: EventFactory) -> Iterator[Event]:
-        """Yield the events that the state lacks for a listed call: the start of its wait, its answer, both or none; update it."""
         stay = self._tracker.stays.get(key)
         if stay is None:
             call, _, member = key.partition("|")
@@ -90,7 +85,7 @@ class CallcenterListComparison:
         for name in {**dict.fromkeys(self._tracker.agents), **rows}:
             before = self._tracker.agents.get(name, Agent())
             row = rows.get(name, {})
-            status = before.status if name in reported else self._status.get(row.get("status", ""), "")
+            status = before.status if name in reported else STATUS.get(row.get("status", ""), "")
             after = Agent(status, sorted(filter(None, queues.get(name, ()))), before.at)
             if not name or after == before:
                 continue
@@ -105,8 +100,5 @@ class CallcenterListComparison:
 
 
 def _epoch(row: Message, column: str, at: int) -> int:
-    """Return the time in a column of a row, in microseconds since 1970; 0 if it is missing or implausible.
-
-    The list was made at `at`, also in microseconds.
-    """
+    """Return the time in a column of a list made at `at`, in microseconds since 1970; 0 if missing or implausible."""
     return epoch(row.get(column, ""), at / SECOND_US) * SECOND_US

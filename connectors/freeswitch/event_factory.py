@@ -85,10 +85,7 @@ class EventFactory:
     def transferred(
         self, stay: QueueStay, kind: TransferKind, extension: str, at: int, *, busy: bool
     ) -> Iterator[Event]:
-        """Yield the events of a transfer by the agent, which ends the conversation. `busy` as for `ended`.
-
-        The target queue is empty if `extension` leads to no configured queue.
-        """
+        """Yield the events of a transfer by the agent; `busy` as for `ended`, the target queue empty if not configured."""
         target, talked = self._names.queue_of_extension(extension), seconds_between(stay.answered_at, at)
         data = {"kind": kind, "to_queue": target, "handle_seconds": talked}
         yield self._talk_event(CallTransferred, stay, at, data)
@@ -101,10 +98,7 @@ class EventFactory:
         return self._agent_event(agent, AgentChange.RING_UNANSWERED, stay.queue, native, at)
 
     def state_changed(self, name: str, before: Agent, after: Agent) -> Iterator[Event]:
-        """Yield the agent's events between two states, queue by queue, at `after.at`: logged in, paused, unpaused, logged out.
-
-        An agent without a status is logged out of all queues.
-        """
+        """Yield the agent's events in each queue between two states; without a status, the agent is logged out of all."""
         old_queues, new_queues = before.queues if before.status else [], after.queues if after.status else []
         for queue in sorted({*old_queues, *new_queues}):
             changes = []
@@ -161,8 +155,5 @@ class EventFactory:
 
 
 def seconds_between(since: int, at: int) -> float | None:
-    """Return the seconds between two times in microseconds.
-
-    None if `since` is 0, if `at` is before it, or if they are `LONGEST_US` or more apart.
-    """
+    """Return the seconds between two times in microseconds; None if `since` is 0, or if they are negative or implausible."""
     return (at - since) / SECOND_US if 0 < since <= at < since + LONGEST_US else None

@@ -103,7 +103,7 @@ class EventSocketSession(SocketSession[Frame]):
         return [status, *events]
 
     def _list_agents(self) -> EventSocketRecord:
-        """Request agents and tiers (agents by queue), remember them for comparison, and return them as a `LISTED` record."""
+        """Return agents and tiers (agents by queue) as a `LISTED` record, and remember them for comparison."""
         self._listed_at = time.monotonic()
         tiers = [select_fields(row, TIER) for row in self._list("tier list", "")]
         agents = [select_fields(row, AGENT_ROW) for row in self._list("agent list", "contact")]
@@ -135,7 +135,6 @@ class EventSocketSession(SocketSession[Frame]):
             )
 
     def _command(self, command: str) -> bool:
-        """Send a command, and return whether the answer begins with `+OK`."""
         self.send(f"{command}\n\n".encode())
         return self._answer().headers.get("Reply-Text", "").startswith("+OK")
 

@@ -18,7 +18,7 @@ from connectors.freeswitch.event_factory import SECOND_US, EventFactory, seconds
 from connectors.freeswitch.event_filter import EventSocketRecord
 from connectors.freeswitch.event_socket_protocol import MAX_EVENT_BYTES
 from connectors.freeswitch.name_resolver import NameResolver
-from connectors.freeswitch.stay_tracker import Agent, QueueStay, StayTracker
+from connectors.freeswitch.stay_tracker import STATUS, Agent, QueueStay, StayTracker
 from connectors.sdk.contract import Reject
 from connectors.sdk.journaled_stream import JournalEntry, Message
 from connectors.sdk.telephony import epoch
@@ -38,7 +38,6 @@ EXIT_REASONS: Final = {
 HANGUP_REASONS: Final = frozenset({"BREAK_OUT", "NONE"})
 UNANSWERED_CAUSES: Final = frozenset({"NO_ANSWER", "NO_USER_RESPONSE", "ALLOTTED_TIMEOUT", "CALL_REJECTED"})
 """`CC-Hangup-Cause` of an agent's leg that rang. With other causes, another agent was faster or the phone did not ring."""
-STATUS: Final = {"Logged Out": "", "Available": "in", "Available (On Demand)": "in", "On Break": "break"}
 ENDED_BY: Final = {"recv_bye": EndedBy.AGENT, "send_bye": EndedBy.CALLER}
 """`sip_hangup_disposition` of the agent's leg → party who hung up: the agent, or the caller, so that the agent was cut off."""
 TRANSFER_KINDS: Final = {"bl_xfer": TransferKind.BLIND, "att_xfer": TransferKind.ATTENDED}
@@ -80,7 +79,7 @@ class EventMapping:
         self._source, self._sector = source, config.sector
         self._names = NameResolver(config, key)
         self._tracker = tracker
-        self._lists = CallcenterListComparison(self._names, tracker, STATUS)
+        self._lists = CallcenterListComparison(self._names, tracker)
         self._context = b""
         self._member_handlers: Mapping[str, _Handler] = {
             "member-queue-start": self._began,
@@ -96,10 +95,7 @@ class EventMapping:
         }
 
     def map(self, raw: JournalEntry) -> Sequence[Event]:
-        """Return the events of a record, and update the memory.
-
-        Raises `UnusableRecord` if the record is too long, lacks its call, queue or agent, or has an unknown agent status.
-        """
+        """Return the events of a record, and update the memory. Raises `UnusableRecord`."""
         return list(self._map_record(_decode(raw.content), raw.read_at))
 
     def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
@@ -158,7 +154,7 @@ class EventMapping:
                 yield event.factory.left(stay, EXIT_REASONS.get(reason, LeaveReason.OTHER), event.at)
 
     def _stay(self, event: _CallcenterEvent) -> QueueStay | None:
-        """Return the stay that an event is about, None if it has ended. If its start was not reported, begin it."""
+        """Return the stay that an event is about, begun now if its start was not reported; None if it has ended."""
         if self._tracker.is_over(event.call, event.member):
             return None
         joined_at = event.seconds("CC-Member-Joined-Time") * SECOND_US or event.at
@@ -232,5 +228,5 @@ class EventMapping:
 
 
 def _microseconds(text: str, now: float) -> int:
-    """Return the time in `text`, microseconds since 1970; 0 if it is no number or `epoch` rejects it at `now`, in seconds."""
+    """Return the time in `text`, microseconds since 1970; 0 if it is implausible at `now`, in seconds."""
     return int(text) if epoch(text[:-6], now) and text.isascii() and text.isdecimal() else 0

@@ -1,12 +1,11 @@
 """Conversion of names in FreeSWITCH to names in events: configured labels, or pseudonyms and hashes."""
 
 import re
-from functools import lru_cache
 from typing import Final
 
 from connectors.freeswitch.config import FreeswitchConfig
-from connectors.sdk.telephony import CACHED, LABEL, PhoneNames, QueueOptions, as_label
-from models.identities import IdentityKind, PseudonymKey
+from connectors.sdk.telephony import LABEL, PhoneNames, QueueOptions, as_label
+from models.identities import PseudonymKey
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 """Default id of a channel or a member."""
@@ -19,9 +18,6 @@ class NameResolver(PhoneNames):
 
     def __init__(self, config: FreeswitchConfig, key: PseudonymKey) -> None:
         super().__init__(config.queues, config.dids, config.region, (config.service, config.site), key)
-        self.queue_key = lru_cache(CACHED)(self._queue_key)
-        self.queue = lru_cache(CACHED)(self._queue)
-        self.agent = lru_cache(CACHED)(self._agent)
         self._shown = {as_label(name.partition("@")[0]) for name in config.queues}
         self._queues = {self._queue_key(name): queue for name, queue in config.queues.items()}
         self._everywhere = {as_label(name): queue for name, queue in config.queues.items() if "@" not in name}
@@ -29,11 +25,6 @@ class NameResolver(PhoneNames):
     def call(self, uuid: str) -> str:
         """Return the id of a call or a member: a UUID or empty text unchanged, anything else as a keyed hash."""
         return uuid if not uuid or UUID.fullmatch(uuid) else self.keyed_hash("call", uuid)
-
-    def queue_of_extension(self, extension: str) -> str:
-        """Return the label of the queue with this extension, empty if none is configured."""
-        name = self._extensions.get(extension)
-        return self.queue(self.queue_key(name)).label if name else ""
 
     def _queue_key(self, name: str) -> str:
         """Return a unique key of a queue, which begins with its default label if that can be shown; empty if `name` is.
@@ -48,13 +39,5 @@ class NameResolver(PhoneNames):
             label = ""
         return f"{label}~{self.keyed_hash('queue', name)}"
 
-    def _queue(self, key: str) -> QueueOptions:
-        """Return the options of a queue by its key, with its label filled in; default options if it is not configured."""
-        shown, _, hidden = key.partition("~")
-        known = self._queues.get(key) or self._everywhere.get(shown) or QueueOptions()
-        return known.model_copy(update={"label": known.label or shown or hidden})
-
-    def _agent(self, name: str) -> str:
-        """Return the pseudonym of an agent, empty if the name is empty."""
-        name = name.strip()
-        return self._key.pseudonym(IdentityKind.AGENT, name) if name else ""
+    def _configured_queue(self, key: str) -> QueueOptions | None:
+        return self._queues.get(key) or self._everywhere.get(key.partition("~")[0])

@@ -9,6 +9,8 @@ CALL_US: Final = 6 * 3600 * 1_000_000
 """Time since its last stay began, in microseconds, until a call is forgotten, unless it waits or talks."""
 MAX_CALLS: Final = 20_000
 MAX_STAYS: Final = 500
+STATUS: Final = {"Logged Out": "", "Available": "in", "Available (On Demand)": "in", "On Break": "break"}
+"""Status in mod_callcenter → `Agent.status`."""
 
 
 class QueueStay(msgspec.Struct, array_like=True):

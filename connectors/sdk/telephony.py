@@ -1,11 +1,13 @@
 """Common options and functions of switchboard connectors, and names without personal data."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache, partial
 from ipaddress import ip_address
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 from unicodedata import combining, normalize
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
@@ -15,7 +17,7 @@ from connectors.sdk.identifiers import keyed_digest
 from connectors.sdk.pseudonyms import citizen_identities
 from models.envelope import Label
 from models.events import CallEvent
-from models.identities import PseudonymKey, normalise_phone
+from models.identities import IdentityKind, PseudonymKey, normalise_phone
 from models.locale import _
 
 LABEL: Final = re.compile(r"(?!.*\d(?:[._-]*\d){6})[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -71,11 +73,13 @@ class PhoneLine(Options):
     """Site of the arriving call. Once in a queue, a call has the queue's site."""
 
 
-class PhoneNames:
-    """Converts callers, dialled numbers and extensions of one switchboard to their names in events.
+class PhoneNames(ABC):
+    """Converts callers, agents, queues, dialled numbers and extensions of one switchboard to their names in events.
 
     The parameter `place` is the instance's service and site. Each is used where a queue or line sets none.
     """
+
+    unnamed: ClassVar[AbstractSet[str]] = frozenset({""})  # names that mean no agent
 
     def __init__(
         self,
@@ -93,17 +97,48 @@ class PhoneNames:
         self.keyed_hash = lru_cache(CACHED)(partial(keyed_hash, key))
         self.caller = lru_cache(CALLERS)(self._caller)
         self.line = lru_cache(CACHED)(self._line)
+        self.queue = lru_cache(CACHED)(self._queue)
+        self._cached_queue_key = lru_cache(CACHED)(self._queue_key)
+        self._cached_agent = lru_cache(CACHED)(self._agent)
 
     def place(self, scope: QueueOptions | PhoneLine | None) -> tuple[str, str]:
-        """Return the service and site of a queue or a line. An empty one, and both for None, are those of the instance.
-
-        For events in a queue pass the queue, never the line, so that one queue has one place.
-        """
+        """Return the service and site of a queue, or of a line for events outside queues; empty ones are the instance's."""
         service, site = self._place_otherwise
         return (scope and scope.service) or service, (scope and scope.site) or site
 
+    def queue_key(self, name: str) -> str:
+        """Return the key of a queue for `queue`, the same for all its spellings; empty if `name` means no queue."""
+        return self._cached_queue_key(name)
+
+    def agent(self, name: str) -> str:
+        """Return the pseudonym of an agent, empty if `name` means no agent."""
+        return self._cached_agent(name)
+
+    def queue_of_extension(self, extension: str) -> str:
+        """Return the label of the queue with this extension, empty if none is configured."""
+        name = self._extensions.get(extension)
+        return self.queue(self.queue_key(name)).label if name else ""
+
+    @abstractmethod
+    def _queue_key(self, name: str) -> str:
+        """Return a key of a queue that is a label, or a label that may be empty, `~` and a keyed hash."""
+
+    @abstractmethod
+    def _configured_queue(self, key: str) -> QueueOptions | None:
+        """Return the options of a queue by its key."""
+
+    def _queue(self, key: str) -> QueueOptions:
+        """Return the options of a queue by its key, with its label filled in, except for an empty key."""
+        known = self._configured_queue(key) or QueueOptions()
+        shown, _, hidden = key.partition("~")
+        return known.model_copy(update={"label": known.label or shown or hidden})
+
+    def _agent(self, name: str) -> str:
+        name = name.strip()
+        return "" if name in self.unnamed else self._key.pseudonym(IdentityKind.AGENT, name)
+
     def _caller(self, number: str) -> str:
-        """Return the pseudonym of a caller; empty if the number is withheld, is an extension or is blocked."""
+        """Return the pseudonym of a caller; empty if withheld, an extension or blocked."""
         return citizen_identities(self._key, phone=number, region=self._region)
 
     def _line(self, dialled: str) -> PhoneLine | None:
@@ -165,10 +200,7 @@ def keyed_hash(key: PseudonymKey, kind: str, name: str) -> str:
 
 
 def as_label(name: str) -> str:
-    """Return `name` as a label (`Accueil général` becomes `Accueil-general`); empty if that is not possible.
-
-    Names that may be a phone number or an e-mail address, that are not in Latin script, or that are too long give an empty label.
-    """
+    """Return `name` as a label (`Accueil général` becomes `Accueil-general`); empty if not possible, or if it may be personal."""
     if LABEL.fullmatch(name):
         return name
     letters = normalize("NFKD", name.translate(_LIGATURES))

@@ -49,23 +49,6 @@ class ActionKind(StrEnum):
     """`value` is the scale, `amount` the score."""
 
 
-class ContactReason(StrEnum):
-    """Why a citizen, or a service, made contact."""
-
-    OWN_ACCORD = "own accord"
-    LETTER_UNANSWERED = "letter unanswered"
-    EMAIL_UNANSWERED = "e-mail unanswered"
-    CORRECTION_NEEDED = "correction needed"
-    APPOINTMENT_MISSED = "appointment missed"
-    INVITED_TO_COME = "invited to come"
-    """Invited to an appointment at the end of a visit."""
-    ANSWER = "answer"
-    """A letter of a service that answers another letter."""
-    NOTICE = "notice"
-    """A letter of a service that answers no other letter."""
-    ASKED_FOR_OPINION = "asked for opinion"
-
-
 class Place(NamedTuple):
     """Site, service and queue of a contact, as in figures."""
 
@@ -83,7 +66,6 @@ class CitizenCase(NamedTuple):
     place: Place
     """Place where the contact begins."""
     citizen: Citizen
-    reason: ContactReason = ContactReason.OWN_ACCORD
     parent: "CitizenCase | None" = None
     """Case that led to this one."""
     native: str = ""

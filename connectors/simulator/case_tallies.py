@@ -28,7 +28,7 @@ class _Rule(NamedTuple):
     """Count of its outcome, until the case is reopened."""
 
 
-RULES: Final = {
+RULES: Final = {  # `VisitTally` counts the actions of visits
     ActionKind.LETTER_SCANNED: _Rule(("received", "registered"), "waiting"),
     ActionKind.LETTER_REGISTERED: _Rule(("received", "registered", "assigned"), "in_progress"),
     ActionKind.LETTER_ASSIGNED: _Rule(("assigned",), "in_progress"),
@@ -53,10 +53,6 @@ RULES: Final = {
     ActionKind.INVITED: _Rule(("invited",)),
     ActionKind.OPINION_GIVEN: _Rule(("given_{value}_{amount}",)),
 }
-VISIT_ACTIONS: Final = frozenset(
-    {ActionKind.TICKET_TAKEN, ActionKind.VISITOR_CALLED, ActionKind.VISITOR_SERVED, ActionKind.VISITOR_LEFT}
-)
-"""Actions counted by `VisitTally`."""
 REOPENED: Final = frozenset({Channel.MAIL, Channel.EMAIL, Channel.FORM})
 """Channels whose closed cases may be reopened."""
 ARRIVALS: Final = frozenset({ActionKind.LETTER_SCANNED, ActionKind.LETTER_REGISTERED})
@@ -72,10 +68,7 @@ SINCE_RECEIVED: Final = {
 
 
 class CaseTally:
-    """Counts of one case from its `first` action on, which `record` then counts.
-
-    If `is_orphan`, earlier actions are no longer known, and only sent letters count.
-    """
+    """Counts of one case from its `first` action on. If `is_orphan`, earlier actions are unknown, and only sent letters count."""
 
     def __init__(self, citizen_case: CitizenCase, first: Action, *, is_orphan: bool = False) -> None:
         self.citizen_case: Final = citizen_case
@@ -113,10 +106,7 @@ class CaseTally:
         self.last_at = max(self.last_at, at)
 
     def is_known(self, at: datetime) -> bool:
-        """Return whether an action at that time is still linked to this case.
-
-        It is while the case is open, and for `RETENTION` after its last action.
-        """
+        """Return whether an action is still linked to this case: while it is open, and for `RETENTION` after its last action."""
         return bool(self._stock) or at < self.last_at + RETENTION
 
     def dimension_key(self) -> DimensionKey:
@@ -130,7 +120,6 @@ class CaseTally:
         return self._counts | self._end | ({self._stock: 1} if self._stock else {})
 
     def _count(self, name: str, action: Action) -> FigureCounts:
-        """Return 1 for the count `name`, and the milliseconds since receipt if `SINCE_RECEIVED` has a name for them."""
         counts = {name.format(value=action.value, amount=action.amount): 1}
         if duration := SINCE_RECEIVED.get(name.partition("_")[0] if name.startswith("closed_") else name):
             counts[f"{duration}_milliseconds"] = _milliseconds(action.at - self._since)
@@ -138,10 +127,7 @@ class CaseTally:
 
 
 class VisitTally(CaseTally):
-    """Counts of a visit. A visitor who left after the call was not answered.
-
-    A visit without an end counts as forgotten after `FORGOTTEN_AFTER`.
-    """
+    """Counts of a visit. A visitor who left after the call was not answered; one without an end counts as forgotten."""
 
     def __init__(self, citizen_case: CitizenCase, first: Action) -> None:
         super().__init__(citizen_case, first)
@@ -152,10 +138,7 @@ class VisitTally(CaseTally):
         self.last_at = self._at[action.kind] = action.at
 
     def is_known(self, at: datetime) -> bool:
-        """Return whether an action at that time is still linked to this visit.
-
-        It is for `RETENTION` after the last action, and `FORGOTTEN_AFTER` longer if no end was reported.
-        """
+        """Return whether an action is still linked to this visit: `FORGOTTEN_AFTER` longer if no end was reported."""
         is_over = bool(self._at.keys() & {ActionKind.VISITOR_SERVED, ActionKind.VISITOR_LEFT})
         return at < self.last_at + RETENTION + (timedelta() if is_over else FORGOTTEN_AFTER)
 
@@ -174,14 +157,6 @@ class VisitTally(CaseTally):
         return answered | {"ended_forgotten" if at - called_at >= FORGOTTEN_AFTER else "in_progress": 1}
 
 
-class SwitchboardCall(CaseTally):
-    """A call, known here only for its feedback; the switchboard counts it."""
-
-    def numbers(self, at: datetime) -> FigureCounts:  # noqa: ARG002 - same signature as others
-        """Return no counts."""
-        return {}
-
-
 class FeedbackTally(CaseTally):
     """Counts of feedback about a case; without `parent` if the case is no longer known."""
 
@@ -198,17 +173,11 @@ class FeedbackTally(CaseTally):
             self._about.record_feedback(action.at)
 
     def is_known(self, at: datetime) -> bool:
-        """Return whether an action at that time is still linked to this feedback.
-
-        It is as long as the case it is about is known, and always if it is anonymous or that case is unknown.
-        """
+        """Return whether an action is still linked to this feedback: while the case it is about is known."""
         return self._about is None or self._is_anonymous or self._about.is_known(at)
 
     def dimension_key(self) -> DimensionKey:
-        """Return channel feedback with the site and service of the case it is about; empty if no case is known.
-
-        The queue is the channel of that case, empty if the feedback is anonymous.
-        """
+        """Return the site and service of the case it is about, with its channel as queue; empty ones if unknown."""
         if self._about is None:
             return Channel.FEEDBACK.value, "", "", ""
         place, channel = self._about.place, self._about.citizen_case.channel

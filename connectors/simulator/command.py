@@ -2,34 +2,45 @@
 
 import os
 import threading
-import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from connectors.sdk.errors import ConfigError
+from connectors.sdk.errors import ConnectorError, describe_os_error
 from connectors.sdk.files import replace
 from connectors.sdk.signals import install_stop_handler
-from connectors.sdk.simulation.cli_options import click_errors, seed_option
+from connectors.sdk.simulation.call_profile import USUAL_HOURS
 from connectors.simulator.departement import Departement
 from connectors.simulator.office_hours import PARIS, midnight
 from connectors.simulator.plan import Plan
 from connectors.simulator.population import list_citizens
-from connectors.simulator.run_modes import RunProgress, run_live, run_span, today
+from connectors.simulator.run_modes import RunProgress, run_live, run_span
 from connectors.simulator.simulation_run import SimulationRun
 from models.locale import _
 
-CONNECTORS: Final = ("asterisk", "demarches", "imap", "jdma", "maarch", "mailroom", "rdv", "survey", "webhook")
+CONNECTORS: Final = ("asterisk", "demarches", "jdma", "maarch", "mailroom", "rdv", "survey", "webhook")
 ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
 PROGRESS_FILE: Final = "played.json"
 CITIZENS_FILE: Final = "citizens.tsv"
 """Phone number, e-mail address (may be empty) and case number of each citizen, one per line, for lookups by hand."""
 NICE_INCREMENT: Final = 10
 """Increment of the nice value of a live simulation: the real systems would not run on this machine."""
-USUAL_HOURS: Final = 9
-"""Number of usual hours in a day of calls."""
+
+
+@contextmanager
+def _click_errors() -> Iterator[None]:
+    try:
+        yield
+    except ConnectorError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(
+            describe_os_error(error, error.filename) if error.filename else str(error.strerror)
+        ) from None
 
 
 @click.command(
@@ -52,7 +63,7 @@ USUAL_HOURS: Final = 9
     multiple=True,
     type=click.Choice(CONNECTORS),
     metavar="CONNECTOR",
-    help=_("Simulate only the systems that this connector reads (repeatable). imap needs --mailbox."),
+    help=_("Simulate only the systems that this connector reads (repeatable)."),
 )
 @click.option(
     "--days",
@@ -76,20 +87,15 @@ USUAL_HOURS: Final = 9
     help=_("With --live: number of past days to simulate first."),
 )
 @click.option("--prepare", is_flag=True, help=_("Only write the settings, with newly chosen free ports."))
-@seed_option(_("The same seed gives the same citizens and actions."))
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help=_("The same seed gives the same citizens and actions.")
+)
 @click.option("--per-year", type=ABOVE_ZERO, default=1_000_000, show_default=True, help=_("Contacts per year."))
 @click.option("--calls-per-hour", type=ABOVE_ZERO, help=_("Calls in a usual hour, independent of the other contacts."))
 @click.option(
-    "--mailbox",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help=_(
-        "TOML file with options of the connector imap, for a real mailbox reserved for this; e-mail is written there."
-    ),
-)
-@click.option(
     "--ledger", type=click.Path(dir_okay=False, path_type=Path), help=_("File for the expected figures, as JSON.")
 )
-@click_errors()
+@_click_errors()
 def command(
     *,
     into: Path,
@@ -102,26 +108,14 @@ def command(
     seed: int,
     per_year: float,
     calls_per_hour: float | None,
-    mailbox: Path | None,
     ledger: Path | None,
 ) -> None:
-    """Write the connector settings, then simulate the systems until stopped; with `prepare`, only write the settings.
-
-    `days` simulates past days and then serves them; `live` simulates in real time. `first_day` applies only to `days`, and
-    `history` only to `live`; otherwise they are ignored.
-
-    Raises `UsageError` unless exactly one of the three modes is given, and for `imap` in `only` without `mailbox`. It is also
-    raised if the last of the `days` is not in the past, but only after the settings were written.
-    """
+    """Write the connector settings, then simulate the systems until stopped; with `prepare`, only write the settings."""
     if [days is not None, live, prepare].count(True) != 1:
         raise click.UsageError(_("use exactly one of --days, --live, --prepare"))
-    if "imap" in only and mailbox is None:
-        raise click.UsageError(_("--only imap needs --mailbox"))
     calls_per_day = calls_per_hour * USUAL_HOURS if calls_per_hour else None
-    simulation_run, server = SimulationRun(into), _read(mailbox) if mailbox else None
-    departement = Departement(
-        simulation_run, Plan(seed, per_year, always=live), calls_per_day=calls_per_day, mailbox=server, only=only
-    )
+    simulation_run = SimulationRun(into)
+    departement = Departement(simulation_run, Plan(seed, per_year, always=live), calls_per_day=calls_per_day, only=only)
     if prepare:
         simulation_run.renew_ports()
     simulation_run.write_settings(departement.connectors())
@@ -134,13 +128,6 @@ def command(
         identity: dict[str, Any] = {"seed": seed, "per_year": per_year, "calls_per_day": calls_per_day}
         identity |= {"only": sorted(only)} if only else {}
         _run_live(departement, simulation_run.root / PROGRESS_FILE, RunProgress.new(identity, history), stop, ledger)
-
-
-def _read(mailbox: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(mailbox.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{mailbox}: {error}") from None
 
 
 def _span(days: int, first_day: datetime | None) -> tuple[datetime, datetime]:
@@ -173,8 +160,8 @@ def _run_live(
     replace(path.with_name(CITIZENS_FILE), list_citizens(new.of["seed"]).encode())
     saved = RunProgress.load(path, new.of)
     progress = saved or new
-    # Past calls are simulated for today only: they are many and short.
-    with departement.opened(progress.since, progress.played_until if saved else None, today()):
+    today = midnight(datetime.now(PARIS).date())  # past calls are simulated for today only: they are many and short
+    with departement.opened(progress.since, progress.played_until if saved else None, today):
         click.echo(_("simulating until stopped"))
         run_live(departement, progress, path, stop)
         _write(departement, ledger)

@@ -1,7 +1,7 @@
 """Execution of planned actions in their systems, and their recording in the ledger."""
 
 import heapq
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import count
@@ -36,6 +36,7 @@ SYSTEMS: Final[tuple[Callable[[SimulationRun], System], ...]] = (
     Appointments,
     FrontDesks,
     Opinions,
+    Helpdesk,
 )
 """Classes of systems that need only the run directory."""
 FIRST_CALL_NUMBER: Final = 1_500_000_000
@@ -47,9 +48,7 @@ SURVEY_SHARE: Final = 0.08
 class Departement:
     """All systems in one run directory, and the plan executed in them. Use it from one thread.
 
-    `mailbox` are options of the connector `imap` for a dedicated mailbox; without it, e-mail is sent as webhooks.
     `only` names the connectors whose systems run; empty: all. `systems` replaces all systems except the switchboard, for tests.
-    Raises `ConfigError` if `mailbox` is invalid.
     """
 
     def __init__(
@@ -58,7 +57,6 @@ class Departement:
         plan: Plan,
         *,
         calls_per_day: float | None = None,
-        mailbox: Mapping[str, Any] | None = None,
         only: Collection[str] = (),
         systems: Sequence[System] | None = None,
     ) -> None:
@@ -68,16 +66,14 @@ class Departement:
         self.calls = Calls(simulation_run)
         self._plan = plan
         self._calls_per_day = calls_per_day or plan.per_year * CALL_SHARE / WORKING_DAYS_PER_YEAR
-        self._systems: list[System] = [
-            *(self._make_systems(simulation_run, mailbox) if systems is None else systems),
-            self.calls,
-        ]
+        if systems is None:
+            systems = [*(make(simulation_run) for make in SYSTEMS), Surveys(simulation_run, self._contact_of)]
+        self._systems = [*systems, self.calls]
         self._running = [system for system in self._systems if not only or system.connector in only]
-        self._follow_ups: list[tuple[datetime, int, Action]] = []
-        """Actions that follow from calls."""
+        self._planned: list[tuple[datetime, int, Action]] = []
+        """The next action of the plan, and actions that follow from calls, which come after it at the same time."""
         self._order = count()
         self._actions: Iterator[Action] = iter(())
-        self._next: Action | None = None
         self._now = datetime.min.replace(tzinfo=UTC)
 
     def connectors(self) -> dict[str, dict[str, Any]]:
@@ -118,10 +114,7 @@ class Departement:
         return min(self.calls.next_at, first.at.timestamp() if first else float("inf"))
 
     def run_until(self, until: datetime, keep_running: Callable[[], bool] = lambda: True) -> None:
-        """Execute all actions and calls up to and including `until`, and set the simulated time to it.
-
-        If `keep_running` returns False, stop at the time of the last executed action.
-        """
+        """Execute all actions and calls up to and including `until`, or as long as `keep_running` returns True."""
         while keep_running():
             first = self._peek()
             self.calls.advance(min(until, first.at) if first else until)
@@ -129,7 +122,7 @@ class Departement:
             if action is None or action.at > until:
                 self._now = until
                 return
-            self._pop(action)
+            self._pop()
             self._now = action.at
             if system := self._system_of(action):
                 system.run(action)
@@ -141,13 +134,6 @@ class Departement:
         drained = [system.drain() for system in self._running]  # call each one, without short-circuit
         return all(drained)
 
-    def _make_systems(self, simulation_run: SimulationRun, mailbox: Mapping[str, Any] | None) -> list[System]:
-        return [
-            *(make(simulation_run) for make in SYSTEMS),
-            Helpdesk(simulation_run) if mailbox is None else _make_mailboxes(simulation_run, mailbox),
-            Surveys(simulation_run, self._contact_of),
-        ]
-
     def _begin_calls(self, since: datetime) -> None:
         callers = Random(f"{self._plan.seed}|callers|{self._now}")  # noqa: S311 - a simulation
         self.calls.begin(
@@ -157,11 +143,11 @@ class Departement:
             draw_caller=lambda: draw(self._plan.seed, callers).phone,
             on_ended=self._add_feedback,
         )
-        self.ledger.calls = self.calls.ledger
+        self.ledger.calls = self.calls.switchboard.ledger
 
     def _restore(self, until: datetime) -> None:
         while (action := self._peek()) and action.at <= until:
-            self._pop(action)
+            self._pop()
             if system := self._system_of(action):
                 system.restore(action)
                 self.ledger.record(action)
@@ -175,21 +161,19 @@ class Departement:
 
     # ---------------------------------------------------------------------------------------------------- next action
     def _peek(self) -> Action | None:
-        if self._follow_ups and (self._next is None or self._follow_ups[0][0] < self._next.at):
-            return self._follow_ups[0][2]
-        return self._next
+        return self._planned[0][2] if self._planned else None
 
-    def _pop(self, action: Action) -> None:
-        if action is self._next:
+    def _pop(self) -> None:
+        _, order, _ = heapq.heappop(self._planned)
+        if order < 0:
             self._advance()
-        else:
-            heapq.heappop(self._follow_ups)
 
     def _advance(self) -> None:
-        self._next = next(self._actions, None)
+        if action := next(self._actions, None):
+            heapq.heappush(self._planned, (action.at, -1, action))
 
     def _add_feedback(self, conversation: Conversation) -> None:
-        """Plan a survey invitation, and an answer, after a conversation, by chance; none if the caller's number is withheld."""
+        """Plan by chance a survey invitation, and its answer, after a conversation."""
         if not conversation.phone:
             return
         number = FIRST_CALL_NUMBER + crc32(conversation.call.encode()) % (2**31 - FIRST_CALL_NUMBER - 1)
@@ -198,10 +182,4 @@ class Departement:
         call = CitizenCase(number, Channel.CALL, conversation.place, citizen, native=conversation.call)
         builder = ScenarioBuilder(self._plan.seed, random, OfficeHours(self._plan.always), count(number + 1))
         for action in builder.opinion(conversation.ended_at, call, SURVEY_SHARE):
-            heapq.heappush(self._follow_ups, (action.at, next(self._order), action))
-
-
-def _make_mailboxes(simulation_run: SimulationRun, server: Mapping[str, Any]) -> System:
-    from connectors.simulator.systems.mailboxes import Mailboxes  # noqa: PLC0415 - rarely used
-
-    return Mailboxes(simulation_run, server)
+            heapq.heappush(self._planned, (action.at, next(self._order), action))

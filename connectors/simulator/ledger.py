@@ -8,14 +8,7 @@ from typing import Final
 from connectors.sdk.simulation.call_ledger import Ledger as CallLedger
 from connectors.sdk.simulation.call_ledger import QueueTotals
 from connectors.simulator.actions import Action, ActionKind, CitizenCase
-from connectors.simulator.case_tallies import (
-    CaseTally,
-    DimensionKey,
-    FeedbackTally,
-    FigureCounts,
-    SwitchboardCall,
-    VisitTally,
-)
+from connectors.simulator.case_tallies import CaseTally, DimensionKey, FeedbackTally, FigureCounts, VisitTally
 from connectors.simulator.organisation import HEADQUARTERS
 from models.topics import Channel
 
@@ -42,10 +35,7 @@ class Ledger:
             self._tally_of(citizen_case, action).record(action)
 
     def numbers(self, at: datetime | None = None) -> dict[DimensionKey, FigureCounts]:
-        """Return the expected figures as of `at`, without zeros. Default: the time of the last action; `at` must not be earlier.
-
-        Those of calls are always current. Transfers between queues have the channel `transfer`.
-        """
+        """Return the expected figures as of `at`, by default the time of the last action. Those of calls are always current."""
         found: defaultdict[DimensionKey, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
         for tally in self._tallies:
             place = found[tally.dimension_key()]
@@ -82,8 +72,6 @@ class Ledger:
         match citizen_case.channel:
             case Channel.VISIT:
                 return VisitTally(citizen_case, action)
-            case Channel.CALL:
-                return SwitchboardCall(citizen_case, action)
             case Channel.FEEDBACK:
                 parent = (
                     None if is_orphan or citizen_case.parent is None else self._tally_of(citizen_case.parent, action)
@@ -93,7 +81,6 @@ class Ledger:
 
 
 def _figures(totals: QueueTotals) -> FigureCounts:
-    """Return the totals of a queue by figure name, with durations in milliseconds."""
     return {
         "offered": totals.offered,
         "answered": totals.answered,

@@ -4,7 +4,7 @@ The volumes match a contact centre of about a million contacts per year, distrib
 then letters and e-mail, then the other channels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Final, NamedTuple
 
@@ -44,6 +44,10 @@ def _everywhere(service: str, queue: str, weight: float) -> list[tuple[Place, fl
     return [(Place(centre, service, queue), weight) for centre in CENTRES]
 
 
+def _headquarters(weights: Mapping[str, int]) -> list[tuple[Place, float]]:
+    return [(Place(HEADQUARTERS, service), weight) for service, weight in weights.items()]
+
+
 POST: Final = _rhythm(0.0, (9, 10, 4), (10, 12, 6), (14, 15, 2))
 """Letters are scanned in the morning; late ones after lunch."""
 WRITING: Final = _rhythm(0.3, (6, 8, 1), (8, 12, 4), (12, 14, 3), (14, 18, 4), (18, 23, 2))
@@ -52,48 +56,20 @@ AT_WORK: Final = _rhythm(0.0, (9, 12, 3), (14, 17, 4))
 VISITING: Final = _rhythm(0.0, (9, 12, 5), (14, 16, 4))
 
 LETTERS: Final = ContactKind(
-    0.095,
-    POST,
-    [
-        (Place(HEADQUARTERS, "mdph"), 5),
-        (Place(HEADQUARTERS, "rsa"), 3),
-        (Place(HEADQUARTERS, "transports-scolaires"), 1),
-        (Place(HEADQUARTERS, "archives"), 1),
-    ],
+    0.095, POST, _headquarters({"mdph": 5, "rsa": 3, "transports-scolaires": 1, "archives": 1})
 )
-MAARCH_LETTERS: Final = ContactKind(
-    0.025,
-    POST,
-    [
-        (Place(HEADQUARTERS, "routes"), 3),
-        (Place(HEADQUARTERS, "colleges"), 2),
-        (Place(HEADQUARTERS, "enfance"), 2),
-    ],
-)
+MAARCH_LETTERS: Final = ContactKind(0.025, POST, _headquarters({"routes": 3, "colleges": 2, "enfance": 2}))
 """Letters of services that register them in Maarch Courrier."""
 NOTICES: Final = ContactKind(0.015, AT_WORK, LETTERS.places)
 """Outgoing letters that answer no other letter."""
-EMAILS: Final = ContactKind(
-    0.12,
-    WRITING,
-    [
-        (Place(HEADQUARTERS, "accueil"), 4),
-        (Place(HEADQUARTERS, "mdph"), 3),
-        (Place(HEADQUARTERS, "transports-scolaires"), 2),
-    ],
-)
+EMAILS: Final = ContactKind(0.12, WRITING, _headquarters({"accueil": 4, "mdph": 3, "transports-scolaires": 2}))
 EMAIL_SERVICES: Final = tuple({place.service: None for kind in (EMAILS, LETTERS) for place, _ in kind.places})
 """Services with an e-mail address. Reminders about letters are sent to the service that has the letter."""
+PROCEDURES: Final = {"transport-adapte": 3, "arretes-voirie": 2, "subventions-agricoles": 1}
+"""Weights of the online procedures. Each service decides on one of the same name, used as queue in figures."""
 FORMS: Final = ContactKind(
-    0.06,
-    AT_HOME,
-    [
-        (Place(HEADQUARTERS, "transport-adapte", "transport-adapte"), 3),
-        (Place(HEADQUARTERS, "arretes-voirie", "arretes-voirie"), 2),
-        (Place(HEADQUARTERS, "subventions-agricoles", "subventions-agricoles"), 1),
-    ],
+    0.06, AT_HOME, [(Place(HEADQUARTERS, name, name), weight) for name, weight in PROCEDURES.items()]
 )
-"""Online procedures. Each service decides on one procedure of the same name, used as queue in figures."""
 APPOINTMENTS: Final = ContactKind(
     0.06, WRITING, [*_everywhere("pmi", "", 3), *_everywhere("rsa", "", 2), *_everywhere("action-sociale", "", 2)]
 )

@@ -58,10 +58,7 @@ class Plan(NamedTuple):
     """Whether all days and hours count as working time, for demonstrations."""
 
     def day(self, day: date, since: datetime) -> Iterator[Action]:
-        """Yield the actions of scenarios that begin on `day`, at `since` or later.
-
-        The actions are unordered, and some are on later days. Scenarios that begin before `since` are left out entirely.
-        """
+        """Yield the actions, unordered, of scenarios that begin on `day`, at `since` or later; some are on later days."""
         numbers = count((day - FIRST_DAY).days * NUMBERS_PER_DAY)
         office = OfficeHours(self.always)
         for beginning in BEGINNINGS:

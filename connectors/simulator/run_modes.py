@@ -78,10 +78,7 @@ class RunProgress(NamedTuple):
 
     @classmethod
     def new(cls, of: dict[str, Any], history: int) -> Self:
-        """Return the progress of a simulation with the options `of` that has not run yet.
-
-        It begins at midnight in Paris, `history` days back including today; with 0, it begins now.
-        """
+        """Return the progress of a new simulation that begins now, or at midnight in Paris `history` days back."""
         now = _now().replace(microsecond=0)
         begin = midnight(now.astimezone(PARIS).date() - timedelta(days=history - 1)) if history else now
         return cls(of, begin, begin)
@@ -145,11 +142,6 @@ def run_live(departement: Departement, progress: RunProgress, path: Path, stop: 
         stop.wait(max(0.0, min(wait, SAVE_SECONDS if drained else LATE_SECONDS)))
     departement.calls.end(_now())
     save(_now())
-
-
-def today() -> datetime:
-    """Return the start of the current day in Paris, as a time in UTC."""
-    return midnight(datetime.now(PARIS).date())
 
 
 def _now() -> datetime:

@@ -10,7 +10,7 @@ from math import log
 from random import Random
 from typing import Final, TypeVar
 
-from connectors.simulator.actions import Action, ActionKind, CitizenCase, ContactReason, Place
+from connectors.simulator.actions import Action, ActionKind, CitizenCase, Place
 from connectors.simulator.office_hours import OfficeHours
 from connectors.simulator.organisation import (
     APPOINTMENTS,
@@ -98,7 +98,7 @@ class ScenarioBuilder:
             yield self._send(self._later(answered_at, 2), citizen_case)
         patient_until = self.office.after(at, PATIENCE_HOURS)
         if answered_at > patient_until and self._chance(0.5):
-            yield from self._ask_again(patient_until, citizen_case, ContactReason.LETTER_UNANSWERED)
+            yield from self._ask_again(patient_until, citizen_case)
 
     def _reopen(self, closed_at: datetime, citizen_case: CitizenCase) -> Actions:
         """Yield the actions of a closed letter that is answered after all, or reopened weeks later; mostly none."""
@@ -110,10 +110,7 @@ class ScenarioBuilder:
             yield Action(self._days_later(again_at, 3), ActionKind.LETTER_ANSWERED, citizen_case)
 
     def registered_letter(self, at: datetime) -> Actions:
-        """Yield the actions of a letter that its service registers itself at `at`, with a working day or more between its steps.
-
-        An answer is sent as a case of its own.
-        """
+        """Yield the actions of a letter that its service registers itself; the answer is sent as a case of its own."""
         citizen_case = self._new_case(Channel.MAIL, MAARCH_LETTERS.draw(self.random))
         received_at = at - timedelta(hours=self.random.choice((1, 2, 3, 24)))
         yield Action(at, ActionKind.LETTER_REGISTERED, citizen_case, effective_at=received_at)
@@ -131,15 +128,12 @@ class ScenarioBuilder:
             return
         at = self._days_later(at, 4)
         yield Action(at, ActionKind.LETTER_ANSWERED, citizen_case)
-        answer = CitizenCase(
-            next(self.numbers), Channel.MAIL, place, citizen_case.citizen, ContactReason.ANSWER, citizen_case
-        )
+        answer = CitizenCase(next(self.numbers), Channel.MAIL, place, citizen_case.citizen, citizen_case)
         yield self._send(self._later(at, 2), answer)
 
     def notice(self, at: datetime) -> Actions:
         """Yield the sending of a letter that a service writes without a request."""
-        citizen_case = self._new_case(Channel.MAIL, NOTICES.draw(self.random))
-        yield self._send(at, citizen_case._replace(reason=ContactReason.NOTICE))
+        yield self._send(at, self._new_case(Channel.MAIL, NOTICES.draw(self.random)))
 
     def _send(self, at: datetime, letter: CitizenCase) -> Action:
         postage = self.random.choices([*POSTAGE], [weight for _, weight in POSTAGE.values()])[0]
@@ -158,8 +152,8 @@ class ScenarioBuilder:
         else:
             yield Action(answered_at, ActionKind.EMAIL_ANSWERED, citizen_case)
             yield from self.opinion(answered_at, citizen_case, 0.1)
-        if answered_at > patient_until and citizen_case.reason is ContactReason.OWN_ACCORD and self._chance(0.4):
-            yield from self._ask_again(patient_until, citizen_case, ContactReason.EMAIL_UNANSWERED)
+        if answered_at > patient_until and citizen_case.parent is None and self._chance(0.4):
+            yield from self._ask_again(patient_until, citizen_case)
 
     def form(self, at: datetime) -> Actions:
         """Yield the actions of a dossier of an online procedure, submitted at `at`."""
@@ -171,7 +165,7 @@ class ScenarioBuilder:
             asked_at = self._later(at, 6)
             yield Action(asked_at, ActionKind.CORRECTION_REQUESTED, citizen_case)
             if self._chance(0.15):
-                yield from self._call(self._soon(asked_at, 8 * 3600), citizen_case, ContactReason.CORRECTION_NEEDED)
+                yield from self._call(self._soon(asked_at, 8 * 3600), citizen_case)
             if self._chance(0.08):  # the citizen gives up
                 return
             ready_at = self._soon(asked_at, 40 * 3600)
@@ -185,7 +179,7 @@ class ScenarioBuilder:
     def appointment(self, at: datetime, citizen_case: CitizenCase | None = None) -> Actions:
         """Yield the actions of an appointment booked at `at`, and perhaps of a visit by a citizen who missed it."""
         citizen_case = citizen_case or self._new_case(Channel.APPOINTMENT, APPOINTMENTS.draw(self.random))
-        party = "service" if citizen_case.reason is ContactReason.INVITED_TO_COME or self._chance(0.3) else "citizen"
+        party = "service" if citizen_case.parent or self._chance(0.3) else "citizen"
         slot = self._slot(at, self.random.uniform(1, 8) * HOURS_A_DAY)
         yield Action(at, ActionKind.APPOINTMENT_BOOKED, citizen_case, party, effective_at=slot)
         moves = 0
@@ -206,10 +200,8 @@ class ScenarioBuilder:
             )
         elif self._chance(0.25):
             yield Action(slot + timedelta(minutes=SLOT_MINUTES), ActionKind.APPOINTMENT_MISSED, citizen_case)
-            if citizen_case.reason is ContactReason.OWN_ACCORD and self._chance(0.4):
-                yield from self.visit(
-                    self._later(slot, 5), self._follow_up(citizen_case, Channel.VISIT, ContactReason.APPOINTMENT_MISSED)
-                )
+            if citizen_case.parent is None and self._chance(0.4):
+                yield from self.visit(self._later(slot, 5), self._follow_up(citizen_case, Channel.VISIT))
         else:
             yield Action(slot - timedelta(minutes=self.random.randint(1, 15)), ActionKind.CHECKED_IN, citizen_case)
             attended_at = slot + timedelta(minutes=self.random.randint(15, 50))
@@ -237,20 +229,15 @@ class ScenarioBuilder:
         served_at = self._soon(called_at, 11 * 60)
         yield Action(served_at, ActionKind.VISITOR_SERVED, citizen_case)
         if self._chance(0.1):
-            yield from self.appointment(
-                served_at, self._follow_up(citizen_case, Channel.APPOINTMENT, ContactReason.INVITED_TO_COME)
-            )
+            yield from self.appointment(served_at, self._follow_up(citizen_case, Channel.APPOINTMENT))
         yield from self.opinion(served_at, citizen_case, 0.12)
 
     # ------------------------------------------------------------------------------------------------------ follow-ups
     def opinion(self, at: datetime, citizen_case: CitizenCase, survey_share: float) -> Actions:
-        """Yield by chance an invitation to a survey and perhaps its answer; for an online procedure, an opinion without one.
-
-        `at` is the time of the contact, `survey_share` the probability of the invitation, or of the opinion without one.
-        """
+        """Yield by chance an invitation to a survey, and perhaps its answer; for a procedure, an opinion without invitation."""
         if not self._chance(survey_share):
             return
-        feedback = self._follow_up(citizen_case, Channel.FEEDBACK, ContactReason.ASKED_FOR_OPINION)
+        feedback = self._follow_up(citizen_case, Channel.FEEDBACK)
         asked_at = self._soon(at, 600)
         if citizen_case.channel is Channel.FORM:
             yield Action(asked_at, ActionKind.OPINION_GIVEN, feedback, "jdma_0_10", self._choose(JDMA))
@@ -260,19 +247,17 @@ class ScenarioBuilder:
             given_at = self._weeks_later(asked_at) if self._chance(0.03) else self._soon(asked_at, 5 * 3600)
             yield Action(given_at, ActionKind.OPINION_GIVEN, feedback, "csat_1_5", self._choose(CSAT))
 
-    def _ask_again(self, at: datetime, citizen_case: CitizenCase, reason: ContactReason) -> Actions:
+    def _ask_again(self, at: datetime, citizen_case: CitizenCase) -> Actions:
         asked_at = self.office.after(at, self.random.uniform(0, 6))
         if self._chance(0.7):
-            yield from self._call(asked_at, citizen_case, reason)
+            yield from self._call(asked_at, citizen_case)
         elif citizen_case.citizen.email:
-            yield from self.email(asked_at, self._follow_up(citizen_case, Channel.EMAIL, reason))
+            yield from self.email(asked_at, self._follow_up(citizen_case, Channel.EMAIL))
 
-    def _call(self, at: datetime, citizen_case: CitizenCase, reason: ContactReason) -> Actions:
-        yield Action(
-            self.office.after(at, 0.01), ActionKind.CALLED, self._follow_up(citizen_case, Channel.CALL, reason)
-        )
+    def _call(self, at: datetime, citizen_case: CitizenCase) -> Actions:
+        yield Action(self.office.after(at, 0.01), ActionKind.CALLED, self._follow_up(citizen_case, Channel.CALL))
 
-    def _follow_up(self, citizen_case: CitizenCase, channel: Channel, reason: ContactReason) -> CitizenCase:
+    def _follow_up(self, citizen_case: CitizenCase, channel: Channel) -> CitizenCase:
         match channel:
             case Channel.VISIT:
                 place = citizen_case.place._replace(service="accueil", queue="accueil")
@@ -282,7 +267,7 @@ class ScenarioBuilder:
                 place = APPOINTMENTS.draw(self.random)._replace(site=citizen_case.place.site)
             case _:
                 place = citizen_case.place
-        return CitizenCase(next(self.numbers), channel, place, citizen_case.citizen, reason, citizen_case)
+        return CitizenCase(next(self.numbers), channel, place, citizen_case.citizen, citizen_case)
 
     def _new_case(self, channel: Channel, place: Place) -> CitizenCase:
         citizen = draw(self.seed, self.random)
@@ -318,7 +303,6 @@ class ScenarioBuilder:
         return at + timedelta(seconds=30 + int(self.random.expovariate(1 / seconds)))
 
     def _slot(self, at: datetime, hours: float) -> datetime:
-        """Return the start of the first slot after `hours` working hours from `at`."""
         then = self.office.after(at, hours)
         return then - timedelta(minutes=then.minute % SLOT_MINUTES - SLOT_MINUTES, seconds=then.second)
 

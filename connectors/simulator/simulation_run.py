@@ -11,12 +11,10 @@ from typing import Any, Final
 import tomli_w
 
 from connectors.sdk.files import make_private_directory, replace
-from connectors.sdk.simulation.cli_options import HOST
+from connectors.sdk.simulation import HOST
 
-SETTINGS: Final = "accueil.toml"
 PORTS: Final = "ports.json"
 SECRETS: Final = "secrets"
-SECRET_BYTES: Final = 32
 
 
 class SimulationRun:
@@ -24,20 +22,13 @@ class SimulationRun:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
+        self.settings = self.root / "accueil.toml"
         make_private_directory(self.root / SECRETS)
         path = self.root / PORTS
         self._ports: dict[str, int] = json.loads(path.read_bytes()) if path.exists() else {}
 
-    @property
-    def settings(self) -> Path:
-        """Path of the connector settings."""
-        return self.root / SETTINGS
-
     def port(self, name: str) -> int:
-        """Return the port of the system `name`; on first use, choose a free one and save it.
-
-        It stays the same, also in later runs, until `renew_ports`.
-        """
+        """Return the port of the system `name`, chosen and saved on first use; the same until `renew_ports`."""
         while name not in self._ports:
             with socket.create_server((HOST, 0)) as listener:
                 port = listener.getsockname()[1]
@@ -47,10 +38,7 @@ class SimulationRun:
         return self._ports[name]
 
     def address(self, name: str) -> str:
-        """Return the URL of the system `name`, or of the connector that receives its messages.
-
-        The port is that of `port`, which chooses and saves a port for a new name. An unknown name is therefore no error.
-        """
+        """Return the URL of the system `name`, or of the connector that receives its messages."""
         return f"http://{HOST}:{self.port(name)}"
 
     def renew_ports(self) -> None:
@@ -61,7 +49,7 @@ class SimulationRun:
         """Return the file with the secret of the system `name`, created if missing: `whsec_` and Base64."""
         path = self.root / SECRETS / name
         if not path.exists():
-            replace(path, b"whsec_" + b64encode(secrets.token_bytes(SECRET_BYTES)))
+            replace(path, b"whsec_" + b64encode(secrets.token_bytes(32)))
         return path
 
     def folder(self, *names: str) -> Path:

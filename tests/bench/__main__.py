@@ -1,60 +1,60 @@
-"""Command `accueil bench`: the engine compared with others, the phone path, and the delays to the board."""
+"""Command `python -m tests.bench`: the engine compared with others, the phone path, the delays to the board, and look-ups."""
 
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
 
-from tests.bench import engine, freshness, latency, phone_path
+from tests.bench import api, engine, freshness, latency, phone_path
 from tests.bench.measuring import describe_machine, forget_settings
-from tests.bench.report import Goal, Run, goals_table, write_json
+from tests.bench.report import Goal, goals_table, write_json
 
 RESULTS: Final = Path(__file__).parent / "results.json"
 
 
 class Bench(NamedTuple):
-    """One benchmark."""
-
     title: str
-    measure: Callable[..., dict[str, Any]]
-    """Called with a progress callback and the options in `full` or `quick`."""
-    show: Callable[[Run], str]
-    goals: Callable[[Run], list[Goal]]
-    is_exact: Callable[[Run], bool]
+    module: Any
+    """Has `measure`, which is called with a progress callback and the options in `full` or `quick`, `show`, `goals` and
+    `is_exact`."""
     full: dict[str, Any]
     quick: dict[str, Any]
 
 
 def benches(rounds: int) -> dict[str, Bench]:
-    """Return all benchmarks by name."""
     return {
         "engine": Bench(
             "The same job on four engines",
-            *(engine.measure, engine.show, engine.goals, engine.is_exact),
+            engine,
             full={"rounds": rounds},
             quick={"rounds": 1, "events": 100_000, "slow_events": 20_000},
         ),
         "phone": Bench(
             "The full phone path, one worker",
-            *(phone_path.measure, phone_path.show, phone_path.goals, phone_path.is_exact),
+            phone_path,
             full={"rounds": rounds},
             quick={"rounds": 1, "calls": 20_000},
         ),
         "latency": Bench(
             "From the log to the board",
-            *(latency.measure, latency.show, latency.goals, latency.is_exact),
+            latency,
             full={},
             quick={"samples": 40, "sample_seconds": 12, "idle_seconds": 10},
         ),
         "freshness": Bench(
             "From an event to the board and to /metrics, under load",
-            *(freshness.measure, freshness.show, freshness.goals, freshness.is_exact),
+            freshness,
             full={},
             quick={"rate": 200, "seconds": 10},
+        ),
+        "api": Bench(
+            "Look-ups in the API among timeline entries",
+            api,
+            full={},
+            quick={"entries": 40_000, "citizens": 5_000, "seconds": 5},
         ),
     }
 
@@ -69,10 +69,10 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Measure throughput, memory and delay, compared with other engines. About 20 minutes, on an idle machine.",
+    help="Measure throughput, memory and delay, compared with other engines. About half an hour, on an idle machine.",
 )
 @click.option("--quick", is_flag=True, help="A few minutes, to check that everything runs.")
-@click.option("--only", callback=_names, metavar="NAME,…", help="engine, phone, latency, freshness")
+@click.option("--only", callback=_names, metavar="NAME,…", help="engine, phone, latency, freshness, api")
 @click.option(
     "--rounds", default=3, show_default=True, type=click.IntRange(min=1), help="Number of rounds for the medians."
 )
@@ -95,11 +95,11 @@ def main(*, quick: bool, only: list[str], rounds: int, file: Path) -> None:
         if name not in only:
             continue
         progress(bench.title)
-        result = bench.measure(**(bench.quick if quick else bench.full), progress=progress)
+        result = bench.module.measure(**(bench.quick if quick else bench.full), progress=progress)
         report[name] = result
-        goals += bench.goals(result)
-        wrong += [] if bench.is_exact(result) else [name]
-        click.echo(f"\n## {bench.title}\n\n{bench.show(result)}\n")
+        goals += bench.module.goals(result)
+        wrong += [] if bench.module.is_exact(result) else [name]
+        click.echo(f"\n## {bench.title}\n\n{bench.module.show(result)}\n")
         report |= {} if quick else {"goals": [goal.to_json() for goal in goals]}
         write_json(file, report)  # after each benchmark, since the next may take long or fail
     if quick:
@@ -112,4 +112,4 @@ def main(*, quick: bool, only: list[str], rounds: int, file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(prog_name="accueil bench")
+    main(prog_name="python -m tests.bench")

@@ -1,6 +1,6 @@
 """Look-ups in the API at a steady rate: time to the first page of a citizen's timeline, recorded in the audit.
 
-    python -m tests.bench.api --entries 5000000 --citizens 1000000 --rate 200 --seconds 30
+    python -m tests.bench --only api
 
 The API runs as in operation on a generated SQLite file; this process sends requests over persistent connections. A delay runs
 from the planned time of a request, and so includes the wait for a free connection. Each citizen is looked up by an e-mail address
@@ -11,18 +11,16 @@ request in a hundred is for this citizen, and its second page is read immediatel
 import asyncio
 import json
 import sqlite3
-import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from random import Random
 from statistics import median
 from typing import Any, Final, NamedTuple
 
-import click
 import psutil
 
 from connectors.sdk.keys import load_key
@@ -32,8 +30,8 @@ from streams.access.audit import read as read_audit
 from streams.access.tokens import Tokens
 from streams.kafka.ports import free_port
 from streams.timeline.store import Timeline
-from tests.bench.measuring import MIB, cpu_seconds, describe_machine, forget_settings, percentile
-from tests.bench.report import Goal, Run, goals_table, write_json
+from tests.bench.measuring import MIB, cpu_seconds, percentile
+from tests.bench.report import Goal, Run, number, table
 from tests.support.api_harness import SECTOR, token
 from tests.support.processes import Child, wait_until
 
@@ -45,7 +43,7 @@ HOUR_MS: Final = 3_600_000
 LARGE_ENTRIES: Final = 10_000
 LARGE_LINKS: Final = 50
 LARGE_EVERY: Final = 100
-LIFE: Final = (
+CONTACT_EVENTS: Final = (
     ("letter.arrived", "waiting"),
     ("letter.registered", "waiting"),
     ("letter.assigned", "in_progress"),
@@ -59,8 +57,6 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Answer(NamedTuple):
-    """Result of one request."""
-
     of: str
     """`any` citizen, the `large` one, or its `further` page."""
     is_right: bool
@@ -86,11 +82,11 @@ class Citizens:
         """Return the entries and links of one citizen; every second contact is known by an e-mail address only."""
         case, emails = self.case(number), [self.email(number, which) for which in range(links)]
         rows, linked = [], []
-        for contact in range(-(-entries // len(LIFE))):
+        for contact in range(-(-entries // len(CONTACT_EVENTS))):
             name, of = f"mail:bench:{number}.{contact}", emails[contact // 2 % links]
             owner = of if contact % 2 else case
             at = START_MS + (number * 7919 + contact * 37) % 2000 * HOUR_MS
-            for step, (kind, state) in enumerate(LIFE[: entries - contact * len(LIFE)]):
+            for step, (kind, state) in enumerate(CONTACT_EVENTS[: entries - contact * len(CONTACT_EVENTS)]):
                 rows.append((owner, at + step * HOUR_MS, f"{name}-{step}", name, kind, state))
             if owner == case:
                 linked.append((case, of, name, at))
@@ -124,8 +120,8 @@ def rows_of_all(known: Citizens, entries: int, citizens: int) -> Iterator[tuple[
     """Yield the entries and links of all citizens, in batches of some hundred thousands."""
     each, more = divmod(max(entries - LARGE_ENTRIES, citizens), citizens)
     rows, linked = known.rows(-1, LARGE_ENTRIES, LARGE_LINKS)
-    for number in range(citizens):
-        more_rows, more_linked = known.rows(number, each + (number < more), 1)
+    for citizen in range(citizens):
+        more_rows, more_linked = known.rows(citizen, each + (citizen < more), 1)
         rows += more_rows
         linked += more_linked
         if len(rows) > 1_000_000:
@@ -134,7 +130,14 @@ def rows_of_all(known: Citizens, entries: int, citizens: int) -> Iterator[tuple[
     yield rows, linked
 
 
-def measure(*, entries: int, citizens: int, rate: int, seconds: int) -> dict[str, Any]:
+def measure(
+    *,
+    entries: int = 5_000_000,
+    citizens: int = 1_000_000,
+    rate: int = 200,
+    seconds: int = 30,
+    progress: Callable[[str], None],
+) -> dict[str, Any]:
     """Send `rate` requests per second; return the delays, and whether the audit contains all requests."""
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
         data = Path(folder) / "data"
@@ -143,15 +146,16 @@ def measure(*, entries: int, citizens: int, rate: int, seconds: int) -> dict[str
         keys.mkdir(parents=True, mode=0o700)
         build(data / "timeline.db", keys, entries, citizens)
         built = time.monotonic() - began_at
+        progress(f"timelines of {number(entries)} entries after {built:.0f} s")
         Tokens(data / "access").add(token("bench", Role.AGENT, rate_per_minute=10_000_000))
         port = free_port()
         settings = {"ACCUEIL_DATA": str(data), "ACCUEIL_API__PORT": str(port), "ACCUEIL_LOG__FORMAT": "json"}
         with Child(["-m", "streams.cli.main", "api"], Path(folder) / "api.log", **settings) as api:
             api.start()
             wait_until(lambda: "startup complete" in api.text, "the API")
-            warm = asyncio.run(_ask(port, citizens, rate, WARM_UP_SECONDS, Random(0)))
+            warm = asyncio.run(_send_requests(port, citizens, rate, WARM_UP_SECONDS, Random(0)))
             before, began_at = cpu_seconds(api.pid), time.monotonic()
-            answers = asyncio.run(_ask(port, citizens, rate, seconds, Random(1)))
+            answers = asyncio.run(_send_requests(port, citizens, rate, seconds, Random(1)))
             took = time.monotonic() - began_at - LEAD_SECONDS
             busy = cpu_seconds(api.pid) - before
             memory = psutil.Process(api.pid).memory_info().rss
@@ -182,26 +186,25 @@ def measure(*, entries: int, citizens: int, rate: int, seconds: int) -> dict[str
     }
 
 
-async def _ask(port: int, citizens: int, rate: int, seconds: int, random: Random) -> list[Answer]:
-    """Return the result of each request."""
+async def _send_requests(port: int, citizens: int, rate: int, seconds: int, random: Random) -> list[Answer]:
     free: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(CONNECTIONS):
         free.put_nowait(await asyncio.open_connection("127.0.0.1", port))
     answers: list[Answer] = []
 
-    async def ask(number: int, due_at: float) -> None:
+    async def look_up(citizen: int, due_at: float) -> None:
         connection = await free.get()
-        head, body = await _post(connection, "look-up", FIELDS | {"value": f"usager{number}-0@example.org"})
+        head, body = await _post(connection, "look-up", FIELDS | {"value": f"usager{citizen}-0@example.org"})
         delay = time.perf_counter() - due_at
-        is_large, answer = number < 0, json.loads(body)
+        is_large, answer = citizen < 0, json.loads(body)
         links = LARGE_LINKS if is_large else 1
         is_right = OK in head and len(answer["identities"]) == links + 1 and answer["is_own"] and answer["entries"]
         answers.append(Answer("large" if is_large else "any", bool(is_right), delay))
         if is_large and is_right:
-            asked_at = time.perf_counter()
-            asked = {"subject": answer["subject"], "cursor": answer["next"], "purpose": "contact"}
-            head, body = await _post(connection, "timeline", asked)
-            delay, further = time.perf_counter() - asked_at, json.loads(body)
+            sent_at = time.perf_counter()
+            query = {"subject": answer["subject"], "cursor": answer["next"], "purpose": "contact"}
+            head, body = await _post(connection, "timeline", query)
+            delay, further = time.perf_counter() - sent_at, json.loads(body)
             is_right = OK in head and answer["entries"][-1]["happened_at"] >= further["entries"][0]["happened_at"]
             answers.append(Answer("further", is_right, delay))
         free.put_nowait(connection)
@@ -209,20 +212,19 @@ async def _ask(port: int, citizens: int, rate: int, seconds: int, random: Random
     begin = time.perf_counter() + LEAD_SECONDS
     async with asyncio.TaskGroup() as group:
         for request in range(rate * seconds):
-            number = -1 if request % LARGE_EVERY == 0 else random.randrange(citizens)
+            citizen = -1 if request % LARGE_EVERY == 0 else random.randrange(citizens)
             due_at = begin + request / rate
             if (pause := due_at - time.perf_counter()) > 0:
                 await asyncio.sleep(pause)
-            group.create_task(ask(number, due_at))
+            group.create_task(look_up(citizen, due_at))
     while not free.empty():
         free.get_nowait()[1].close()
     return answers
 
 
-async def _post(connection: Connection, path: str, asked: dict[str, str]) -> tuple[bytes, bytes]:
-    """Return the head and the body of the response."""
+async def _post(connection: Connection, path: str, query: dict[str, str]) -> tuple[bytes, bytes]:
     reader, writer = connection
-    body = json.dumps(asked).encode()
+    body = json.dumps(query).encode()
     head = (
         f"POST /v1/{path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer bench\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -234,7 +236,6 @@ async def _post(connection: Connection, path: str, asked: dict[str, str]) -> tup
 
 
 def goals(run: Run) -> list[Goal]:
-    """Return the goals."""
     what = "look-up and first page, 99 %, ms"
     large = "the same of 10,000 entries, ms"
     further = "their second page, 99 %, ms"
@@ -246,24 +247,11 @@ def goals(run: Run) -> list[Goal]:
     ]
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--entries", default=5_000_000, show_default=True, type=click.IntRange(min=20_000))
-@click.option("--citizens", default=1_000_000, show_default=True, type=click.IntRange(min=1))
-@click.option("--rate", default=200, show_default=True, type=click.IntRange(min=1))
-@click.option("--seconds", default=30, show_default=True, type=click.IntRange(min=1))
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
-def main(*, entries: int, citizens: int, rate: int, seconds: int, file: Path | None) -> None:
-    """Build, measure, print and optionally write; exit with 1 unless every response was correct and in the audit."""
-    forget_settings()
-    run = measure(entries=entries, citizens=citizens, rate=rate, seconds=seconds)
-    for what, value in run.items():
-        click.echo(f"{what:20} {value if isinstance(value, str) else f'{value:,.1f}'}")
-    click.echo(f"\n{goals_table(goals(run))}")
-    if file:
-        write_json(file, describe_machine() | {"api": run, "goals": [goal.to_json() for goal in goals(run)]})
-    if run["correct"] != "exact":
-        sys.exit("not exact")
+def is_exact(result: Run) -> bool:
+    """Return whether every response was correct and is in the audit."""
+    return bool(result["correct"] == "exact")
 
 
-if __name__ == "__main__":
-    main(prog_name="python -m tests.bench.api")
+def show(result: Run) -> str:
+    rows = [[name, value if isinstance(value, str) else number(value)] for name, value in result.items()]
+    return table(["look-ups", "result"], rows)

@@ -57,8 +57,6 @@ class Story(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One record for Kafka."""
-
     key: bytes
     value: bytes
 
@@ -80,7 +78,6 @@ class Ledger:
     """Sum of the ids of these entries, which reveals a lost or duplicate one."""
 
     def counts(self) -> Counter[tuple[str, str]]:
-        """Return the expected counts by queue and name."""
         counts: Counter[tuple[str, str]] = Counter()
         for queue, outcome, wait_ms, handle_ms in self.stories.values():
             counts[queue, "offered"] += 1

@@ -47,8 +47,6 @@ LONGEST_STEP_SECONDS: Final = 4.0
 
 
 class Planned(NamedTuple):
-    """An event to publish."""
-
     due: float
     """Seconds after the start."""
     kind: str
@@ -76,20 +74,20 @@ class ContactGenerator:
 
     def plan(self, begins_at: datetime, rate: float, seconds: float) -> list[Planned]:
         """Return the events of `seconds` in the order of publication."""
-        drawn: list[tuple[float, str, str, dict[str, Any]]] = []
+        events: list[tuple[float, str, str, dict[str, Any]]] = []
         wanted = int(rate * seconds)
-        while len(drawn) < wanted:
-            drawn += (one for one in self._life(self._random.uniform(0, seconds)) if one[0] < seconds)
-        drawn.sort(key=lambda one: one[0])
+        while len(events) < wanted:
+            events += (one for one in self._contact_events(self._random.uniform(0, seconds)) if one[0] < seconds)
+        events.sort(key=lambda one: one[0])
         # Events of one contact keep their order, and the total rate is even.
-        return [self._planned(place / rate, *one[1:], at=begins_at) for place, one in enumerate(drawn[:wanted])]
+        return [self._planned(place / rate, *one[1:], at=begins_at) for place, one in enumerate(events[:wanted])]
 
     def _planned(self, due: float, kind: str, service: str, fields: dict[str, Any], *, at: datetime) -> Planned:
         event: Event = make(kind, site=SITE, service=service, sector=SITE, **fields)
         event = event.model_copy(update={"time": at + timedelta(seconds=due)})
         return Planned(due, kind, service, SOURCES[event.channel].name, event.subject.encode(), encode(event))
 
-    def _life(self, at: float) -> Iterator[tuple[float, str, str, dict[str, Any]]]:
+    def _contact_events(self, at: float) -> Iterator[tuple[float, str, str, dict[str, Any]]]:
         random = self._random
         channel = random.choices([*WEIGHTS], [*WEIGHTS.values()])[0]
         service = random.choice(self._services[channel])

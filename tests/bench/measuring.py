@@ -49,7 +49,6 @@ def live_bytes() -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the user and system CPU time of a process."""
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
 

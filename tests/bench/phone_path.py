@@ -1,6 +1,6 @@
 """Complete phone path in one worker process: decoding, contacts, figures, timeline and dead letters, exactly once.
 
-    accueil bench --only phone
+    python -m tests.bench --only phone
 
 A real Kafka contains the events of the Asterisk connector for generated calls. One worker folds all of them, and a second one
 recovers the rows of the first. Then all output is compared with the expected results of the calls.
@@ -24,7 +24,7 @@ from streams.runtime.topic_catalogue import specs
 from streams.settings.schema import Settings
 from tests.bench.calls import TOPIC, Calls, Ledger, Record
 from tests.bench.measuring import cpu_seconds
-from tests.bench.records import produce, read
+from tests.bench.records import produce, read, running_kafka
 from tests.bench.report import Goal, Run, medians, number, table
 from tests.bench.verify import correct, differences
 from tests.support.processes import Child
@@ -39,21 +39,16 @@ DERIVED: Final = [topic.name for topic in (*topics.STATES, topics.TIMELINE, topi
 Progress = Callable[[str], None]
 
 
-def measure(*, rounds: int, calls: int = 275_000, seed: int = 1, progress: Progress) -> dict[str, Any]:
+def measure(*, rounds: int, calls: int = 275_000, progress: Progress) -> dict[str, Any]:
     """Fold the events of `calls` calls with one worker and recover the rows with another, `rounds` times; return all runs."""
-    with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
-        kafka = EmbeddedKafka(Path(folder) / "kafka")
-        kafka.start()
-        try:
-            _make_topics(kafka.bootstrap)
-            ledger = _fill(kafka.bootstrap, calls, seed, progress)
-            runs = []
-            for turn in range(1, rounds + 1):
-                run = _run(kafka, ledger, Path(folder) / f"round-{turn}")
-                runs.append({"round": turn, **run})
-                progress(f"{turn}/{rounds} {number(run['events_per_second'])}/s, {run['correct']}")
-        finally:
-            kafka.stop()
+    with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder, running_kafka(Path(folder) / "kafka") as kafka:
+        _make_topics(kafka.bootstrap)
+        ledger = _fill(kafka.bootstrap, calls, progress)
+        runs = []
+        for turn in range(1, rounds + 1):
+            run = _run(kafka, ledger, Path(folder) / f"round-{turn}")
+            runs.append({"round": turn, **run})
+            progress(f"{turn}/{rounds} {number(run['events_per_second'])}/s, {run['correct']}")
     return {"runs": runs, "median": medians(runs) | {"round": None}}
 
 
@@ -61,8 +56,8 @@ def _make_topics(bootstrap: str) -> None:
     apply_specs(bootstrap, specs(Settings()))
 
 
-def _fill(bootstrap: str, count: int, seed: int, progress: Progress) -> Ledger:
-    calls = Calls(seed, longest_wait=LONGEST_WAIT_SECONDS, longest_talk=LONGEST_TALK_SECONDS)
+def _fill(bootstrap: str, count: int, progress: Progress) -> Ledger:
+    calls = Calls(1, longest_wait=LONGEST_WAIT_SECONDS, longest_talk=LONGEST_TALK_SECONDS)
     begin = int(time.time()) - count // CALLS_PER_SECOND - 2 * LONGEST_TALK_SECONDS
 
     def records() -> Iterator[Record]:
@@ -93,7 +88,6 @@ def _run(kafka: EmbeddedKafka, ledger: Ledger, folder: Path) -> dict[str, Any]:
 
 
 def _forget_derived(bootstrap: str) -> None:
-    """Empty all output topics of the worker."""
     admin = AdminClient({"bootstrap.servers": bootstrap})  # keep a reference, else it is closed before the answer
     for deleted in admin.delete_topics(DERIVED).values():
         deleted.result()
@@ -115,7 +109,6 @@ def _work(bootstrap: str, records: int | None, folder: Path) -> dict[str, Any]:
 
 
 def goals(result: Run) -> list[Goal]:
-    """Return the goals."""
     run = result["median"]
     return [
         Goal("phone.events_per_second", "phone path, events/s", run["events_per_second"], 50_000),
@@ -131,12 +124,10 @@ def goals(result: Run) -> list[Goal]:
 
 
 def is_exact(result: Run) -> bool:
-    """Return whether every run was exact."""
     return all(run["correct"] == "exact" for run in result["runs"])
 
 
 def show(result: Run) -> str:
-    """Return a table of all runs and the medians."""
     columns = {
         "events/s": "events_per_second",
         "events/CPU s": "events_per_cpu_second",

@@ -28,14 +28,12 @@ class MeasuredEngine(Engine):
     empty_bytes = 0
 
     def open_partition_tasks(self, assigned: Iterable[Any]) -> None:
-        """Record the state before the first rows, and open the tasks."""
         self.empty_bytes = live_bytes()
         self.assigned_at = time.monotonic()
         super().open_partition_tasks(assigned)
 
     @property
     def is_ready(self) -> bool:
-        """Return whether all partitions are recovered."""
         return self.readiness()[0]
 
     def has_committed(self, records: int) -> bool:
@@ -51,7 +49,6 @@ class MeasuredEngine(Engine):
 
     @property
     def contacts(self) -> int:
-        """Number of contacts with a row."""
         return sum(
             len(table.rows)
             for partition_task in self.partition_tasks.values()
@@ -89,7 +86,6 @@ def _wait_until(condition: Callable[[], bool]) -> None:
 
 
 def main() -> None:
-    """Run the worker."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bootstrap", required=True, help="host:port of the broker")
     parser.add_argument("--directory", type=Path, required=True)

@@ -2,12 +2,27 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from streams.kafka.embedded_broker import EmbeddedKafka
+
 CONFIRM_SECONDS: Final = 60
 SILENT_SECONDS: Final = 30
+
+
+@contextmanager
+def running_kafka(directory: Path) -> Iterator[EmbeddedKafka]:
+    """Run a broker during a `with` block."""
+    kafka = EmbeddedKafka(directory)
+    kafka.start()
+    try:
+        yield kafka
+    finally:
+        kafka.stop()
 
 
 def make_producer(bootstrap: str, linger_ms: int = 20, **login: str) -> Producer:

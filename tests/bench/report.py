@@ -24,7 +24,6 @@ def _middle(values: Sequence[Any]) -> Any:
 
 
 def group(runs: Iterable[Run], *names: str) -> list[list[Run]]:
-    """Return the runs grouped by equal values of `names`."""
     groups: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
         groups.setdefault(tuple(run[name] for name in names), []).append(run)
@@ -32,8 +31,6 @@ def group(runs: Iterable[Run], *names: str) -> list[list[Run]]:
 
 
 class Goal(NamedTuple):
-    """Required result of a benchmark."""
-
     name: str
     """Name in JSON."""
     what: str
@@ -45,17 +42,14 @@ class Goal(NamedTuple):
 
     @property
     def met(self) -> bool:
-        """Whether the goal is reached."""
         return self.measured >= self.wanted if self.at_least else self.measured <= self.wanted
 
     def to_json(self) -> dict[str, Any]:
-        """Return the goal as JSON values."""
         sign = ">=" if self.at_least else "<="
         return {"goal": self.name, "measured": self.measured, "wanted": f"{sign} {self.wanted:g}", "met": self.met}
 
 
 def goals_table(goals: Sequence[Goal]) -> str:
-    """Return a table of the goals."""
     rows = [
         [
             goal.what,
@@ -92,6 +86,5 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) ->
 
 
 def write_json(path: Path, report: Mapping[str, Any]) -> None:
-    """Write the report to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

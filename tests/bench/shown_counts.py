@@ -55,8 +55,6 @@ _SAMPLES: Final = tuple({shown.metric.encode() for shown in SHOWN.values()})
 
 
 class Board:
-    """Follows `/events`, and stores the messages for later."""
-
     def __init__(self, url: str) -> None:
         self.seen: list[tuple[float, bytes]] = []
         threading.Thread(target=self._follow, args=(f"{url}/events",), daemon=True).start()
@@ -141,7 +139,6 @@ _decode: Final = msgspec.json.Decoder(_Message).decode
 
 
 def read_board(message: bytes) -> dict[Series, int]:
-    """Return the counts of a board by service and name."""
     shown: dict[Series, int] = {}
     board = _decode(message).board
     for queue in board.queues:

@@ -7,23 +7,21 @@ Calls last about a minute and are deleted soon after, so that the number of cont
 
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 import click
 import psutil
 
-from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_admin import apply_specs
 from streams.runtime.topic_catalogue import specs
 from streams.settings.schema import Settings
 from tests.bench.calls import EVENTS_PER_CALL, TOPIC, Calls, Ledger
 from tests.bench.measuring import MIB, describe_machine, forget_settings, slope_per_hour
-from tests.bench.records import confirm, make_producer, read, send
+from tests.bench.records import confirm, make_producer, read, running_kafka, send
 from tests.bench.report import Run, number, table, write_json
 from tests.bench.verify import correct, differences, read_contacts
 from tests.support.processes import Child
@@ -31,7 +29,7 @@ from tests.support.processes import Child
 LONGEST_WAIT_SECONDS: Final = 20
 LONGEST_TALK_SECONDS: Final = 60
 SAMPLE_SECONDS: Final = 10
-TELL_SECONDS: Final = 60
+MESSAGE_SECONDS: Final = 60
 GONE_SECONDS: Final = 300
 """Longest wait after the last event for the deletion of the last contact."""
 
@@ -39,8 +37,6 @@ Progress = Callable[[str], None]
 
 
 class Sample(NamedTuple):
-    """Measurements of one process at one time."""
-
     seconds: float
     """Seconds since the start of the run."""
     rss_mib: float
@@ -49,75 +45,59 @@ class Sample(NamedTuple):
 
 
 class Sampler:
-    """Samples processes every `SAMPLE_SECONDS` until stopped."""
+    """Samples processes in each call of `sample` that is at least `SAMPLE_SECONDS` after the last one."""
 
     def __init__(self, processes: dict[str, int], progress: Progress) -> None:
         self.samples: Final[dict[str, list[Sample]]] = {name: [] for name in processes}
         self._processes = {name: psutil.Process(pid) for name, pid in processes.items()}
         self._progress = progress
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._began_at = time.monotonic()
+        self._next_at = self._next_message_at = 0.0
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        began_at, tell_at = time.monotonic(), 0.0
-        while True:
-            seconds = time.monotonic() - began_at
-            for name, process in self._processes.items():
-                rss = process.memory_info().rss / MIB
-                self.samples[name].append(Sample(seconds, rss, process.num_fds(), process.num_threads()))
-            if seconds >= tell_at:
-                tell_at += TELL_SECONDS
-                now = ", ".join(f"{name} {samples[-1].rss_mib:.0f} MiB" for name, samples in self.samples.items())
-                self._progress(f"{seconds / 60:3.0f} min  {now}")
-            if self._stopping.wait(SAMPLE_SECONDS):
-                return
+    def sample(self) -> None:
+        seconds = time.monotonic() - self._began_at
+        if seconds < self._next_at:
+            return
+        self._next_at += SAMPLE_SECONDS
+        for name, process in self._processes.items():
+            rss = process.memory_info().rss / MIB
+            self.samples[name].append(Sample(seconds, rss, process.num_fds(), process.num_threads()))
+        if seconds >= self._next_message_at:
+            self._next_message_at += MESSAGE_SECONDS
+            now = ", ".join(f"{name} {samples[-1].rss_mib:.0f} MiB" for name, samples in self.samples.items())
+            self._progress(f"{seconds / 60:3.0f} min  {now}")
 
 
-def measure(*, minutes: float, rate: float, seed: int = 1, progress: Progress) -> dict[str, Any]:
+def measure(*, minutes: float, rate: float, progress: Progress) -> dict[str, Any]:
     """Run for `minutes` with about `rate` events per second; return the samples and the inexact results."""
-    with tempfile.TemporaryDirectory(prefix="accueil-soak-") as folder:
-        kafka = EmbeddedKafka(Path(folder) / "kafka")
-        kafka.start()
-        try:
-            settings = Settings()
-            apply_specs(kafka.bootstrap, specs(settings))
-            arguments = ["-m", "tests.bench.soak_worker", "--bootstrap", kafka.bootstrap, "--directory", folder]
-            with Child(arguments, Path(folder) / "worker.log") as worker:
-                worker.start().wait_for("partition_opened", settings.partitions)
-                assert kafka.pid is not None, "the broker does not run"
-                with Sampler({"worker": worker.pid, "kafka": kafka.pid}, progress) as sampler:
-                    ledger = _feed(kafka.bootstrap, minutes * 60, rate / EVENTS_PER_CALL, seed, worker)
-                _wait_until_gone(kafka.bootstrap, progress)
-                worker.stop()
-            found = differences(partial(read, kafka.bootstrap), ledger, kept=False)
-        finally:
-            kafka.stop()
+    with tempfile.TemporaryDirectory(prefix="accueil-soak-") as folder, running_kafka(Path(folder) / "kafka") as kafka:
+        settings = Settings()
+        apply_specs(kafka.bootstrap, specs(settings))
+        arguments = ["-m", "tests.bench.soak_worker", "--bootstrap", kafka.bootstrap, "--directory", folder]
+        with Child(arguments, Path(folder) / "worker.log") as worker:
+            worker.start().wait_for("partition_opened", settings.partitions)
+            assert kafka.pid is not None, "the broker does not run"
+            sampler = Sampler({"worker": worker.pid, "kafka": kafka.pid}, progress)
+            ledger = _feed(kafka.bootstrap, minutes * 60, rate / EVENTS_PER_CALL, worker, sampler)
+            _wait_until_gone(kafka.bootstrap, progress)
+            worker.stop()
+        found = differences(partial(read, kafka.bootstrap), ledger, kept=False)
     return {
         "minutes": minutes,
         "events": ledger.records,
         "contacts": len(ledger.stories),
         "correct": correct(found),
         "samples": {name: [sample._asdict() for sample in samples] for name, samples in sampler.samples.items()},
-        "growth_mib_per_hour": {name: growth(samples) for name, samples in sampler.samples.items()},
+        "growth_mib_per_hour": {
+            name: slope_per_hour([(sample.seconds, sample.rss_mib) for sample in samples])
+            for name, samples in sampler.samples.items()
+        },
     }
 
 
-def growth(samples: Sequence[Sample]) -> float:
-    """Return the memory growth of a process in the second half of the time, in MiB per hour."""
-    return slope_per_hour([(sample.seconds, sample.rss_mib) for sample in samples])
-
-
-def _feed(bootstrap: str, seconds: float, calls_per_second: float, seed: int, worker: Child) -> Ledger:
+def _feed(bootstrap: str, seconds: float, calls_per_second: float, worker: Child, sampler: Sampler) -> Ledger:
     """Produce the events of calls in real time: calls begin during `seconds`, then all of them end."""
-    calls = Calls(seed, longest_wait=LONGEST_WAIT_SECONDS, longest_talk=LONGEST_TALK_SECONDS)
+    calls = Calls(1, longest_wait=LONGEST_WAIT_SECONDS, longest_talk=LONGEST_TALK_SECONDS)
     producer = make_producer(bootstrap)
     begin = time.time()
 
@@ -126,6 +106,7 @@ def _feed(bootstrap: str, seconds: float, calls_per_second: float, seed: int, wo
             yield begin + nth / calls_per_second
 
     for line in calls.lines(starts()):
+        sampler.sample()
         if (early := line.at - time.time()) > 0:
             producer.poll(0)
             time.sleep(early)
@@ -145,7 +126,6 @@ def _wait_until_gone(bootstrap: str, progress: Progress) -> None:
 
 
 def show(result: Run) -> str:
-    """Return a table of the processes."""
     head = [
         "process",
         "MiB first",
@@ -168,12 +148,11 @@ def show(result: Run) -> str:
 @click.command(help=__doc__)
 @click.option("--minutes", default=60.0, show_default=True)
 @click.option("--rate", default=500.0, show_default=True, help="Events per second.")
-@click.option("--seed", default=1, show_default=True)
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write all samples.")
-def main(*, minutes: float, rate: float, seed: int, file: Path | None) -> None:
+def main(*, minutes: float, rate: float, file: Path | None) -> None:
     """Run, print and write; exit with 1 if an event was lost or counted twice."""
     forget_settings()
-    result = measure(minutes=minutes, rate=rate, seed=seed, progress=lambda text: click.echo(text, err=True))
+    result = measure(minutes=minutes, rate=rate, progress=lambda text: click.echo(text, err=True))
     click.echo(f"\n{show(result)}")
     if file:
         write_json(file, describe_machine() | {"soak": result})

@@ -17,7 +17,6 @@ KEEP_BUCKETS_SECONDS: Final = 900
 
 
 def main() -> None:
-    """Run the worker."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bootstrap", required=True, help="host:port of the broker")
     parser.add_argument("--directory", type=Path, required=True)

@@ -32,8 +32,6 @@ NAMES: Final = (
 
 
 class Entry(msgspec.Struct):
-    """Compared fields of a timeline entry."""
-
     id: str
 
 
@@ -48,7 +46,6 @@ def differences(read: Read, ledger: Ledger, *, kept: bool) -> list[str]:
 
 
 def correct(found: list[str]) -> str:
-    """Return `exact`, or the differences as one text."""
     return "; ".join(found) or "exact"
 
 

@@ -62,8 +62,6 @@ def citizen_of(number: int) -> int:
 
 
 class Month(NamedTuple):
-    """Published timeline records, and the expected figures."""
-
     timeline: list[tuple[int, bytes, bytes]]
     expected: Counts
 
@@ -151,8 +149,6 @@ def call_contacts(events: Iterable[Event]) -> Iterator[tuple[str, CitizenContact
 
 
 class NoErasures:
-    """Timelines without erased citizens."""
-
     def find_erased(self) -> Collection[str]:
         return ()
 
@@ -206,7 +202,6 @@ class CounterJobs:
 
     @property
     def rows(self) -> int:
-        """Number of stored citizens."""
         return sum(len(counter.citizens.rows) for counter in self._counters)
 
     def figures(self) -> dict[CitizenFigureKey, dict[str, int]]:

@@ -57,7 +57,7 @@ class SimulatedSpan:
         away = [(span.since + begin, span.since + end) for begin, end in outages]
         deliveries = deliver(span.events, 1, away)
         assert deliveries[-1].taken_at < self.until
-        self.told_again = len(deliveries) - len(span.events)
+        self.redelivered = len(deliveries) - len(span.events)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(contacts, "SWEPT_PER_TICK", 6)  # simulated time passes faster than rows are added
             self.workers.process(deliveries, self.until, [span.since + after for after in restarts])
@@ -70,18 +70,16 @@ def hours(days: int, hour: float) -> timedelta:
 
 @pytest.fixture(scope="module")
 def week(tmp_path_factory: pytest.TempPathFactory) -> SimulatedSpan:
-    since = MONDAY
-    span = run(tmp_path_factory.mktemp("week"), Plan(4, WHOLE), since, since + timedelta(days=7))
+    span = run(tmp_path_factory.mktemp("week"), Plan(4, WHOLE), MONDAY, MONDAY + timedelta(days=7))
     restarts = [hours(0, 11), hours(1, 9.3), hours(1, 14), hours(3, 10)]
-    workers = Workers(since, 2, TIMES._replace(keep_buckets=14 * DAY_MS))
+    workers = Workers(MONDAY, 2, TIMES._replace(keep_buckets=14 * DAY_MS))
     return SimulatedSpan(span, workers, restarts, [(hours(1, 9), hours(1, 12)), (hours(4, 14), hours(4, 14.1))])
 
 
 @pytest.fixture(scope="module")
 def months(tmp_path_factory: pytest.TempPathFactory) -> SimulatedSpan:
-    until = MONDAY
-    since = until - timedelta(weeks=WEEKS)
-    span = run(tmp_path_factory.mktemp("months"), Plan(4, FEW), since, until)
+    since = MONDAY - timedelta(weeks=WEEKS)
+    span = run(tmp_path_factory.mktemp("months"), Plan(4, FEW), since, MONDAY)
     restarts = [hours(7 * number + 1, 10 + number) for number in range(WEEKS)]
     return SimulatedSpan(span, Workers(since, 1), restarts, [(hours(15, 9), hours(15, 12))])
 
@@ -96,13 +94,13 @@ def test_each_event_is_one_timeline_entry_and_duplicates_none(week: SimulatedSpa
     actual = Counter(event.id for event in week.span.events if event.type != "agent.state_changed")
     assert week.workers.entries == actual
     assert {*actual.values()} == {1}
-    assert week.workers.duplicates >= week.told_again > 500
+    assert week.workers.duplicates >= week.redelivered > 500
     assert week.workers.dead == {}
 
 
-@pytest.mark.parametrize("lived", ["week", "months"])
-def test_buckets_add_up_to_the_total(request: pytest.FixtureRequest, lived: str) -> None:
-    workers = request.getfixturevalue(lived).workers
+@pytest.mark.parametrize("span", ["week", "months"])
+def test_buckets_add_up_to_the_total(request: pytest.FixtureRequest, span: str) -> None:
+    workers = request.getfixturevalue(span).workers
     totals, sums = workers.figures(), workers.figures(buckets=True)
     for place, figure in totals.items():
         found = sums[place].counts if place in sums else [0] * len(FIGURE_SCHEMAS[place.channel].counts)
@@ -135,7 +133,6 @@ def test_figures_of_months_equal_the_ledger(months: SimulatedSpan) -> None:
 
 
 def contact_timelines(events: Sequence[Event]) -> list[list[Event]]:
-    """Return the events of each contact, in order of time."""
     found: defaultdict[str, list[Event]] = defaultdict(list)
     for event in events:
         found[event.subject].append(event)
@@ -159,7 +156,7 @@ def test_all_rare_cases_occur(week: SimulatedSpan, months: SimulatedSpan) -> Non
     assert ["arrived"] in visits
     assert ["arrived", "called"] in visits
     letters = [timeline for timeline in all_timelines if timeline[0].type == "letter.arrived"]
-    assert any(actual[-2:] == ["closed", "answered"] for actual in map(kinds, letters))
+    assert any(kinds(letter)[-2:] == ["closed", "answered"] for letter in letters)
     for pause, later in ((timedelta(), RETENTION), (RETENTION, timedelta.max)):
         assert any(
             came_after(timeline, "letter.assigned", max(pause, timedelta(days=19)))
@@ -184,8 +181,8 @@ def test_old_contacts_are_deleted_and_logs_are_not_counted_again(months: Simulat
         and event.type != "agent.state_changed"
     ]
     before = months.workers.numbers()
-    told_at = months.workers.now + timedelta(seconds=5)
-    months.workers.process([Delivery(told_at, event) for event in first_week], told_at + timedelta(minutes=2))
+    repeated_at = months.workers.now + timedelta(seconds=5)
+    months.workers.process([Delivery(repeated_at, event) for event in first_week], repeated_at + timedelta(minutes=2))
     assert months.workers.dead == {Reason.DUPLICATE: len(first_week)}
     assert {event.channel for event in first_week} == LIVE_CHANNELS
     assert figure_differences(months.workers.numbers(), before) == []
@@ -198,7 +195,7 @@ OTHER_OPTIONS = {"path": ("ami",), "ami": ("path",)}
 @pytest.mark.parametrize("interface", ["path", "ami", "both"])
 def test_calls_refused_by_a_full_queue_count_with_either_interface(tmp_path: Path, interface: str) -> None:
     began_at = datetime.now(UTC).replace(microsecond=0)
-    calls = Calls(SimulationRun(tmp_path / "stage"))
+    calls = Calls(SimulationRun(tmp_path / "systems"))
     calls.open()
     calls.begin(began_at, seed=1, profile=CallProfile(1, always=True), draw_caller=str, on_ended=lambda _: None)
     options = {
@@ -208,21 +205,21 @@ def test_calls_refused_by_a_full_queue_count_with_either_interface(tmp_path: Pat
     }
     switchboard = ConnectorHarness(asterisk.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
 
-    def happen() -> None:
+    def act() -> None:
         for number in range(10):
             calls.switchboard.call(began_at.timestamp() + number / 10, "archives", f"063998{number:04}")
         calls.end(began_at + timedelta(seconds=30))
 
     if interface == "path":
-        happen()
+        act()
         events = switchboard.read_all(confirm=True)
     else:
-        events = listen(switchboard, calls.manager, happen)
+        events = listen(switchboard, calls.manager, act)
     calls.close()
     workers = Workers(began_at, partitions=2)
     workers.process(deliver(events, 1), began_at + timedelta(days=3))
     ledger = Ledger()
-    ledger.calls = calls.ledger
+    ledger.calls = calls.switchboard.ledger
     assert figure_differences(workers.numbers(), ledger.numbers()) == []
     assert ledger.numbers()["call", "siege", "archives", "archives"]["left_full"] >= 5
     assert not switchboard.rejected()

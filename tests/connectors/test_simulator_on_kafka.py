@@ -18,14 +18,14 @@ from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, TRANSFER_CHANNEL
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import kafka_io
-from tests.support.processes import Child, supervised, wait_until
-from tests.support.simulated_figures import figure_differences, last_monday
+from tests.support.processes import Child, supervised
+from tests.support.simulated_figures import last_monday, wait_for_figures
 from tests.support.simulated_workers import name_numbers
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 
-def written(bootstrap: str) -> dict[DimensionKey, FigureCounts]:
+def worker_figures(bootstrap: str) -> dict[DimensionKey, FigureCounts]:
     """Return the worker's figures over all partitions, by their names in the ledger."""
     figures: dict[Dimensions, Figure] = {}
     for (_, key), value in kafka_io.latest(kafka_io.read(bootstrap, topics.FIGURES.name)).items():
@@ -44,7 +44,7 @@ def test_figures_of_the_worker_equal_the_ledger(own_kafka: EmbeddedKafka, tmp_pa
         own_kafka.bootstrap,
         [TopicSpec(t.name, 4, config=COMPACTED if t.compacted else {}) for t in topics.TOPIC_CATALOGUE],
     )
-    simulation_run = SimulationRun(tmp_path / "stage")
+    simulation_run = SimulationRun(tmp_path / "systems")
     departement = Departement(simulation_run, Plan(5, 60_000))
     simulation_run.write_settings(departement.connectors())
     place = {"ACCUEIL_BROKERS": own_kafka.bootstrap, "ACCUEIL_DATA": str(tmp_path / "data")}
@@ -54,10 +54,6 @@ def test_figures_of_the_worker_equal_the_ledger(own_kafka: EmbeddedKafka, tmp_pa
     with supervised(connect), supervised(worker), departement.opened(since):
         assert run_span(departement, since, until, threading.Event())
         expected = departement.ledger.numbers(datetime.now(UTC))
-
-        def disagree() -> list[object]:
-            return [*figure_differences(written(own_kafka.bootstrap), expected)]
-
-        wait_until(lambda: not disagree(), "the figures to be the ledger's", 120, otherwise=disagree)
+        wait_for_figures(lambda: worker_figures(own_kafka.bootstrap), expected)
     assert {where[0] for where in expected} == {*Channel, TRANSFER_CHANNEL}
     assert kafka_io.read(own_kafka.bootstrap, topics.DEAD_LETTERS.name) == []

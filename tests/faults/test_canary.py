@@ -1,4 +1,4 @@
-"""Phone numbers and names planted in every field of the switchboard's log must never leave the connector.
+"""Phone numbers and names in any field of the switchboard's log never leave the connector.
 
 All processes run with debug logs and a broker outage, so that the spool is used too.
 """
@@ -15,7 +15,7 @@ from connectors.asterisk.simulate import configuration
 from models import topics
 from streams.kafka.embedded_broker import EmbeddedKafka
 from tests.support import contacts_oracle, kafka_io
-from tests.support.phone_leaks import found, written
+from tests.support.phone_leaks import found, notations
 from tests.support.processes import wait_until
 from tests.support.running_stack import RunningOffice, content_of
 
@@ -71,19 +71,19 @@ def templates() -> list[str]:
     return fields
 
 
-def plant(now: int) -> list[str]:
+def fill_templates(now: int) -> list[str]:
     """Return the lines with each notation of each number, and each name, in each field."""
-    planted = [way for number in NUMBERS for way in (*written(number), number[1:])] + [*NAMES, ABROAD]
+    values = [text for number in NUMBERS for text in (*notations(number), number[1:])] + [*NAMES, ABROAD]
     return [
         field.format(t=now - 600 + place, id=f"{now}.{place}", p=personal) + "\n"
-        for place, personal in enumerate(planted, 1)
+        for place, personal in enumerate(values, 1)
         for field in templates()
     ]
 
 
-def test_planted_personal_data_is_found_nowhere(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    lines = plant(int(time.time()))
-    log, home = tmp_path / "queue_log", tmp_path / "data" / "connectors" / "asterisk" / "siege"
+def test_personal_data_in_any_field_of_the_log_stays_in_the_connector(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    lines = fill_templates(int(time.time()))
+    log, directory = tmp_path / "queue_log", tmp_path / "data" / "connectors" / "asterisk" / "siege"
     bootstrap = own_kafka.bootstrap
     connector = {"connector": "asterisk", **configuration(log), "custom_events": CUSTOM}
     (tmp_path / "accueil.toml").write_text(tomli_w.dumps({"connectors": {"siege": connector}}))
@@ -97,8 +97,8 @@ def test_planted_personal_data_is_found_nowhere(own_kafka: EmbeddedKafka, tmp_pa
     log.write_text("".join(lines[: len(lines) // 2]))
     with office:
         office.children["connect"].start()
-        wait_until(lambda: any(path.stat().st_size for path in home.glob("spool/*")), "the spool")
-        shutil.copytree(home / "spool", tmp_path / "spool-as-it-was")
+        wait_until(lambda: any(path.stat().st_size for path in directory.glob("spool/*")), "the spool")
+        shutil.copytree(directory / "spool", tmp_path / "spool-as-it-was")
         own_kafka.start()
         with log.open("a") as file:
             file.writelines(lines[len(lines) // 2 :])
@@ -108,24 +108,24 @@ def test_planted_personal_data_is_found_nowhere(own_kafka: EmbeddedKafka, tmp_pa
         wait_until(lambda: measure("connector_spool_records") == 0, "the spool to be empty")
         first = kafka_io.read(bootstrap, CALLS)[0]
         kafka_io.produce(bootstrap, [(CALLS, b"another key", first.value())])  # causes a dead letter
-        wait_until(lambda: contacts_oracle.is_done(bootstrap), "all to be folded")
+        wait_until(lambda: contacts_oracle.is_done(bootstrap), "the worker")
         wait_until(lambda: office.is_up("web") and "queue-" in office.get("web", "/api/board").text, "the board")
         answers = office.answers()
         assert [child.stop() for child in office.children.values()] == [0, 0, 0]
 
     records = {topic.name: kafka_io.read(bootstrap, topic.name) for topic in topics.TOPIC_CATALOGUE}
     for name in (CALLS, topics.CONTACTS.name, topics.FIGURES.name, topics.TIMELINE.name, topics.DEAD_LETTERS.name):
-        assert records[name], f"nothing is in {name}: this shows nothing of it"
-    places = {
+        assert records[name], f"{name} is empty, so the test proves nothing about it"
+    contents = {
         "topics": content_of(message for messages in records.values() for message in messages),
         "spool": b"".join(path.read_bytes() for path in (tmp_path / "spool-as-it-was").iterdir()),
-        "cursor": b"".join(path.read_bytes() for path in home.glob("cursor-*")),
+        "cursor": b"".join(path.read_bytes() for path in directory.glob("cursor-*")),
         "logs": b"".join(path.read_bytes() for path in (own_kafka.log, *tmp_path.glob("*.log"))),
         "answers": answers,
     }
     planted = log.read_bytes()
-    for place, texts in places.items():
-        assert texts, f"nothing is in {place}: this shows nothing of it"
+    for place, texts in contents.items():
+        assert texts, f"{place} is empty, so the test proves nothing about it"
         for number in NUMBERS:
             assert len(found(number, planted)) == 5
             assert found(number, texts) == [], place
@@ -133,5 +133,5 @@ def test_planted_personal_data_is_found_nowhere(own_kafka: EmbeddedKafka, tmp_pa
         for name in (*NAMES, ABROAD):
             assert name.encode() in planted
             assert name.encode() not in texts, place
-    rejects = (home / "rejects.jsonl").read_bytes()
+    rejects = (directory / "rejects.jsonl").read_bytes()
     assert all(found(number, rejects) for number in NUMBERS), "only the rejected records contain personal data"

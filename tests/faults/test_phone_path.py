@@ -51,7 +51,6 @@ def tallies(bootstrap: str) -> dict[str, dict[str, object]]:
 
 
 def as_tally(figure: Figure) -> dict[str, object]:
-    """Return one queue's figures with the names of the simulator's ledger."""
     counts = dict(zip(QUEUE_SCHEMA.counts, figure.counts, strict=True))
     stocks = dict(zip(QUEUE_SCHEMA.stocks, figure.stocks, strict=True))
     left = {
@@ -162,7 +161,6 @@ def test_day_of_calls_with_kills_matches_the_ledger(own_kafka: EmbeddedKafka, tm
 
 
 def duplicates(bootstrap: str) -> int:
-    """Return the number of deliveries that the worker counted as duplicates."""
     rows = kafka_io.latest(kafka_io.read(bootstrap, topics.FIGURES.name)).items()
     return sum(msgspec.json.decode(value)["duplicates"] for (_, key), value in rows if key == PROGRESS_KEY)
 

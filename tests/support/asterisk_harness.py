@@ -13,8 +13,8 @@ import connectors.asterisk as asterisk
 from connectors.asterisk.simulate import AmiEventWriter, ManagerServer, configuration
 from connectors.asterisk.simulate.ami_events import Event as AmiEvent
 from connectors.asterisk.simulate.manager import SECRET, USERNAME
+from connectors.sdk.simulation import HOST
 from connectors.sdk.simulation.call_profile import ZONE
-from connectors.sdk.simulation.cli_options import HOST
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
 from tests.support.socket_sources import has_stored, listen
@@ -37,7 +37,6 @@ class BufferingManager(ManagerServer):
         super().__init__(writer)
 
     def send_event(self, event: AmiEvent) -> None:
-        """Send an event unchanged."""
         with self.lock:
             if self.listeners:
                 self._sent.append(event)
@@ -55,7 +54,6 @@ class BufferingManager(ManagerServer):
 
 
 def options(manager: ManagerServer, **more: Any) -> dict[str, Any]:
-    """Return the connector options for the manager interface."""
     return {"host": HOST, "port": manager.port, "username": USERNAME, "secret": SECRET, **more}
 
 
@@ -148,8 +146,6 @@ class ScriptedSwitchboard:
 
 
 class AsteriskHarness:
-    """A switchboard controlled by the test, and a connector."""
-
     def __init__(self, directory: Path, manager: ManagerServer, *, with_log: bool = False, **more: Any) -> None:
         self.log = directory / "queue_log"
         self.log.touch()
@@ -162,9 +158,8 @@ class AsteriskHarness:
         with self.log.open("a") as log:
             log.write(line)
 
-    def listen(self, happen: Any = lambda: None) -> list[Event]:
-        """Return the events published while `happen` runs."""
-        return listen(self.harness, self.manager, happen)
+    def listen(self, act: Any = lambda: None) -> list[Event]:
+        return listen(self.harness, self.manager, act)
 
 
 def queue_events(events: Sequence[Event]) -> list[tuple[str, str, int]]:

@@ -10,7 +10,6 @@ from tests.support.figures import Figures, named
 
 
 def fold(events: Sequence[Event]) -> dict[str, dict[str, int]]:
-    """Return the figures of all queues after `events`."""
     figures, rows = Figures(), dict[str, Any]()
     for event in events:
         before = rows.get(event.subject)

@@ -46,8 +46,6 @@ REASONABLE: Final = (Channel.CALL, Channel.VISIT, Channel.EMAIL)
 
 @dataclass
 class CitizenContact:
-    """One contact of a citizen with a service."""
-
     channel: Channel
     service: str
     began_at: datetime
@@ -65,7 +63,6 @@ class CitizenContact:
 
 
 def day(at: datetime) -> date:
-    """Return the calendar day of `at` in Paris."""
     return at.astimezone(PARIS).date()
 
 
@@ -172,5 +169,4 @@ def _contact_reason(contact: CitizenContact, before: Sequence[CitizenContact], d
 
 
 def _is_last(earlier: CitizenContact, before: Sequence[CitizenContact]) -> bool:
-    """Return whether no contact in `before` began after the end of `earlier`."""
     return not any(earlier.ended_at and between.began_at > earlier.ended_at for between in before)

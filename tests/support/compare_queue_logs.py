@@ -31,7 +31,6 @@ LABELS: Final = {name.lower(): {"accueil général": "accueil"}.get(name.lower()
 
 
 def read(lines: Iterable[bytes]) -> list[Event]:
-    """Return the connector's events from a log."""
     config = parse(AsteriskConfig, "essai", OPTIONS)
     assert isinstance(config, AsteriskConfig)
     mapping = QueueLogMapping("asterisk/essai", config, KEY, CallHistory())

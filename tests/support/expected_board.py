@@ -52,21 +52,21 @@ def board_flows(facts: Sequence[HistoryFact], channel: str) -> dict[str, Any]:
 def board_now(expected: ExpectedMetrics, channel: str, place: DimensionKey | None = None) -> dict[str, Any]:
     """Return the expected content of the board for a queue or a channel, without agents."""
 
-    def here(one: HistoryFact | OpenItem) -> bool:
+    def is_here(one: HistoryFact | OpenItem) -> bool:
         return one.place == place if place else one.place[0] == channel
 
-    waiting = [one.since for one in expected.open if here(one) and one.state == "waiting"]
+    waiting = [one.since for one in expected.open if is_here(one) and one.state == "waiting"]
     now = expected.now.timestamp()
     recent = [
         fact
         for fact in expected.facts
-        if here(fact) and fact.at.timestamp() // 300 * 300 >= -(-(now - 1800) // 300) * 300
+        if is_here(fact) and fact.at.timestamp() // 300 * 300 >= -(-(now - 1800) // 300) * 300
     ]
     return {
         "waiting": len(waiting),
         "oldest_waiting_at": min((round(at.timestamp() * 1000) for at in waiting), default=None),
-        "in_progress": sum(here(one) and one.state == "in_progress" for one in expected.open),
-        "today": board_flows([fact for fact in expected.facts_today if here(fact)], channel),
+        "in_progress": sum(is_here(one) and one.state == "in_progress" for one in expected.open),
+        "today": board_flows([fact for fact in expected.facts_today if is_here(fact)], channel),
         "recent_service_level": _ratio(*service_levels(recent, TARGETS[channel])["net_of_short"]),
     }
 
@@ -74,20 +74,20 @@ def board_now(expected: ExpectedMetrics, channel: str, place: DimensionKey | Non
 def board_services(expected: ExpectedMetrics, service: str | None = None) -> dict[str, Any]:
     """Return the expected content of the board for a service, or for all, by channel; without channels that never had any."""
 
-    def here(one: HistoryFact | OpenItem) -> bool:
+    def is_here(one: HistoryFact | OpenItem) -> bool:
         return service is None or one.place[2] == service
 
-    told: dict[str, Any] = {}
+    content: dict[str, Any] = {}
     for channel in (*WRITTEN_CHANNELS, "appointment", "feedback"):
-        facts = [fact for fact in expected.facts_today if here(fact) and fact.place[0] == channel]
-        ever = [fact for fact in expected.facts if here(fact) and fact.place[0] == channel]
-        left = [one for one in expected.open if here(one) and one.place[0] == channel]
+        facts = [fact for fact in expected.facts_today if is_here(fact) and fact.place[0] == channel]
+        ever = [fact for fact in expected.facts if is_here(fact) and fact.place[0] == channel]
+        left = [one for one in expected.open if is_here(one) and one.place[0] == channel]
         if not ever and not left:
             continue
         states = Counter(one.state for one in left)
         if channel in WRITTEN_CHANNELS:
             own = [one.since for one in left if one.state != "pending_citizen"]
-            told[channel] = {
+            content[channel] = {
                 "received": count(facts, "received"),
                 "closed": count(facts, "closed_"),
                 **{state: states[state] for state in ("waiting", "in_progress", "pending_citizen")},
@@ -97,17 +97,17 @@ def board_services(expected: ExpectedMetrics, service: str | None = None) -> dic
             }
         elif channel == "appointment":
             names = ("booked", "attended", "missed", "cancelled_by_citizen", "cancelled_by_service")
-            told[channel] = {name: count(facts, name) for name in names} | {
+            content[channel] = {name: count(facts, name) for name in names} | {
                 "waiting": states["waiting"],
                 "upcoming": states["pending_citizen"],
             }
         else:
-            told[channel] = _board_opinions(facts, ever)
-    return told
+            content[channel] = _board_opinions(facts, ever)
+    return content
 
 
 def _board_opinions(facts: Sequence[HistoryFact], ever: Sequence[HistoryFact]) -> dict[str, Any]:
-    asked = {fact.place for fact in ever if fact.name == "invited"}
+    invited_places = {fact.place for fact in ever if fact.name == "invited"}
     scores: dict[str, dict[str, int]] = {}
     if any(fact.name.startswith("given_csat_1_5_") for fact in ever):
         satisfied = count(facts, "given_csat_1_5_4", "given_csat_1_5_5")
@@ -115,11 +115,13 @@ def _board_opinions(facts: Sequence[HistoryFact], ever: Sequence[HistoryFact]) -
     if any(fact.name.startswith("given_jdma_0_10_") for fact in ever):
         given = [int(fact.name.rpartition("_")[2]) for fact in facts if fact.name.startswith("given_jdma_0_10_")]
         scores["jdma_0_10"] = _ratio(sum(given), len(given))
-    here = [fact for fact in facts if fact.place in asked]
+    after_invitation = [fact for fact in facts if fact.place in invited_places]
     return {
         "invited": count(facts, "invited"),
         "given": count(facts, "given_"),
-        "response": _ratio(count(here, "given_"), count(here, "invited")) if asked else None,
+        "response": _ratio(count(after_invitation, "given_"), count(after_invitation, "invited"))
+        if invited_places
+        else None,
         "scores": scores,
     }
 

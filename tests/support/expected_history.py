@@ -144,7 +144,6 @@ class HistorySnapshot(NamedTuple):
     """All contacts except appointments, opinions, and letters sent without a request."""
 
     def numbers(self) -> dict[DimensionKey, FigureCounts]:
-        """Return the sums, by their names in the ledger."""
         sums: defaultdict[DimensionKey, Counter[str]] = defaultdict(Counter)
         for fact in self.facts:
             sums[fact.place][fact.name] += 1
@@ -289,7 +288,6 @@ def _name(citizen_case: CitizenCase) -> str:
 
 
 def _place(citizen_case: CitizenCase, actions: Sequence[Action]) -> DimensionKey:
-    """Return the final place of a case."""
     place = next((action.place for action in reversed(actions) if action.place), citizen_case.place)
     return (citizen_case.channel.value, *place)
 

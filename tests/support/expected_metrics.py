@@ -71,7 +71,6 @@ COUNTERS: Final = (
 
 
 def series_of(name: str, place: DimensionKey) -> list[Series]:
-    """Return the series of the counters that count a fact of this name."""
     found = []
     for counter in COUNTERS:
         if name in counter.names:
@@ -121,14 +120,14 @@ WINDOWS: Final = {"7d": 7, "28d": 28}
 class ExpectedMetrics:
     """Expected samples as of a moment."""
 
-    def __init__(self, story: HistorySnapshot, now: datetime, experience: Callable[[str], str]) -> None:
+    def __init__(self, snapshot: HistorySnapshot, now: datetime, experience: Callable[[str], str]) -> None:
         """`experience` returns the overall SLA result of a contact, as used for opinions."""
         self.now = now
         self._experience = experience
         self.today = now.astimezone(PARIS).date()
-        self.facts: Sequence[HistoryFact] = story.facts
-        self.open: Sequence[OpenItem] = story.open
-        self.given: Sequence[SatisfactionAnswer] = story.given
+        self.facts: Sequence[HistoryFact] = snapshot.facts
+        self.open: Sequence[OpenItem] = snapshot.open
+        self.given: Sequence[SatisfactionAnswer] = snapshot.given
         self.facts_today = [fact for fact in self.facts if day_of(fact.at) == self.today]
         self.values: dict[Series, float] = defaultdict(float)
         """Samples with default 0: all except distributions and conditional series."""
@@ -163,8 +162,8 @@ class ExpectedMetrics:
                 self.values[name_series("contact_abandoned_total", fact.place, short=short)] += 1
 
     def _count_levels(self, facts: Iterable[HistoryFact], sample: str) -> None:
-        for place, told in by_place(facts, QUEUED).items():
-            for formula, (numerator, denominator) in service_levels(told, TARGETS[place[0]]).items():
+        for place, place_facts in by_place(facts, QUEUED).items():
+            for formula, (numerator, denominator) in service_levels(place_facts, TARGETS[place[0]]).items():
                 self.values[name_series(sample.format("numerator"), place, formula=formula)] = numerator
                 self.values[name_series(sample.format("denominator"), place, formula=formula)] = denominator
 
@@ -197,17 +196,17 @@ class ExpectedMetrics:
         ratios = self.present["contact_satisfaction_ratio"] = {}
         for window, days in WINDOWS.items():
             first = self.today - timedelta(days - 1)
-            told: defaultdict[tuple[DimensionKey, str], list[bool]] = defaultdict(list)
+            verdicts_by_measure: defaultdict[tuple[DimensionKey, str], list[bool]] = defaultdict(list)
             for fact in self.facts:
                 if day_of(fact.at) >= first:
                     for measure, is_good in verdicts_of(fact):
-                        told[fact.place, measure].append(is_good)
-            for (place, measure), verdicts in told.items():
+                        verdicts_by_measure[fact.place, measure].append(is_good)
+            for (place, measure), verdicts in verdicts_by_measure.items():
                 labels = {"measure": measure, "window": window}
-                asked = count(
+                invited = count(
                     (fact for fact in self.facts if fact.place == place and day_of(fact.at) >= first), "invited"
                 )
-                number = asked if measure == "response" else len(verdicts)
+                number = invited if measure == "response" else len(verdicts)
                 self.values[name_series("contact_satisfaction_answers", place, **labels)] = number
                 ratios[name_series("contact_satisfaction_ratio", place, **labels)] = sum(verdicts) / number
         first = self.today - timedelta(27)
@@ -258,10 +257,10 @@ def _collect_scores(facts: Iterable[HistoryFact]) -> dict[Series, list[float]]:
 # ------------------------------------------------------------------------------------------------------------- formulas
 def service_levels(facts: Iterable[HistoryFact], target_seconds: int) -> dict[str, tuple[int, int]]:
     """Return numerator and denominator by each of the four formulas, from the waits of all contacts."""
-    told = list(facts)
-    waits = [fact.seconds for fact in told if fact.name == "answered" and fact.seconds is not None]
-    given_up = [fact.seconds for fact in told if fact.name == "abandoned" and fact.seconds is not None]
-    left = sum(fact.name.startswith("left_") for fact in told)
+    all_facts = list(facts)
+    waits = [fact.seconds for fact in all_facts if fact.name == "answered" and fact.seconds is not None]
+    given_up = [fact.seconds for fact in all_facts if fact.name == "abandoned" and fact.seconds is not None]
+    left = sum(fact.name.startswith("left_") for fact in all_facts)
     in_time = sum(wait <= target_seconds for wait in waits)
     return {
         "answered_share": (in_time, len(waits)),
@@ -297,12 +296,10 @@ def flows_of(fact: HistoryFact) -> list[str]:
 
 
 def day_of(at: datetime) -> date:
-    """Return the calendar day of a moment."""
     return at.astimezone(PARIS).date()
 
 
 def by_place(facts: Iterable[HistoryFact], channels: Iterable[str]) -> dict[DimensionKey, list[HistoryFact]]:
-    """Return the facts of each place of these channels."""
     found: defaultdict[DimensionKey, list[HistoryFact]] = defaultdict(list)
     for fact in facts:
         if fact.place[0] in channels:
@@ -323,5 +320,4 @@ def seconds(facts: Iterable[HistoryFact], duration: str) -> list[float]:
 
 
 def mean(numbers: Sequence[float]) -> float | None:
-    """Return the mean; None if empty."""
     return sum(numbers) / len(numbers) if numbers else None

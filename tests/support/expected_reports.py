@@ -69,8 +69,8 @@ COLUMNS: Final[Mapping[str, Column]] = {
     "no_show": lambda facts, _: _share(count(facts, "missed"), count(facts, "missed", "attended")),
     "mean_lead": lambda facts, _: _days(seconds(facts, "lead")),
     "invited": _counted("invited"),
-    "answered_invitation": lambda facts, _: count(_of_asked(facts), "given_csat_1_5_"),
-    "response_rate": lambda facts, _: _share(count(_of_asked(facts), "given_csat_1_5_"), count(facts, "invited")),
+    "answered_invitation": lambda facts, _: count(_of_invited(facts), "given_csat_1_5_"),
+    "response_rate": lambda facts, _: _share(count(_of_invited(facts), "given_csat_1_5_"), count(facts, "invited")),
     "given": lambda facts, table: count(facts, f"given_{MEASURES[table][0]}_"),
     **{f"score_{measure}": _score for measure in MEASURES},
     **{f"sent_{postage}": _counted(f"sent_{postage}") for postage in POSTAGES},
@@ -78,7 +78,7 @@ COLUMNS: Final[Mapping[str, Column]] = {
 """Column of a report → its expected value, from the facts of one row and the name of the table."""
 
 
-def _of_asked(facts: Sequence[HistoryFact]) -> list[HistoryFact]:
+def _of_invited(facts: Sequence[HistoryFact]) -> list[HistoryFact]:
     """Return the facts of places with invitations."""
-    asked = {fact.place for fact in facts if fact.name == "invited"}
-    return [fact for fact in facts if fact.place in asked]
+    invited_places = {fact.place for fact in facts if fact.name == "invited"}
+    return [fact for fact in facts if fact.place in invited_places]

@@ -77,7 +77,6 @@ def serving(at: float, *, listener: Path | None = None) -> Iterator[EventSocket]
 
 
 def simulate_calls(callcenter: Callcenter, *, seed: int = 3, calls_per_hour: float, hours: float = 1) -> CallSimulation:
-    """Simulate `hours` of calls, and end them."""
     simulation = CallSimulation(callcenter, seed=seed, calls_per_hour=calls_per_hour)
     simulation.begin(NINE)
     simulation.run_until(NINE + 3_600 * hours)
@@ -86,8 +85,6 @@ def simulate_calls(callcenter: Callcenter, *, seed: int = 3, calls_per_hour: flo
 
 
 class FreeswitchHarness:
-    """A simulated callcenter, controlled by the test, and a connector."""
-
     def __init__(self, directory: Path, event_socket: EventSocket, **more: Any) -> None:
         self.event_socket = event_socket
         self.callcenter = Callcenter(event_socket.apply)
@@ -95,8 +92,8 @@ class FreeswitchHarness:
             freeswitch.CONNECTOR, configuration(event_socket.port) | more, directory / "data", directory / "keys"
         )
 
-    def listen(self, happen: Any = lambda: None) -> list[Event]:
-        return listen(self.harness, self.event_socket, happen)
+    def listen(self, act: Any = lambda: None) -> list[Event]:
+        return listen(self.harness, self.event_socket, act)
 
     def waiting(self, queue: str = "accueil", *, at: float = NINE + 10) -> str:
         """Put a call into a queue and return its id."""

@@ -33,8 +33,6 @@ def config(**options: Any) -> AsteriskConfig:
 
 
 class MessageMapper(Mapper):
-    """A mapping with its tracker."""
-
     def __init__(self, tracker: CallTracker | None = None, **options: Any) -> None:
         self.tracker = tracker or CallTracker()
         self.mapping = ManagerMapping("asterisk/essai", config(**options), KEY, self.tracker)
@@ -71,16 +69,16 @@ def step(
 
 
 JOIN = ami_message("QueueCallerJoin", Queue=600, Position=2, Exten=600, CallerIDNum="0639980000")
-ASKED = step("600", T + 0.2, "queues", Application="Queue", AppData="600,t,,,300")
+REQUEST = step("600", T + 0.2, "queues", Application="Queue", AppData="600,t,,,300")
 ABANDON = ami_message("QueueCallerAbandon", T + 9.25, Queue=600, Position=1, OriginalPosition=2, HoldTime=9)
 LEAVE = ami_message("QueueCallerLeave", T + 9.25, Queue=600, Count=0, Position=1)
-WHO = {"Queue": 600, "MemberName": "PJSIP/31", "Interface": "Local/31@x"}
-CONNECT = ami_message("AgentConnect", T + 9.25, **WHO, HoldTime=9, RingTime=4)
+AGENT = {"Queue": 600, "MemberName": "PJSIP/31", "Interface": "Local/31@x"}
+CONNECT = ami_message("AgentConnect", T + 9.25, **AGENT, HoldTime=9, RingTime=4)
 HANGUP = ami_message("Hangup", T + 9.4)
 
 
 def complete(reason: str) -> Message:
-    return ami_message("AgentComplete", T + 60.5, **WHO, HoldTime=9, TalkTime=51, Reason=reason)
+    return ami_message("AgentComplete", T + 60.5, **AGENT, HoldTime=9, TalkTime=51, Reason=reason)
 
 
 def transfer(event: str, result: str = "Success", extension: str = "610") -> Message:

@@ -33,9 +33,8 @@ from tests.support.expected_history import ActionHistory, HistorySnapshot
 from tests.support.expected_metrics import PARIS
 from tests.support.month_sla import SLA_FILE, ExpectedSla
 from tests.support.plain_sla import PlainSlaFile
-from tests.support.processes import wait_until
 from tests.support.simulated_events import Delivery
-from tests.support.simulated_figures import READING, FoldedFigures, figure_differences, run_connectors
+from tests.support.simulated_figures import READING, FoldedFigures, run_connectors, wait_for_figures
 from tests.support.simulated_workers import Workers, milliseconds
 
 FIRST, LAST = date(2026, 3, 12), date(2026, 4, 10)
@@ -77,7 +76,6 @@ class Month:
 
     @property
     def sla_file(self) -> PlainSlaFile:
-        """The SLA policies."""
         return _read_sla_file(self.since.date())
 
     @cached_property
@@ -109,23 +107,14 @@ def _fold(events: Iterable[Event], until: datetime, policies: WatchedPolicies) -
     return workers
 
 
-def run_month(
-    directory: Path,
-    per_year: float,
-    *,
-    seed: int = 1,
-    first: date = FIRST,
-    last: date = LAST,
-    keys: Path | None = None,
-    patience_seconds: float = 120,
-) -> Month:
-    """Simulate from the start of one day to the late morning of another, and read the events."""
+def run_month(directory: Path, per_year: float, *, last: date = LAST, keys: Path | None = None) -> Month:
+    """Simulate from the start of `FIRST` to the late morning of `last`, and read the events."""
     own_keys = directory / "data" / "keys"
     if keys:  # agent ids derive from pseudonyms
         shutil.copytree(keys, own_keys)
-    since, until = midnight(first), midnight(last) + LOOKED_AT
-    simulation_run, action_history = SimulationRun(directory / "stage"), ActionHistory()
-    departement = Departement(simulation_run, Plan(seed, per_year))
+    since, until = midnight(FIRST), midnight(last) + LOOKED_AT
+    simulation_run, action_history = SimulationRun(directory / "systems"), ActionHistory()
+    departement = Departement(simulation_run, Plan(1, per_year))
     departement.ledger = action_history
     simulation_run.write_settings(departement.connectors())
     week_ledger: dict[DimensionKey, FigureCounts] = {}
@@ -147,11 +136,11 @@ def run_month(
             departement.run_until(until)
         folded, ledger = FoldedFigures(until), action_history.numbers(until)
 
-        def disagree() -> list[object]:
+        def find_figures() -> dict[DimensionKey, FigureCounts]:
             departement.drain()
-            return [*figure_differences(folded.numbers(collected.events), ledger)]
+            return folded.numbers(collected.events)
 
-        wait_until(lambda: not disagree(), "the figures to be the ledger's", patience_seconds, otherwise=disagree)
+        wait_for_figures(find_figures, ledger)
     events = list(collected.events)
     policies = WatchedPolicies(SLA_FILE)
     workers = _fold(events, until, policies)

@@ -16,7 +16,6 @@ from tests.support.month_sla_reports import SLA_TABLES, compare_sla_tables
 
 
 def read_history(month: Month) -> History:
-    """Return the history that reports read from the topic of figures."""
     view = HistoryView(PARIS, FIRST - timedelta(days=400), LAST)
     rows = month.workers.rows_of_figures()
     view.begin(range(len(rows)))

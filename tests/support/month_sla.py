@@ -75,12 +75,10 @@ class SlaDimensions(NamedTuple):
 
     @property
     def sla_key(self) -> SlaKey:
-        """Policy, clock and channel."""
         return self.policy, self.kind, self.channel
 
 
 def dimensions_of(target: PlainSlaTarget) -> SlaDimensions:
-    """Return the dimensions of an SLA target."""
     return SlaDimensions(target.policy, target.kind, *target.place[:3])
 
 
@@ -108,7 +106,6 @@ class ExpectedSla:
         self._experiences = {contact: _experience(own_targets) for contact, own_targets in by_contact.items()}
 
     def find(self, place: DimensionKey) -> dict[str, Any] | None:
-        """Return the policy in force at a place."""
         return next((version for version in self.in_force if applies_to(version, place)), None)
 
     def experience(self, contact: str) -> str:
@@ -248,13 +245,11 @@ def oldest_overdue(sla_targets: Iterable[PlainSlaTarget]) -> int | None:
 
 
 def five_minutes_of(target: PlainSlaTarget) -> int:
-    """Return the start of the five minutes with the deadline of a target, in milliseconds."""
     assert target.deadline_at is not None
     return target.deadline_at // FIVE_MINUTES_MS * FIVE_MINUTES_MS
 
 
 def moment_at(at: int) -> datetime:
-    """Return the moment of a time in milliseconds."""
     return datetime.fromtimestamp(at / 1000, UTC)
 
 
@@ -264,7 +259,6 @@ def day_at(at: int | None) -> Any:
 
 
 def group_by(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
-    """Return key → its items, in their order."""
     found: defaultdict[K, list[T]] = defaultdict(list)
     for item in items:
         found[key(item)].append(item)

@@ -74,11 +74,11 @@ class SlaBoard:
         ]
 
     def _standing(self) -> list[dict[str, Any]]:
-        by_which = group_by(self._sla.sla_targets, lambda target: dimensions_of(target).sla_key)
+        by_key = group_by(self._sla.sla_targets, lambda target: dimensions_of(target).sla_key)
         order = [(version["name"], kind) for version in self._sla.in_force for kind in version["clocks"]]
         lines = []
-        for sla_key in sorted(by_which, key=lambda sla_key: (order.index(sla_key[:2]), sla_key)):
-            sla_targets, today = by_which[sla_key], day_of(self._sla.now)
+        for sla_key in sorted(by_key, key=lambda sla_key: (order.index(sla_key[:2]), sla_key)):
+            sla_targets, today = by_key[sla_key], day_of(self._sla.now)
             met = sum(target.state == "met" and day_at(target.ended_at) == today for target in sla_targets)
             breached = sum(target.is_breached and day_at(target.deadline_at) == today for target in sla_targets)
             oldest = oldest_overdue(sla_targets)
@@ -137,14 +137,14 @@ class SlaBoard:
         present = milliseconds(self._sla.now) // FIVE_MINUTES_MS * FIVE_MINUTES_MS
         end_of_today = milliseconds(midnight(day_of(self._sla.now) + timedelta(days=1)))
 
-        def when(target: PlainSlaTarget) -> tuple[int, Any]:
+        def bucket_of(target: PlainSlaTarget) -> tuple[int, Any]:
             start = max(five_minutes_of(target), present)
             if start <= end_of_today:
                 return 0, start
             return 1, day_of(moment_at(start) - timedelta(milliseconds=1))  # midnight belongs to the day before
 
         at_risk, lines = sum(target.state == "at_risk" for target in sla_targets), []
-        for _, grouped in groupby(sorted(sla_targets, key=when), when):
+        for _, grouped in groupby(sorted(sla_targets, key=bucket_of), bucket_of):
             group = list(grouped)
             due_at = max(min(map(five_minutes_of, group)), present)
             lines.append(self._line(at, "at_risk" if at_risk > 0 else "running", group, due_at))
@@ -168,7 +168,6 @@ class SlaBoard:
 
 
 def at_of_service(target: PlainSlaTarget) -> SlaDimensions:
-    """Return the dimensions of a target without the site."""
     return dimensions_of(target)._replace(site="")
 
 

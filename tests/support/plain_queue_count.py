@@ -58,8 +58,6 @@ BUSY_SECONDS: Final = 7_200
 
 @dataclass
 class Stay:
-    """One queue stay of a call."""
-
     queue: str
     second: str
     entered: bool = False
@@ -75,14 +73,11 @@ class Stay:
 
     @property
     def talks(self) -> bool:
-        """Whether the conversation is in progress."""
         return self.outcome == "answered" and not self.finish
 
 
 @dataclass
 class Line:
-    """One record."""
-
     second: str
     call: str
     queue: str
@@ -98,8 +93,6 @@ class Line:
 
 
 class Count:
-    """Figures of a log."""
-
     def __init__(self) -> None:
         self.stays: dict[str, list[Stay]] = defaultdict(list)
         """Queue stays by call."""
@@ -112,7 +105,6 @@ class Count:
         self._refusals = set[tuple[str, str, str, str]]()
 
     def figures(self) -> Counter[tuple[str, str]]:
-        """Return counts and durations by queue."""
         found = Counter[tuple[str, str]]()
         for stay in self._all():
             if stay.outcome == "waiting" and not stay.entered:
@@ -125,11 +117,9 @@ class Count:
         return +found
 
     def talking(self) -> set[str]:
-        """Return the agents in a conversation."""
         return {stay.agent for stay in self._all() if stay.talks and not stay.stale}
 
     def add(self, line: Line) -> None:
-        """Count a record."""
         if line.event in {"PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "ADDMEMBER", "REMOVEMEMBER"}:
             self._count_member(line)
         elif "." not in line.call or line.queue == "none":
@@ -209,7 +199,6 @@ class Count:
 
 
 def count(lines: Iterable[bytes]) -> Count:
-    """Count a log."""
     found = Count()
     for content in lines:
         text = "|".join(map(_read, content.split(b"|")))

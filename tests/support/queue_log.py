@@ -67,8 +67,6 @@ class Mapper:
 
 
 class Log(Mapper):
-    """A mapping of lines with its memory."""
-
     def __init__(self, memory: CallHistory | None = None, **options: Any) -> None:
         self.memory = memory or CallHistory()
         config = parse(AsteriskConfig, "essai", OPTIONS | options)

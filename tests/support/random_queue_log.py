@@ -18,7 +18,7 @@ QUEUES: Final = (
 """Names in `queues.conf`, and their spellings in the dialplan."""
 AGENTS: Final = ("PJSIP/31", "Zoé Exemple", "M. Œuvre", "Noël | Accueil", "DUPONT|ANNE", "É")
 """Static members of all queues in `queues.conf`, who take calls."""
-COMERS: Final = ("Agent/1001", "SIP/trunk-1", "Anaïs", "A|b")
+DYNAMIC_AGENTS: Final = ("Agent/1001", "SIP/trunk-1", "Anaïs", "A|b")
 """Dynamic members, added and removed."""
 NUMBERS: Final = ("0639980012", "+33199000042", "0261910007", "", "anonymous", "8123", "06|39", "a|b|c", "0353010|9")
 NAMES: Final = ("", "Camille Exemple", "0639980012", "Zoé_Modèle", "12")
@@ -28,8 +28,6 @@ JUNK: Final = (b"", b"   ", b"no line", b"\xff\xfe|\x00", b"1|2|3", b"12|x|600|N
 
 @dataclass
 class Log:
-    """One file being written."""
-
     random: Random
     encoding: str
     named: bool
@@ -44,12 +42,10 @@ class Log:
         return T + int(at) + sum(shift for since, shift in self.shifts if since <= at)
 
     def channel(self, at: float) -> str:
-        """Return a new unique id."""
         self.channels += 1
         return f"{self.clock(at)}.{self.channels}"
 
     def write(self, at: float, call: str, queue: str, agent: str, event: str, *parameters: object) -> None:
-        """Write a line."""
         fields = [f"{self.clock(at)}|{call}", queue, agent, event, *map(str, parameters)]
         line = b"|".join(
             one.encode(self.encoding if self.random.random() < 0.9 else "utf-8", "replace") for one in fields
@@ -57,7 +53,6 @@ class Log:
         self.entries.append((at, len(self.entries), line))
 
     def content(self) -> list[bytes]:
-        """Return the lines in the order of writing."""
         return [line for _, _, line in sorted(self.entries)]
 
 
@@ -69,11 +64,11 @@ def make(seed: int) -> tuple[list[bytes], bool]:
         log.shifts.append((random.uniform(0, 4_000), random.choice((-3_600, -61, -7, -1, 1, 30, 3_600))))
     storm = random.random() < 0.2
     for _ in range(random.randint(5, 40)):
-        Caller(log, random.uniform(0, 4_000), storm=storm).play()
+        Caller(log, random.uniform(0, 4_000), storm=storm).run()
     for agent in random.sample(AGENTS, 2):
-        Member(log, agent, {name for name, _ in QUEUES}).play(("pause", "unpause", "all", "none", "penalty"))
-    for agent in random.sample(COMERS, random.randint(0, 3)):
-        Member(log, agent, set()).play(("add", "add", "remove", "pause", "unpause", "all", "none", "penalty"))
+        Member(log, agent, {name for name, _ in QUEUES}).run(("pause", "unpause", "all", "none", "penalty"))
+    for agent in random.sample(DYNAMIC_AGENTS, random.randint(0, 3)):
+        Member(log, agent, set()).run(("add", "add", "remove", "pause", "unpause", "all", "none", "penalty"))
     for _ in range(random.randint(0, 4)):
         log.entries.append((random.uniform(0, 4_000), 0, random.choice(JUNK)))
     if random.random() < 0.3:
@@ -87,8 +82,6 @@ def make(seed: int) -> tuple[list[bytes], bool]:
 
 
 class Caller:
-    """One call, from its arrival to its end."""
-
     def __init__(self, log: Log, at: float, *, storm: bool) -> None:
         self.log, self.random, self.at = log, log.random, at
         self.call = log.channel(at)
@@ -96,13 +89,13 @@ class Caller:
         self.storm = storm
         self.refusals: dict[str, str] = {}
 
-    def play(self) -> None:
+    def run(self) -> None:
         """Pass through queues until the call ends."""
         if self.random.random() < 0.3:
             self.write("NONE", "NONE", "DID", "0199000010")
         name, spellings = self.random.choice(QUEUES)
         for _ in range(self.random.choice((1, 1, 1, 2, 3, 6))):
-            if not self.attempt(name, self.random.choice((name, *spellings))):
+            if not self.try_queue(name, self.random.choice((name, *spellings))):
                 return
             self.at += self.random.choice((1, 1.5, 2, 30))
             if self.random.random() < 0.6:
@@ -111,25 +104,24 @@ class Caller:
     def write(self, queue: str, agent: str, event: str, *parameters: object, late: float = 0.0) -> None:
         self.log.write(self.at + late, self.call, queue, agent, event, *parameters)
 
-    def attempt(self, name: str, spelt: str) -> bool:
+    def try_queue(self, name: str, spelling: str) -> bool:
         """Try one queue, and return whether the call continues in the dialplan."""
         if self.random.random() < 0.12:
             refusal = self.refusals.setdefault(name, self.random.choice(REFUSALS))
-            self.write(spelt, "NONE", refusal, "")
+            self.write(spelling, "NONE", refusal, "")
             return True
-        return self.wait(name, spelt)
+        return self.wait(name, spelling)
 
-    def wait(self, name: str, spelt: str) -> bool:
-        """Wait in a queue until the wait ends."""
+    def wait(self, name: str, spelling: str) -> bool:
         entered_at, original = self.at, self.random.randint(1, 9)
         caller = [self.random.choice(NAMES)] if self.log.named else []
         if self.random.random() < 0.03:  # a log exported from a database, unordered within a second
-            self.write(spelt, "NONE", "LEAVEEMPTY", "")
-            self.write(spelt, "NONE", "ENTERQUEUE", "", self.number, original, *caller, late=1e-6)
+            self.write(spelling, "NONE", "LEAVEEMPTY", "")
+            self.write(spelling, "NONE", "ENTERQUEUE", "", self.number, original, *caller, late=1e-6)
             self.write(name, "NONE", "EXITEMPTY", 1, original, 0, late=2e-6)
             return True
         url = self.random.choice(("", "https://example.org/x"))
-        self.write(spelt, "NONE", "ENTERQUEUE", url, self.number, original, *caller)
+        self.write(spelling, "NONE", "ENTERQUEUE", url, self.number, original, *caller)
         for _ in range(self.random.choice((0, 0, 1, 2, 40 if self.storm else 3))):
             self.at += self.random.choice((0, 0, 1, 15))
             agent = self.random.choice(AGENTS)
@@ -139,10 +131,10 @@ class Caller:
             self.write(name, agent, event, *parameters)
         self.at += self.random.choice((0, 0.2, 1, 9, 45, 300))
         waited = self.log.clock(self.at) - self.log.clock(entered_at)
-        return self.leave(name, spelt, (1, original, waited))
+        return self.leave(name, spelling, (1, original, waited))
 
-    def leave(self, name: str, spelt: str, places: tuple[int, int, int]) -> bool:
-        random, either = self.random, self.random.choice((name, spelt))
+    def leave(self, name: str, spelling: str, places: tuple[int, int, int]) -> bool:
+        random, either = self.random, self.random.choice((name, spelling))
         match random.choice(
             ("connect",) * 6
             + ("abandon", "abandon", "caught", "timeout", "empty", "empty", "key", "withdraw", "compat", "stays")
@@ -150,34 +142,34 @@ class Caller:
             case "connect":
                 return self.talk(name, places)
             case "abandon":
-                self.write(spelt, "NONE", "ABANDON", *places)
+                self.write(spelling, "NONE", "ABANDON", *places)
             case "caught":
                 self.write(name, random.choice(AGENTS), "ABANDON", *places)
             case "compat":
                 self.write(name, random.choice(AGENTS), "SYSCOMPAT", "")
-                self.write(spelt, "NONE", "ABANDON", *places)
+                self.write(spelling, "NONE", "ABANDON", *places)
             case "timeout":
                 self.write(either, "NONE", "EXITWITHTIMEOUT", *places)
                 return True
             case "empty":
-                self.leave_empty(spelt, either, places)
+                self.leave_empty(spelling, either, places)
                 return True
             case "key":
-                self.write(spelt, "NONE", "EXITWITHKEY", random.choice("0123#*"), *places)
+                self.write(spelling, "NONE", "EXITWITHKEY", random.choice("0123#*"), *places)
                 return True
             case "withdraw":
                 self.write(name, "NONE", "WITHDRAW", *places, random.choice(("", "moved", "a|b|7")))
                 return True
         return False
 
-    def leave_empty(self, spelt: str, either: str, places: tuple[int, int, int]) -> None:
+    def leave_empty(self, spelling: str, either: str, places: tuple[int, int, int]) -> None:
         """Leave a queue without agents, as logged by Asterisk, XiVO's dialplan, or both."""
         by_dialplan_alone = self.random.random() < 0.2
         if not by_dialplan_alone:
             self.write(either, "NONE", "EXITEMPTY", *places)
         if by_dialplan_alone or self.random.random() < 0.5:
             self.at += self.random.choice((0, 0, 1, 4))
-            self.write(spelt, "NONE", "LEAVEEMPTY", "")
+            self.write(spelling, "NONE", "LEAVEEMPTY", "")
 
     def talk(self, name: str, places: tuple[int, int, int]) -> bool:
         """Talk, and return whether the agent transferred the caller to a queue."""
@@ -209,35 +201,32 @@ class Caller:
 
 
 class Member:
-    """One agent, who logs in, pauses and logs out."""
-
     def __init__(self, log: Log, agent: str, queues: set[str]) -> None:
         self.log, self.agent, self.queues = log, agent, queues
         self.at = log.random.uniform(0, 3_000)
 
-    def play(self, acts: tuple[str, ...]) -> None:
-        """Perform some of `acts`."""
+    def run(self, actions: tuple[str, ...]) -> None:
         random = self.log.random
         for _ in range(random.randint(1, 12)):
-            self.act(random.choice(acts))
+            self.act(random.choice(actions))
             self.at += random.choice((0, 0, 1, 60, 600))
 
-    def act(self, what: str) -> None:
+    def act(self, action: str) -> None:
         random, (name, spellings) = self.log.random, self.log.random.choice(QUEUES)
-        spelt, by = random.choice((name, *spellings)), random.choice(("MANAGER", "CLI", "REALTIME"))
-        match what:
+        spelling, by = random.choice((name, *spellings)), random.choice(("MANAGER", "CLI", "REALTIME"))
+        match action:
             case "add" if name not in self.queues:
                 self.queues.add(name)
-                self.write(by, spelt, "ADDMEMBER", random.choice(("", "", "PAUSED")))
+                self.write(by, spelling, "ADDMEMBER", random.choice(("", "", "PAUSED")))
             case "remove" if name in self.queues:
                 self.queues.remove(name)
-                self.write(by, spelt, "REMOVEMEMBER", "")
+                self.write(by, spelling, "REMOVEMEMBER", "")
             case "pause" if name in self.queues:
                 self.write("NONE", name, "PAUSE", random.choice(("", "déjeuner", "a|b")))
             case "unpause" if name in self.queues:
                 self.write("NONE", name, "UNPAUSE", "Auto-Unpause")
             case "all" | "none" if self.queues:
-                event = "PAUSE" if what == "all" else "UNPAUSE"
+                event = "PAUSE" if action == "all" else "UNPAUSE"
                 self.write("NONE", "NONE", f"{event}ALL", "réunion")
                 for queue in sorted(self.queues):
                     self.write("NONE", queue, event, "réunion")

@@ -101,7 +101,6 @@ class EventSystem(System):
         )
 
     def identities(self, citizen_case: CitizenCase, kind: str) -> str:
-        """Return the identities in an event of this type."""
         return PHONE
 
     def _subject(self, citizen_case: CitizenCase) -> str:
@@ -156,8 +155,7 @@ def run(
     until: datetime,
     make_system: Callable[[SimulationRun], EventSystem] = EventSystem,
 ) -> SimulatedPeriod:
-    """Run the simulation between two times."""
-    simulation_run = SimulationRun(directory / "stage")
+    simulation_run = SimulationRun(directory / "systems")
     system = make_system(simulation_run)
     departement = Departement(simulation_run, plan, systems=[system])
     with departement.opened(since):
@@ -172,8 +170,6 @@ def run(
 
 # --------------------------------------------------------------------------------------------------------------- delivery
 class Delivery(NamedTuple):
-    """An event as received by the broker."""
-
     taken_at: datetime
     event: Event
 

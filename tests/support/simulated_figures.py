@@ -14,6 +14,7 @@ from connectors.simulator.case_tallies import DimensionKey, FigureCounts
 from connectors.simulator.office_hours import PARIS, midnight
 from connectors.simulator.simulation_run import SimulationRun
 from models.events import Event
+from tests.support.processes import wait_until
 from tests.support.simulated_events import Delivery
 from tests.support.simulated_workers import Workers
 
@@ -103,10 +104,20 @@ class FoldedFigures:
 def figure_differences(
     found: dict[DimensionKey, FigureCounts], expected: dict[DimensionKey, FigureCounts]
 ) -> list[tuple[DimensionKey, str, int, int]]:
-    """Return the differences: dimensions, name, found, expected."""
     return [
         (place, name, found.get(place, {}).get(name, 0), expected.get(place, {}).get(name, 0))
         for place in sorted(found.keys() | expected.keys())
         for name in sorted(found.get(place, {}).keys() | expected.get(place, {}).keys())
         if found.get(place, {}).get(name, 0) != expected.get(place, {}).get(name, 0)
     ]
+
+
+def wait_for_figures(
+    find: Callable[[], dict[DimensionKey, FigureCounts]], expected: dict[DimensionKey, FigureCounts]
+) -> None:
+    """Wait until the figures that `find` returns equal the expected ones."""
+
+    def differences() -> list[object]:
+        return [*figure_differences(find(), expected)]
+
+    wait_until(lambda: not differences(), "the figures of the ledger", 120, otherwise=differences)

@@ -83,7 +83,6 @@ class _Worker:
         self._commit(step)
 
     def rows_of_figures(self) -> list[tuple[bytes, bytes]]:
-        """Return the rows in the topic of figures."""
         return [(key, value) for (topic, key), value in self._written.items() if topic == topics.FIGURES.name]
 
     def _fold(self, records: Sequence[tuple[str, Any]], at: datetime) -> Step:
@@ -170,7 +169,6 @@ class Workers:
             self._workers[partition].fold(records, at)
 
     def partition_of(self, event: Event) -> int:
-        """Return the partition of an event."""
         return partition_of(event.subject.encode(), len(self._workers))
 
     # ------------------------------------------------------------------------------------------------------- results
@@ -191,17 +189,14 @@ class Workers:
 
     @property
     def dead(self) -> Counter[str]:
-        """Number of dead letters by reason."""
         return sum((worker.dead for worker in self._workers), Counter())
 
     @property
     def contacts(self) -> dict[bytes, Any]:
-        """Rows of contacts."""
         return {key: row for worker in self._workers for key, row in worker.job.contacts.rows.items()}
 
     @property
     def duplicates(self) -> int:
-        """Number of duplicate records."""
         return sum(worker.job.progress.rows[PROGRESS_KEY].duplicates for worker in self._workers)
 
     def figures(self, *, buckets: bool = False) -> dict[Dimensions, Figure]:

@@ -17,12 +17,12 @@ from tests.support.processes import wait_until
 
 
 def listen(
-    harness: ConnectorHarness, event_server: EventServer, happen: Callable[[], object] = lambda: None
+    harness: ConnectorHarness, event_server: EventServer, act: Callable[[], object] = lambda: None
 ) -> list[Event]:
-    """Return the events that `harness` publishes while `happen` runs."""
+    """Return the events that `harness` publishes while `act` runs."""
     with harness.opened() as (flow, publisher):
         wait_until(lambda: flow.step() or event_server.listeners, "a connection")
-        thread = threading.Thread(target=happen)
+        thread = threading.Thread(target=act)
         thread.start()
         while True:
             over, before = not thread.is_alive(), harness.records_read()
@@ -47,11 +47,11 @@ class SocketConformance(Conformance):
 
     @abstractmethod
     def serve(self, directory: Path) -> AbstractContextManager[Any]:
-        """Return the server for a directory."""
+        pass
 
     @abstractmethod
     def send(self, server: Any, item: Any) -> None:
-        """Let the server send one of `items`."""
+        pass
 
     @abstractmethod
     def items(self, directory: Path) -> Sequence[Any]:
@@ -71,7 +71,6 @@ class SocketConformance(Conformance):
 
 
 def wait_until_disconnected(event_server: EventServer) -> None:
-    """Wait until no client is connected."""
     wait_until(lambda: not event_server.listeners, "all clients to disconnect")
 
 

@@ -48,10 +48,7 @@ class MessageReader:
 
 
 def seconds_of(message: Message, received_at: float) -> float:
-    """Return the timestamp of a message in seconds since 1970.
-
-    Return `received_at` if it has none, one before `SECONDS`, or one more than `AHEAD_SECONDS` after `received_at`.
-    """
+    """Return the timestamp of a message in seconds since 1970; `received_at` if it is missing or implausible."""
     try:
         timestamp = float(message.get("Timestamp", ""))
     except ValueError:

@@ -51,10 +51,7 @@ class ManagerRecord(StreamRecord, array_like=True):
 
 
 def filter_message(message: Message, names: NameResolver) -> Message | None:
-    """Return the retained fields of a message, with cut values, None if the message is not needed.
-
-    Dialled numbers are retained only if they are a key, a queue or a configured line.
-    """
+    """Return the retained fields, None if not needed. Dialled numbers are retained only if a key, a queue or a line."""
     event = message.get("Event", "")
     if event not in RETAINED_FIELDS:
         return None

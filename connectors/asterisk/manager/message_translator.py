@@ -131,7 +131,6 @@ class MessageTranslator:
         return ()
 
     def _exit_or_refusal(self, ami_event: ManagerEvent, progress: Progress, status: str) -> Sequence[QueueLogRecord]:
-        """Return one record: how the wait ended, which is then forgotten, or why the queue refused the call. Otherwise none."""
         if leaving := progress.given_up or progress.gone:
             if event := EXIT_EVENTS.get(status):
                 progress.given_up = progress.gone = None
@@ -141,10 +140,7 @@ class MessageTranslator:
         return ()
 
     def _dialplan_step(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
-        """Return an `EXITWITHKEY` record if this dialplan step shows that the caller left a queue by a key, otherwise none.
-
-        If the step requests a queue, remember which one.
-        """
+        """Report an exit by a key if the caller has left the queue, and remember the requested queue."""
         self._tracker.hears_dialplan = True
         progress = self._tracker.calls.get(ami_event.call)
         records: list[QueueLogRecord] = []
@@ -222,7 +218,6 @@ class MessageTranslator:
 
 
 def _exit_record(ami_event: ManagerEvent, leaving: Leaving, event: str) -> QueueLogRecord:
-    """Return the record of the end of a wait, at the time when it ended."""
     numbers = [leaving.position, leaving.first_position, leaving.wait_seconds]
     key = [""] if event == "EXITWITHKEY" else []
     return record(ami_event._replace(second=leaving.second, queue=leaving.queue), event, *key, *numbers)

@@ -34,10 +34,7 @@ class QueueStatusComparison:
             self._tracker.talks.clear()
 
     def compare(self, second: int, members: Sequence[Message], entries: Sequence[Message]) -> Iterator[QueueLogRecord]:
-        """Yield records for the differences between the `QueueStatus` rows of `second` and the tracked state, and update it.
-
-        `members` are the rows of agents, `entries` those of waiting callers. If the log is read too, only agents are compared.
-        """
+        """Yield records for the differences from the `QueueStatus` rows of `second`, and update the state."""
         rows = [read_message(row, second, self._names) for row in members]
         if not self._with_log:
             yield from self._compare_waits(second, [read_message(row, second, self._names) for row in entries])

@@ -3,7 +3,7 @@
 Names and order of events and headers: `apps/app_queue.c` (its XML documentation and its code), `main/manager_channels.c`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -33,22 +33,17 @@ class _Waiting:
 class AmiEventWriter:
     """Converts log lines to events, and keeps the status of the queues for `list_queues`."""
 
-    def __init__(self, seed: int = 0, clock: Callable[[], float] | None = None) -> None:
-        self._clock = clock
-        self._last_event_at = 0.0
-        self._random = Random(seed)  # noqa: S311 - a simulation
+    def __init__(self) -> None:
+        self.now = 0.0
+        """Time of the last event, in seconds since 1970."""
+        self._random = Random(0)  # noqa: S311 - a simulation
         self._numbers: dict[str, str] = {}
         self._waiting: dict[str, dict[str, _Waiting]] = {}
         self._members: dict[str, dict[str, _Member]] = {}
 
-    @property
-    def now(self) -> float:
-        """Simulated time in seconds since 1970: from the clock if given, otherwise the time of the last event."""
-        return self._clock() if self._clock else self._last_event_at
-
     def advance_to(self, at: float) -> None:
         """Set the time of the last event to `at`, unless it is later already."""
-        self._last_event_at = max(self._last_event_at, at)
+        self.now = max(self.now, at)
 
     def events_for(self, line: str, at: float) -> list[Event]:
         """Return the events for a log line written at `at`, sent after a random delay, and update the queue status."""
@@ -164,7 +159,7 @@ class AmiEventWriter:
         return self._event("Newexten", "dialplan", self._channel(call) | place, **step)
 
     def _event(self, name: str, group: str, snapshot: Event, **extra: str) -> Event:
-        header = {"Event": name, "Privilege": f"{group},all", "Timestamp": f"{self._last_event_at:.6f}"}
+        header = {"Event": name, "Privilege": f"{group},all", "Timestamp": f"{self.now:.6f}"}
         return header | snapshot | extra
 
     def _channel(self, call: str) -> Event:

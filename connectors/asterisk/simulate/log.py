@@ -29,11 +29,7 @@ class LogSwitchboard(Switchboard):
 def simulate_day(
     into: Path, *, day: date, seed: int, calls: int = 1_500, publish: Callable[[str, float], object] | None = None
 ) -> Ledger:
-    """Append the log of `day`, Paris time, to the file `into`, and return the true figures.
-
-    `calls` is the number of calls on a usual day. `publish` is called with each line, its line end included, and its exact
-    time in seconds since 1970.
-    """
+    """Append the log of `day`, Paris time, to `into`, pass each line and its time to `publish`, and return the true figures."""
     with into.open("a", encoding="ascii") as log:
 
         def write_line(line: str) -> None:

@@ -69,7 +69,7 @@ class _Connection(ClientConnection):
         self.send(f"{lines}\r\n".encode())
 
     def _answer(self, action: Message) -> bool:
-        """Answer an action, and return whether the connection continues: not after a failed login or a logoff."""
+        """Answer an action, and return whether the connection continues."""
         action_id = {"ActionID": action["ActionID"]} if action.get("ActionID") else {}
         match action.get("Action", "").lower():
             case "challenge" if action.get("AuthType", "").lower() == "md5":

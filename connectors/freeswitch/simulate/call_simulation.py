@@ -1,23 +1,18 @@
 """Simulated callers and agents of a FreeSWITCH."""
 
-from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from connectors.freeswitch.simulate.callcenter import AVAILABLE, DOMAIN, LOGGED_OUT, ON_BREAK, Callcenter, Tables
 from connectors.freeswitch.simulate.server import PASSWORD
+from connectors.sdk.simulation import HOST
 from connectors.sdk.simulation.call_profile import SERVICES, USUAL_HOURS, CallProfile
-from connectors.sdk.simulation.cli_options import HOST
 from connectors.sdk.simulation.switchboard import FIRST_AGENT, MAX_AGENTS, Agent, Call, Queue, Switchboard
 
-RINGS: Final[Mapping[str, Callable[[Callcenter, float, str, str], None]]] = {
-    "RINGNOANSWER": Callcenter.ring_out,
-    "CONNECT": Callcenter.answer,
-}
 EXITS: Final = {
-    "ABANDON": Callcenter.give_up,
-    "EXITWITHTIMEOUT": Callcenter.time_out,
-    "EXITWITHKEY": Callcenter.press_key,
-    "EXITEMPTY": Callcenter.leave_unstaffed,
+    "ABANDON": "BREAK_OUT",
+    "EXITWITHTIMEOUT": "TIMEOUT",
+    "EXITWITHKEY": "EXIT_WITH_KEY",
+    "EXITEMPTY": "NO_AGENT_TIMEOUT",
 }
 STATUS: Final = {"ADDMEMBER": AVAILABLE, "UNPAUSE": AVAILABLE, "PAUSE": ON_BREAK, "REMOVEMEMBER": LOGGED_OUT}
 
@@ -46,10 +41,12 @@ class CallSimulation(Switchboard):
         if event == "DID":
             self._ids[call] = callcenter.arrive(at, caller=call.number or "anonymous", dialled=detail)
         call_id = self._ids[call]
-        if agent is not None and event in RINGS:
-            RINGS[event](callcenter, at, call_id, _name(agent))
+        if agent is not None and event == "RINGNOANSWER":
+            callcenter.ring_out(at, call_id, _name(agent))
+        elif agent is not None and event == "CONNECT":
+            callcenter.answer(at, call_id, _name(agent))
         elif event in EXITS:
-            EXITS[event](callcenter, at, call_id)
+            callcenter.cancel(at, call_id, EXITS[event])
         elif event in {"COMPLETEAGENT", "COMPLETECALLER"}:
             callcenter.hang_up(at, call_id, by_agent=event == "COMPLETEAGENT")
         elif event in {"BLINDTRANSFER", "ATTENDEDTRANSFER"}:
@@ -67,12 +64,12 @@ def tables() -> Tables:
     return Tables([*numbers], agents)
 
 
-def configuration(port: int, password: str = PASSWORD) -> dict[str, Any]:
+def configuration(port: int) -> dict[str, Any]:
     """Return the connector options to read the event socket at `port`."""
     return {
         "host": HOST,
         "port": port,
-        "password": password,
+        "password": PASSWORD,
         "sector": "demonstration",
         "site": "annexe",
         "queues": {service.label: {"service": service.label, "extensions": [service.queue]} for service in SERVICES},

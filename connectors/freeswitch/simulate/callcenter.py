@@ -87,10 +87,7 @@ class _Member:
 
 
 class Callcenter:
-    """Executes actions, and passes each change to `publish`. A call is identified by the value that `arrive` returned.
-
-    Methods for calls raise `KeyError` for another value.
-    """
+    """Executes actions, and passes each change to `publish`. A call is identified by the value that `arrive` returned."""
 
     def __init__(self, publish: Callable[[CallcenterChange], object], seed: int = 1) -> None:
         self._publish = publish
@@ -131,21 +128,15 @@ class Callcenter:
         row = {"state": "Answered", "bridge_epoch": str(int(at))}
         self._emit(at + 0.02, [("members", member.uuid, row)], self._event(state))
 
-    def give_up(self, at: float, call: str) -> None:
-        """End a wait: the caller hangs up."""
-        self._cancel(at, call, "BREAK_OUT", "hangup")
-
-    def time_out(self, at: float, call: str) -> None:
-        """End a wait by timeout; the call continues outside the queue."""
-        self._cancel(at, call, "TIMEOUT")
-
-    def leave_unstaffed(self, at: float, call: str) -> None:
-        """End a wait because the queue has no agents; the call continues outside the queue."""
-        self._cancel(at, call, "NO_AGENT_TIMEOUT")
-
-    def press_key(self, at: float, call: str) -> None:
-        """End a wait by a key of the caller; the call continues outside the queue."""
-        self._cancel(at, call, "EXIT_WITH_KEY")
+    def cancel(self, at: float, call: str, reason: str = "BREAK_OUT") -> None:
+        """End a wait for a `CC-Cancel-Reason`: the caller hangs up (`BREAK_OUT`), or the call continues outside the queue."""
+        member = self._calls[call]
+        row = {"state": "Abandoned", "session_uuid": "", "abandoned_epoch": str(int(at))}
+        details = {"CC-Member-Leaving-Time": str(int(at)), "CC-Member-Joined-Time": str(int(member.joined))}
+        details |= {"CC-Cause": "Cancel", "CC-Cancel-Reason": reason}
+        answered = "hangup" if reason == "BREAK_OUT" else "answered"
+        event = self._member_event(member, "member-queue-end", details, answered=answered)
+        self._emit(at, [("members", member.uuid, row)], event)
 
     # ---------------------------------------------------------------------------------------------------- conversations
     def hang_up(self, at: float, call: str, *, by_agent: bool = False) -> None:
@@ -172,14 +163,6 @@ class Callcenter:
     def serve(self, at: float, agent: str, queue: str, *, serves: bool = True) -> None:
         """Add an agent to a queue, or remove the agent if not `serves`; neither causes an event."""
         self._emit(at, [("tiers", f"{queue}|{agent}", _tier(queue, agent) if serves else None)])
-
-    def _cancel(self, at: float, call: str, reason: str, answered: str = "answered") -> None:
-        member = self._calls[call]
-        row = {"state": "Abandoned", "session_uuid": "", "abandoned_epoch": str(int(at))}
-        details = {"CC-Member-Leaving-Time": str(int(at)), "CC-Member-Joined-Time": str(int(member.joined))}
-        details |= {"CC-Cause": "Cancel", "CC-Cancel-Reason": reason}
-        event = self._member_event(member, "member-queue-end", details, answered=answered)
-        self._emit(at, [("members", member.uuid, row)], event)
 
     def _terminate(self, at: float, call: str, disposition: str, variables: Message, *, answered: str) -> None:
         member = self._calls[call]
@@ -252,7 +235,6 @@ def _tier(queue: str, agent: str) -> Message:
 
 
 def _list(header: str, rows: Sequence[Message]) -> str:
-    """Return a list in wire format, with `+OK` at its end; without rows, it has no column names."""
     columns = header.split("|")
     lines = [
         "|".join(row.get(column, "0" if column.endswith("_epoch") else "(null)") for column in columns) for row in rows

@@ -19,10 +19,9 @@ MAX_COMMAND_BYTES: Final = 65_536
 class EventSocket(EventServer):
     """Sends events, and lists of `tables`, to authenticated clients. `clock` returns the time in seconds since 1970."""
 
-    def __init__(self, tables: Tables, clock: Callable[[], float], *, port: int = 0, password: str = PASSWORD) -> None:
+    def __init__(self, tables: Tables, clock: Callable[[], float], *, port: int = 0) -> None:
         self.tables = tables
         self.clock = clock
-        self.password = password
         super().__init__(_Connection, port=port)
 
     def apply(self, change: CallcenterChange) -> None:
@@ -57,13 +56,13 @@ class _Connection(ClientConnection):
             self.send(f"Content-Length: {len(body)}\nContent-Type: {EVENT}\n\n{body}".encode())
 
     def _handle_command(self, command: str) -> bool:
-        """Answer a command; return whether the connection continues: not after `exit` or a failed login."""
+        """Answer a command; return whether the connection continues."""
         verb, _, rest = command.partition(" ")
         if verb == "exit":
             self._reply("+OK bye")
             return False
         if not self._authenticated:
-            credentials = {"auth": self.event_server.password, "userauth": f"{USER}:{self.event_server.password}"}
+            credentials = {"auth": PASSWORD, "userauth": f"{USER}:{PASSWORD}"}
             self._authenticated = bool(rest) and rest == credentials.get(verb)
             self.event_server.refusals += not self._authenticated
             self._reply("+OK accepted" if self._authenticated else "-ERR invalid")

@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from connectors.rdv.simulate.service import RdvService
 from connectors.rdv.source import sign
-from connectors.sdk.simulation.cli_options import HOST
+from connectors.sdk.simulation import HOST
 
 EMAIL: Final = "accueil@example.org"
 PASSWORD: Final = "simulation"  # noqa: S105 - opens nothing

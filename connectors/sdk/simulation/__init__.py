@@ -1,5 +1,5 @@
-"""Common parts of simulators of source systems.
+"""Common parts of simulators of source systems."""
 
-`cli_options`: command-line options and printed settings. `http_app`: HTTP servers. `event_server`: servers that send events over
-connections. `switchboard`: callers and agents, with their `call_profile` and `call_ledger`.
-"""
+from typing import Final
+
+HOST: Final = "127.0.0.1"

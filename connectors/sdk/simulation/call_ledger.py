@@ -40,12 +40,8 @@ class QueueTotals:
 
 @dataclass(slots=True)
 class Ledger:
-    """True figures of the switchboard, in total and by queue."""
+    """True figures of the switchboard by queue."""
 
-    calls: int = 0
-    """Calls that reached the switchboard."""
-    menu_choices: int = 0
-    messages: int = 0
     queues: dict[str, QueueTotals] = field(
         default_factory=lambda: {service.label: QueueTotals() for service in SERVICES}
     )

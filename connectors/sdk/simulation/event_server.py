@@ -12,17 +12,14 @@ from abc import abstractmethod
 from contextlib import suppress
 from typing import Any, Final
 
-from connectors.sdk.simulation.cli_options import HOST
+from connectors.sdk.simulation import HOST
 
 SEND_SECONDS: Final = 5
 """Timeout of sending; clients that exceed it are disconnected."""
 
 
 class EventServer:
-    """Accepts connections at `port` (0: any free port), each handled by an instance of `kind`, with optional TLS.
-
-    Raises `OSError` if it cannot listen.
-    """
+    """Accepts connections at `port` (0: any free port), each handled by an instance of `kind`. Raises `OSError`."""
 
     def __init__(self, kind: "type[ClientConnection]", *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.refusals = 0

@@ -7,16 +7,13 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from connectors.sdk.simulation.cli_options import HOST
+from connectors.sdk.simulation import HOST
 from connectors.sdk.sockets import listen
 
 
 @contextmanager
 def serving(app: ASGIApp, port: int = 0, *, date_header: bool = True) -> Iterator[str]:
-    """Serve `app` on this machine for the duration of the block, and yield its URL; port 0 takes any free port.
-
-    Without `date_header`, the app itself sets the Date header. Raises OSError if the port cannot be used.
-    """
+    """Serve `app` on this machine at `port`, or any free one, and yield its URL. Raises `OSError`."""
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, date_header=date_header))
     with listen(HOST, port) as listener:
         thread = threading.Thread(target=server.run, args=([listener],), name="simulation")

@@ -116,8 +116,6 @@ class Switchboard(ABC):
     def __init__(self, seed: int, profile: CallProfile) -> None:
         self.ledger = Ledger()
         self.now = 0.0
-        self.pace = 1.0
-        """Factor applied to all durations given to `after`."""
         self._plan: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._order = count()
         self._random = Random(seed)  # noqa: S311 - a simulation
@@ -152,8 +150,8 @@ class Switchboard(ABC):
         heapq.heappush(self._plan, (at, next(self._order), action, arguments))
 
     def after(self, seconds: float, action: Callable[..., None], *arguments: Any) -> None:
-        """Plan an action `seconds` times `pace` from now."""
-        self.at(self.now + seconds * self.pace, action, *arguments)
+        """Plan an action `seconds` from now."""
+        self.at(self.now + seconds, action, *arguments)
 
     # ------------------------------------------------------------------------------------------------ beginning and end
     def begin(self, at: float, until: float = float("inf")) -> None:
@@ -180,7 +178,7 @@ class Switchboard(ABC):
         self._plan.clear()
 
     def _schedule(self, seconds: float, action: Callable[..., None], queue: Queue) -> None:
-        if self.now + seconds * self.pace < self._until:
+        if self.now + seconds < self._until:
             self.after(seconds, action, queue)
 
     # ---------------------------------------------------------------------------------------------------------- arrivals
@@ -211,10 +209,8 @@ class Switchboard(ABC):
     def _arrive(self, queue: Queue) -> None:
         number = "" if self._random.random() < WITHHELD else self._number()
         call = Call(f"{int(self.now)}.{next(self._unique)}", number)
-        self.ledger.calls += 1
         self.record(call, None, None, "DID", queue.service.number)
         if self._side_random.random() < THROUGH_A_MENU:
-            self.ledger.menu_choices += 1
             self.record(call, None, None, "MENU", 1 + self._queues.index(queue))
         if not self._profile.is_open(queue.service, self.now):
             self._turn_away(queue, call, "CLOSED")
@@ -264,7 +260,7 @@ class Switchboard(ABC):
         self.after(seconds, leave_if_still_there)
 
     def _exit(self, queue: Queue, call: Call) -> tuple[int, int, int]:
-        """Remove a call from its queue and free the agent it rings. Return its position, first position and wait in seconds."""
+        """Remove a call from its queue. Return its position, first position and wait in seconds."""
         position = queue.waiting.index(call) + 1
         queue.waiting.remove(call)
         queue.totals.waiting -= 1
@@ -295,7 +291,6 @@ class Switchboard(ABC):
             self.after(seconds, self._leave_message, call, int(seconds))
 
     def _leave_message(self, call: Call, seconds: int) -> None:
-        self.ledger.messages += 1
         self.record(call, None, None, "VOICEMAIL", seconds)
 
     def _press_key(self, queue: Queue, call: Call) -> None:
@@ -308,7 +303,6 @@ class Switchboard(ABC):
 
     # --------------------------------------------------------------------------------------------------------- agents
     def _dispatch(self, queue: Queue) -> None:
-        """Let waiting calls ring at free agents, longest idle agent first."""
         free = sorted(
             (agent for agent in queue.agents if agent.present and not agent.paused and not agent.busy),
             key=lambda agent: agent.free_since,
@@ -324,7 +318,7 @@ class Switchboard(ABC):
         agent, call.agent = call.agent, None
         assert agent is not None
         queue.totals.ring_unanswered += 1
-        self.record(call, queue, agent, "RINGNOANSWER", int(15_000 * self.pace))
+        self.record(call, queue, agent, "RINGNOANSWER", 15_000)
         self._become_free(agent)
 
     def _connect(self, queue: Queue, call: Call) -> None:
@@ -383,10 +377,7 @@ class Switchboard(ABC):
             self.after(0.5, self._dispatch, agent.queue)
 
     def _keep_roster(self, queue: Queue, late_seconds: float = ROSTER_SECONDS) -> None:
-        """Plan logins within `late_seconds`, or log agents out when free, to reach the number required until the next adjustment.
-
-        Plan the next adjustment after `ROSTER_SECONDS`, unless the simulation ends before.
-        """
+        """Plan logins within `late_seconds` and logouts to reach the required number of agents, then the next adjustment."""
         soon = self.now + ROSTER_SECONDS
         opens = any(self._profile.is_open(queue.service, at) for at in (self.now, soon))
         queue.needed = max(self._profile.agents(queue.service, at) for at in (self.now, soon))

@@ -91,7 +91,7 @@ class Appointments(PostingSystem):
         self._apply(action)
 
     def _apply(self, action: Action) -> list[bytes]:
-        """Execute an action, and return the bodies of its webhooks in order. For any thread."""
+        """Execute an action, and return the bodies of its webhooks in order."""
         with self._lock:
             self._apply_action(action)
             bodies = [*self._service.outbox]

@@ -12,9 +12,8 @@ from connectors.asterisk.simulate import AmiEventWriter, ManagerServer, configur
 from connectors.asterisk.simulate.ami_events import Event
 from connectors.asterisk.simulate.log import LogSwitchboard
 from connectors.asterisk.simulate.manager import USERNAME
-from connectors.sdk.simulation.call_ledger import Ledger
+from connectors.sdk.simulation import HOST
 from connectors.sdk.simulation.call_profile import CallProfile
-from connectors.sdk.simulation.cli_options import HOST
 from connectors.sdk.simulation.switchboard import Agent, Call, Queue
 from connectors.simulator.actions import Action, ActionKind, CitizenCase, Place
 from connectors.simulator.organisation import HEADQUARTERS, SECTOR
@@ -85,11 +84,7 @@ class Calls(System):
         draw_caller: Callable[[], str],
         on_ended: Callable[[Conversation], None],
     ) -> None:
-        """Start the calls at `at` or after the last log line, then the manager interface, whose queue status is then complete.
-
-        `draw_caller` returns the phone number of a caller. `on_ended` is called with each conversation that ended without a
-        transfer.
-        """
+        """Start the calls at `at` or after the last log line, then the manager interface. `on_ended` gets untransferred calls."""
         self._switchboard = _CitizenSwitchboard(seed, self._write_line, profile, draw_caller, on_ended)
         self._switchboard.begin(max(at, self._written_until()).timestamp())
         self._manager = ManagerServer(self._event_writer, port=self.port, secret=self.secret)
@@ -110,11 +105,6 @@ class Calls(System):
     def clients_waiting(self) -> AbstractContextManager[object]:
         """Let new clients of the manager interface wait during the returned context; without `begin`, it does nothing."""
         return self._manager.lock if self._manager else nullcontext()
-
-    @property
-    def ledger(self) -> Ledger:
-        """True figures of the calls; only after `begin`."""
-        return self.switchboard.ledger
 
     @property
     def next_at(self) -> float:
@@ -148,10 +138,7 @@ class Calls(System):
             self._switchboard.end(at.timestamp())
 
     def _written_until(self) -> datetime:
-        """Return the second after the last log line, in 1970 if the log is empty.
-
-        Times in the log must not go back, or lines would be late.
-        """
+        """Return the second after the last log line: times in the log must not go back, or lines would be late."""
         *_, last = [b"0", *self._path.read_bytes()[-LONGEST_LINE:].splitlines()]
         return datetime.fromtimestamp(int(last.split(b"|")[0]) + 1, UTC)
 
@@ -204,7 +191,6 @@ class _CitizenSwitchboard(LogSwitchboard):
         return self._caller or self._draw_caller()
 
     def _enter(self, queue: Queue, call: Call) -> None:
-        """Put a call into a queue. If its end would not be logged, plan a late end for some calls."""
         forgotten = queue.totals.forgotten
         super()._enter(queue, call)
         if queue.totals.forgotten > forgotten and self._late.random() < CLOSED_LATE_SHARE:

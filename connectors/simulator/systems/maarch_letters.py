@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -13,6 +12,7 @@ from connectors.maarch.simulate.database import Database, Row
 from connectors.maarch.simulate.server import LOGIN, PASSWORD, MaarchRestApi
 from connectors.sdk.simulation.http_app import serving
 from connectors.simulator.actions import Action, ActionKind, CitizenCase
+from connectors.simulator.office_hours import PARIS
 from connectors.simulator.organisation import HEADQUARTERS, MAARCH_LETTERS, SECTOR
 from connectors.simulator.population import Citizen
 from connectors.simulator.simulation_run import SimulationRun
@@ -29,7 +29,6 @@ POSTAGE: Final = {
 CLASS_FIELD: Final = 1
 COST_FIELD: Final = 2
 """Number of the custom field for the price of the postage; `CLASS_FIELD` is that for its class."""
-ZONE: Final = ZoneInfo("Europe/Paris")
 INCOMING: Final[Row] = {"category_id": "incoming", "type_id": 101, "status": "NEW"}
 OUTGOING: Final[Row] = {"category_id": "outgoing", "type_id": 102, "status": "ENVDONE"}
 CHRONO_CHARS: Final = {"incoming": "A", "outgoing": "D"}
@@ -121,7 +120,6 @@ class MaarchLetters(System):
         return self._requests.completed >= self._required
 
     def _write(self, columns: Row, letter: CitizenCase, at: datetime) -> int:
-        """Insert a letter with `columns`, and return its `res_id`."""
         local = _local(at)
         series = f"{local[:4]}{CHRONO_CHARS[columns['category_id']]}"
         self._chronos[series] += 1
@@ -152,7 +150,7 @@ class MaarchLetters(System):
 
 
 def _local(at: datetime) -> str:
-    return write_local(to_local(at.astimezone(UTC), ZONE))
+    return write_local(to_local(at.astimezone(UTC), PARIS))
 
 
 class _RequestCounter:

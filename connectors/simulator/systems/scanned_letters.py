@@ -105,10 +105,7 @@ class ScannedLetters(System):
         return not waiting
 
     def _chrono(self, action: Action) -> str:
-        """Return the registered number of a letter; empty if it has none yet.
-
-        A letter that was not scanned is outgoing mail, and gets a number in the format `DEPARTURES`.
-        """
+        """Return the number of a letter, empty if not registered yet; outgoing mail gets one in the format `DEPARTURES`."""
         number = action.citizen_case.number
         if number not in self._scans:
             return DEPARTURES.format(year=action.at.year, number=number)

@@ -23,10 +23,8 @@ class Webhooks(PostingSystem):
     """Number of threads. Each waits until its event is stored."""
     types: ClassVar[dict[ActionKind, tuple[str, str]]]
     """Action kind → type of its message, and type of the event that the connector makes of it."""
-
-    @abstractmethod
-    def labels(self) -> set[str]:
-        """Return the labels of sites, services and queues used in messages."""
+    labels: ClassVar[set[str]]
+    """Labels of sites, services and queues in the messages."""
 
     @abstractmethod
     def data(self, action: Action) -> dict[str, Any]:
@@ -39,7 +37,7 @@ class Webhooks(PostingSystem):
     def options(self) -> dict[str, Any]:
         return super().options() | {
             "sector": SECTOR,
-            "labels": {label: label for label in sorted(self.labels())},
+            "labels": {label: label for label in sorted(self.labels)},
             "types": {name: self.kind(event) for name, event in self.types.values()},
         }
 
@@ -70,9 +68,7 @@ class FrontDesks(Webhooks):
         ActionKind.VISITOR_LEFT: ("ticket.left", "visit.left"),
     }
     action_kinds = frozenset(types)
-
-    def labels(self) -> set[str]:
-        return {label for place, _ in VISITS.places for label in place}
+    labels: ClassVar = {label for place, _ in VISITS.places for label in place}
 
     def kind(self, event: str) -> dict[str, Any]:
         """Return the options; only the first message of a visit identifies the visitor."""
@@ -104,9 +100,7 @@ class Helpdesk(Webhooks):
         ActionKind.EMAIL_ANSWERED: ("mail.answered", "email.answered"),
     }
     action_kinds = frozenset(types)
-
-    def labels(self) -> set[str]:
-        return {HEADQUARTERS, *EMAIL_SERVICES}
+    labels: ClassVar = {HEADQUARTERS, *EMAIL_SERVICES}
 
     def kind(self, event: str) -> dict[str, Any]:
         return super().kind(event) | {"email": "data.from"}

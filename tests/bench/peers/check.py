@@ -16,15 +16,11 @@ CONTACT = re.compile(rb"call:[a-z-]+:[0-9.]+")
 
 
 class Row(msgspec.Struct):
-    """Compared fields of a row."""
-
     milestones: dict[str, str]
     state: str
 
 
 class Truth(NamedTuple):
-    """Expected results, computed from the generator's events."""
-
     milestones: dict[bytes, dict[str, str]]
     """Time of the first event, by contact id and event type."""
     figures: Counter[str]
@@ -32,7 +28,6 @@ class Truth(NamedTuple):
 
 
 def compute_truth(events: int, seed: int) -> Truth:
-    """Return the expected results of `events` events of `seed`."""
     truth = Truth({}, Counter())
     for event in generate(events, seed):
         contact = truth.milestones.setdefault(event.contact.encode(), {})
@@ -51,7 +46,6 @@ def read_rows(bootstrap: str, changelog: str) -> tuple[dict[bytes, Row], int]:
 
 
 def differences(truth: Truth, rows: Mapping[bytes, Row], figures: Mapping[str, int]) -> list[str]:
-    """Return the differences from the expected results."""
     known = [(row, truth.milestones[contact]) for contact, row in rows.items() if contact in truth.milestones]
     counted = {
         "contacts missing": sum(contact not in rows for contact in truth.milestones),

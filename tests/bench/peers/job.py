@@ -27,7 +27,6 @@ def fold(row: dict[str, Any] | None, event: dict[str, Any]) -> dict[str, Any] | 
 
 
 def state(milestones: dict[str, str]) -> str:
-    """Return the contact's state from its events."""
     if "call.ended" in milestones or "feedback.given" in milestones:
         return "closed"
     return "in_progress" if "call.answered" in milestones else "waiting"
@@ -42,27 +41,22 @@ class Tally:
         self.counts: Counter[tuple[str, str]] = Counter()
 
     def arrive(self) -> None:
-        """Record the arrival of an event, new or duplicate."""
         if not self.arrived:
             self._started, self._cpu = time.monotonic(), time.process_time()
         self.arrived += 1
 
     def count(self, service: str, type_: str) -> None:
-        """Count a new event."""
         self.counts[service, type_] += 1
 
     @property
     def folded(self) -> bool:
-        """Return whether all events have arrived."""
         return self.arrived >= self.events
 
     def finish(self) -> None:
-        """Record the end of the job."""
         self._seconds = time.monotonic() - self._started
         self._cpu_seconds = time.process_time() - self._cpu
 
     def report(self, peer: str, configuration: str, changelog: str) -> None:
-        """Print the result as one JSON line."""
         result = {
             "peer": peer,
             "configuration": configuration,

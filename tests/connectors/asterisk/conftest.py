@@ -16,5 +16,5 @@ def manager() -> Iterator[ManagerServer]:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, manager: ManagerServer) -> AsteriskHarness:
+def pbx(tmp_path: Path, manager: ManagerServer) -> AsteriskHarness:
     return AsteriskHarness(tmp_path, manager)

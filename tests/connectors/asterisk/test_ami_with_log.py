@@ -34,7 +34,6 @@ class Day:
         self.ledger = Ledger()
 
     def events_from(self, name: str, *, by_log: bool, by_manager: bool) -> list[Event]:
-        """Return the events from one of the interfaces, or from both."""
         log = self.directory / name
         with serving(NINE - 9 * 3_600 + 1) as manager:
             given = configuration(log if by_log else None, options(manager) if by_manager else None)
@@ -42,18 +41,18 @@ class Day:
                 asterisk.CONNECTOR, given, self.directory / f"{name}-data", self.directory / "keys"
             )
             if not by_manager:
-                self.happen(log, manager)
+                self.simulate(log, manager)
                 return harness.read_all(confirm=True)
             log.touch()
-            events = listen(harness, manager, lambda: self.happen(log, manager))
+            events = listen(harness, manager, lambda: self.simulate(log, manager))
         assert harness.rejected() == {}
         return events
 
-    def happen(self, log: Path, manager: ManagerServer) -> None:
+    def simulate(self, log: Path, manager: ManagerServer) -> None:
         self.ledger = simulate_day(log, day=MONDAY, seed=11, calls=600, publish=manager.publish)
 
 
-def by_themselves(events: Sequence[Event]) -> collections.Counter[tuple[str, str, str]]:
+def count_agent_actions(events: Sequence[Event]) -> collections.Counter[tuple[str, str, str]]:
     """Return the agents' own actions, without times."""
     changes = {"logged_in", "logged_out", "paused", "unpaused"}
     return collections.Counter(
@@ -63,8 +62,7 @@ def by_themselves(events: Sequence[Event]) -> collections.Counter[tuple[str, str
     )
 
 
-def in_calls(events: Sequence[Event]) -> dict[str, Event]:
-    """Return the events of calls, by id."""
+def call_events_by_id(events: Sequence[Event]) -> dict[str, Event]:
     changes = {"contact_started", "contact_ended", "ring_unanswered"}
     return {
         event.id: event for event in events if event.type != "agent.state_changed" or event.data.change.value in changes
@@ -93,22 +91,22 @@ def by_both(day: Day) -> list[Event]:
 
 class TestOneDay:
     def test_both_interfaces_give_the_same_events(self, by_log: list[Event], by_manager: list[Event]) -> None:
-        log, manager = in_calls(by_log), in_calls(by_manager)
+        log, manager = call_events_by_id(by_log), call_events_by_id(by_manager)
         assert len(log) > 1_500
         assert log.keys() == manager.keys()
-        assert by_themselves(by_log) == by_themselves(by_manager)
+        assert count_agent_actions(by_log) == count_agent_actions(by_manager)
 
     def test_both_interfaces_give_the_same_events_at_different_times(
         self, by_log: list[Event], by_manager: list[Event]
     ) -> None:
-        log, manager = in_calls(by_log), in_calls(by_manager)
+        log, manager = call_events_by_id(by_log), call_events_by_id(by_manager)
         apart = collections.Counter((manager[name].time - log[name].time).total_seconds() for name in log)
         assert set(apart) == {0.0, 1.0}
 
     def test_events_of_both_interfaces_count_once(
         self, by_log: list[Event], by_manager: list[Event], by_both: list[Event]
     ) -> None:
-        assert len(in_calls(by_both)) == len(in_calls(by_log)) < 0.6 * len(by_both)
+        assert len(call_events_by_id(by_both)) == len(call_events_by_id(by_log)) < 0.6 * len(by_both)
         assert fold(by_both) == fold(by_log) == fold(by_manager)
 
     def test_order_of_the_interfaces_does_not_matter(self, by_log: list[Event], by_manager: list[Event]) -> None:
@@ -123,18 +121,18 @@ class TestOneDay:
         assert reasons >= {"timeout", "key", "closed", "diverted"}
 
 
-class TestInTheMiddle:
-    def test_without_log_current_callers_are_reported(self, scene: AsteriskHarness) -> None:
-        call = call_in_two_queues(scene.switchboard)
-        events = scene.listen(lambda: scene.switchboard.give_up(NINE + 100, call))
+class TestConnectionDuringCalls:
+    def test_without_log_current_callers_are_reported(self, pbx: AsteriskHarness) -> None:
+        call = call_in_two_queues(pbx.switchboard)
+        events = pbx.listen(lambda: pbx.switchboard.give_up(NINE + 100, call))
         assert queue_events(events) == [("call.queued", "mdph", 1), ("call.abandoned", "mdph", 1)]
         assert events[0].time.timestamp() == pytest.approx(NINE + 60, abs=1)
         assert [event.data.change.value for event in events if event.type == "agent.state_changed"] == ["logged_in"]
 
     def test_with_log_earlier_calls_are_left_to_the_log(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = AsteriskHarness(tmp_path, manager, with_log=True)
-        call = call_in_two_queues(scene.switchboard)
-        events = scene.listen(lambda: scene.switchboard.give_up(NINE + 100, call))
+        pbx = AsteriskHarness(tmp_path, manager, with_log=True)
+        call = call_in_two_queues(pbx.switchboard)
+        events = pbx.listen(lambda: pbx.switchboard.give_up(NINE + 100, call))
         assert queue_events(events)[-3:] == [
             ("call.transferred", "accueil", 1),
             ("call.queued", "mdph", 2),
@@ -143,49 +141,47 @@ class TestInTheMiddle:
         assert len(queue_events(events)) == len({event.id for event in events if event.type.startswith("call.")}) - 1
 
     def test_later_call_is_reported_by_both_interfaces(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = AsteriskHarness(tmp_path, manager, with_log=True)
-        events = scene.listen(lambda: call_in_two_queues(scene.switchboard))
+        pbx = AsteriskHarness(tmp_path, manager, with_log=True)
+        events = pbx.listen(lambda: call_in_two_queues(pbx.switchboard))
         twice = collections.Counter(event.id for event in events if event.type.startswith("call."))
         assert set(twice.values()) == {2}
 
 
-class TestCatchingUp:
-    """Current events are published after all earlier ones from the log."""
-
+class TestLogIsReadFirst:
     ARRIVALS = 6_000
 
     @pytest.fixture
-    def scene(self, tmp_path: Path, manager: ManagerServer) -> AsteriskHarness:
-        scene = AsteriskHarness(tmp_path, manager, with_log=True)
-        with scene.log.open("a") as log:  # before the connection
+    def pbx(self, tmp_path: Path, manager: ManagerServer) -> AsteriskHarness:
+        pbx = AsteriskHarness(tmp_path, manager, with_log=True)
+        with pbx.log.open("a") as log:  # before the connection
             log.writelines(
                 f"{int(NINE) - 9}|{int(NINE) - 9}.{n}|NONE|NONE|DID|0199000010\n" for n in range(self.ARRIVALS)
             )
-        return scene
+        return pbx
 
-    def test_connection_starts_after_the_end_of_the_log(self, scene: AsteriskHarness) -> None:
-        with scene.harness.opened() as (flow, publisher):
+    def test_connection_starts_after_the_end_of_the_log(self, pbx: AsteriskHarness) -> None:
+        with pbx.harness.opened() as (flow, publisher):
             read = []
-            while not scene.manager.listeners:
-                read.append(scene.harness.records_read())
+            while not pbx.manager.listeners:
+                read.append(pbx.harness.records_read())
                 flow.step()
             assert read[-1] == self.ARRIVALS
             assert len(read) > 2, "the log was read in one step, so the test proves nothing"
-            scene.switchboard.arrive(NINE + 1)
+            pbx.switchboard.arrive(NINE + 1)
             wait_until(
                 lambda: flow.step() or len(publisher.events) == self.ARRIVALS + 2, "the events of both interfaces"
             )
 
-    def test_connection_waits_for_the_log_even_if_it_disappears(self, scene: AsteriskHarness) -> None:
-        away = scene.log.with_name("elsewhere")
-        with scene.harness.opened() as (flow, _):
+    def test_connection_waits_for_the_log_even_if_it_disappears(self, pbx: AsteriskHarness) -> None:
+        away = pbx.log.with_name("elsewhere")
+        with pbx.harness.opened() as (flow, _):
             flow.step()
-            scene.log.rename(away)
-            scene.log.mkdir()
+            pbx.log.rename(away)
+            pbx.log.mkdir()
             with pytest.raises(SourceUnavailableError):
                 wait_until(lambda: flow.step() or False, "the log to be away")
-            assert not scene.manager.listeners
-            scene.log.rmdir()
-            away.rename(scene.log)
-            wait_until(lambda: flow.step() or scene.manager.listeners, "its end")
-            assert scene.harness.records_read() >= self.ARRIVALS
+            assert not pbx.manager.listeners
+            pbx.log.rmdir()
+            away.rename(pbx.log)
+            wait_until(lambda: flow.step() or pbx.manager.listeners, "its end")
+            assert pbx.harness.records_read() >= self.ARRIVALS

@@ -16,5 +16,5 @@ def event_socket() -> Iterator[EventSocket]:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, event_socket: EventSocket) -> FreeswitchHarness:
+def pbx(tmp_path: Path, event_socket: EventSocket) -> FreeswitchHarness:
     return FreeswitchHarness(tmp_path, event_socket)

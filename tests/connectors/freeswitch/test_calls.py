@@ -46,17 +46,17 @@ def stays_of(events: list[Event]) -> dict[tuple[str, int], tuple[str, ...]]:
     return stays
 
 
-def is_ring(event: Event) -> bool:
+def is_unanswered_ring(event: Event) -> bool:
     return event.type == "agent.state_changed" and event.data.change == "ring_unanswered"
 
 
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, list[Event]]:
     with serving(NINE) as event_socket:
-        scene = FreeswitchHarness(tmp_path_factory.mktemp("day"), event_socket)
+        pbx = FreeswitchHarness(tmp_path_factory.mktemp("day"), event_socket)
         days: list[CallSimulation] = []
-        events = scene.listen(lambda: days.append(simulate_calls(scene.callcenter, calls_per_hour=300, hours=5)))
-        assert scene.harness.rejected() == {}
+        events = pbx.listen(lambda: days.append(simulate_calls(pbx.callcenter, calls_per_hour=300, hours=5)))
+        assert pbx.harness.rejected() == {}
         return days[0].ledger, events
 
 
@@ -66,7 +66,7 @@ class TestOneDay:
         counts = Counter(
             (event.data.queue, getattr(event.data, "reason", event.type))  # type: ignore[union-attr]
             for event in events
-            if event.type not in {"call.arrived", "agent.state_changed"} or is_ring(event)
+            if event.type not in {"call.arrived", "agent.state_changed"} or is_unanswered_ring(event)
         )
         for queue, totals in ledger.queues.items():
             expected = {
@@ -101,87 +101,85 @@ class TestOneDay:
         assert not [figure for figure in fold(events).values() if any(figure.get(stock) for stock in stocks)]
 
 
-class TestAway:
-    """Changes that FreeSWITCH does not repeat are found in the lists."""
+class TestReconnection:
+    def test_waiting_caller_is_found_in_the_list(self, pbx: FreeswitchHarness) -> None:
+        pbx.waiting()
+        assert summary(pbx.listen()) == [("call.queued", "accueil")]
 
-    def test_waiting_caller_is_found_in_the_list(self, scene: FreeswitchHarness) -> None:
-        scene.waiting()
-        assert summary(scene.listen()) == [("call.queued", "accueil")]
-
-    def test_listed_caller_has_the_id_of_the_event(self, scene: FreeswitchHarness, tmp_path: Path) -> None:
-        other = FreeswitchHarness(tmp_path / "other", scene.event_socket)
-        live = [event for event in other.listen(scene.waiting) if event.type == "call.queued"]
-        found = scene.listen()
+    def test_listed_caller_has_the_id_of_the_event(self, pbx: FreeswitchHarness, tmp_path: Path) -> None:
+        other = FreeswitchHarness(tmp_path / "other", pbx.event_socket)
+        live = [event for event in other.listen(pbx.waiting) if event.type == "call.queued"]
+        found = pbx.listen()
         assert [event.id for event in found] == [event.id for event in live]
 
-    def test_caller_missing_from_the_list_left_for_an_unknown_reason(self, scene: FreeswitchHarness) -> None:
+    def test_caller_missing_from_the_list_left_for_an_unknown_reason(self, pbx: FreeswitchHarness) -> None:
         calls: list[str] = []
-        scene.listen(lambda: calls.append(scene.waiting()))
-        scene.callcenter.give_up(NINE + 60, calls[0])
-        (left,) = scene.listen()
+        pbx.listen(lambda: calls.append(pbx.waiting()))
+        pbx.callcenter.cancel(NINE + 60, calls[0])
+        (left,) = pbx.listen()
         assert summary([left]) == [("call.left_queue", "other", "accueil")]
         assert left.time == datetime.fromtimestamp(NINE + 60, UTC), "the list contains the time"
-        assert scene.listen() == []
+        assert pbx.listen() == []
 
-    def test_conversation_missing_from_the_list_has_ended(self, scene: FreeswitchHarness) -> None:
+    def test_conversation_missing_from_the_list_has_ended(self, pbx: FreeswitchHarness) -> None:
         calls: list[str] = []
 
         def talk() -> None:
-            calls.append(scene.waiting())
-            scene.callcenter.answer(NINE + 30, calls[0], "3101@default")
+            calls.append(pbx.waiting())
+            pbx.callcenter.answer(NINE + 30, calls[0], "3101@default")
 
-        scene.listen(talk)
-        scene.callcenter.hang_up(NINE + 60, calls[0])
-        events = scene.listen()
+        pbx.listen(talk)
+        pbx.callcenter.hang_up(NINE + 60, calls[0])
+        events = pbx.listen()
         assert summary(events) == [
             ("call.ended", "system", "accueil"),
             ("agent.state_changed", "contact_ended", "accueil"),
         ]
         assert events[0].data.handle_seconds is None  # type: ignore[union-attr]
 
-    def test_call_answered_during_an_interruption_is_found(self, scene: FreeswitchHarness) -> None:
+    def test_call_answered_during_an_interruption_is_found(self, pbx: FreeswitchHarness) -> None:
         calls: list[str] = []
-        scene.listen(lambda: calls.append(scene.waiting()))
-        scene.callcenter.answer(NINE + 30, calls[0], "3101@default")
-        assert summary(scene.listen()) == [
+        pbx.listen(lambda: calls.append(pbx.waiting()))
+        pbx.callcenter.answer(NINE + 30, calls[0], "3101@default")
+        assert summary(pbx.listen()) == [
             ("call.answered", "accueil"),
             ("agent.state_changed", "contact_started", "accueil"),
         ]
-        assert summary(scene.listen(lambda: scene.callcenter.hang_up(NINE + 90, calls[0], by_agent=True))) == [
+        assert summary(pbx.listen(lambda: pbx.callcenter.hang_up(NINE + 90, calls[0], by_agent=True))) == [
             ("call.ended", "agent", "accueil"),
             ("agent.state_changed", "contact_ended", "accueil"),
         ]
 
-    def test_agent_changes_are_found_in_the_list(self, scene: FreeswitchHarness) -> None:
-        scene.callcenter.set_status(NINE + 1, "3101@default", "Available")
-        assert summary(scene.listen()) == [("agent.state_changed", "logged_in", "accueil")]
-        scene.callcenter.set_status(NINE + 2, "3101@default", "On Break")
-        (paused,) = scene.listen()
+    def test_agent_changes_are_found_in_the_list(self, pbx: FreeswitchHarness) -> None:
+        pbx.callcenter.set_status(NINE + 1, "3101@default", "Available")
+        assert summary(pbx.listen()) == [("agent.state_changed", "logged_in", "accueil")]
+        pbx.callcenter.set_status(NINE + 2, "3101@default", "On Break")
+        (paused,) = pbx.listen()
         assert summary([paused]) == [("agent.state_changed", "paused", "accueil")]
         assert paused.time == datetime.fromtimestamp(NINE + 2, UTC)
-        scene.callcenter.set_status(NINE + 3, "3101@default", "Logged Out")
-        assert summary(scene.listen()) == [
+        pbx.callcenter.set_status(NINE + 3, "3101@default", "Logged Out")
+        assert summary(pbx.listen()) == [
             ("agent.state_changed", "unpaused", "accueil"),
             ("agent.state_changed", "logged_out", "accueil"),
         ]
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_every_known_stay_ends_once_despite_interruptions(scene: FreeswitchHarness, seed: int) -> None:
+def test_every_known_stay_ends_once_despite_interruptions(pbx: FreeswitchHarness, seed: int) -> None:
     random = Random(seed)
-    day = CallSimulation(scene.callcenter, seed=seed, calls_per_hour=400)
+    day = CallSimulation(pbx.callcenter, seed=seed, calls_per_hour=400)
     day.begin(NINE)
 
-    def go_on() -> None:
+    def run_some_actions() -> None:
         for _ in range(random.randrange(200)):
             day.run_until(day.next_at)
 
     events: list[Event] = []
     for _ in range(12):
-        events += scene.listen(go_on)
-        go_on()
+        events += pbx.listen(run_some_actions)
+        run_some_actions()
     day.end(day.next_at)
-    events += scene.listen()
+    events += pbx.listen()
     assert len({event.id for event in events}) == len(events)
     ends = {("abandoned",), ("left_queue",), ("answered", "ended"), ("answered", "transferred")}
     assert {*stays_of(events).values()} <= ends | {("queued", *end) for end in ends}
@@ -191,41 +189,39 @@ def test_every_known_stay_ends_once_despite_interruptions(scene: FreeswitchHarne
     assert not [figure for figure in fold(events).values() if figure.get("waiting") or figure.get("in_progress")]
 
 
-class TestMeanwhile:
-    """Changes during the listing are reported by their events."""
-
+class TestChangesDuringTheListing:
     @pytest.fixture
-    def hasty(self, scene: FreeswitchHarness, monkeypatch: pytest.MonkeyPatch) -> FreeswitchHarness:
+    def listing_pbx(self, pbx: FreeswitchHarness, monkeypatch: pytest.MonkeyPatch) -> FreeswitchHarness:
         self.actions: list[Any] = []
 
-        def answered(_: Any, asked: str) -> None:
-            if asked == "callcenter_config agent list":
+        def answered(_: Any, command: str) -> None:
+            if command == "callcenter_config agent list":
                 while self.actions:
                     self.actions.pop(0)()
 
-        monkeypatch.setattr(scene.event_socket, "answered", answered)
-        return scene
+        monkeypatch.setattr(pbx.event_socket, "answered", answered)
+        return pbx
 
-    def test_caller_who_enters_during_the_listing_is_queued(self, hasty: FreeswitchHarness) -> None:
-        self.actions.append(hasty.waiting)
-        assert summary(hasty.listen()) == [("call.arrived",), ("call.queued", "accueil")]
+    def test_caller_who_enters_during_the_listing_is_queued(self, listing_pbx: FreeswitchHarness) -> None:
+        self.actions.append(listing_pbx.waiting)
+        assert summary(listing_pbx.listen()) == [("call.arrived",), ("call.queued", "accueil")]
 
-    def test_caller_who_abandons_during_the_listing_has_abandoned(self, hasty: FreeswitchHarness) -> None:
+    def test_caller_who_abandons_during_the_listing_has_abandoned(self, listing_pbx: FreeswitchHarness) -> None:
         calls: list[str] = []
-        hasty.listen(lambda: calls.append(hasty.waiting()))
-        self.actions.append(lambda: hasty.callcenter.give_up(NINE + 60, calls[0]))
-        assert summary(hasty.listen()) == [("call.abandoned", "accueil")]
+        listing_pbx.listen(lambda: calls.append(listing_pbx.waiting()))
+        self.actions.append(lambda: listing_pbx.callcenter.cancel(NINE + 60, calls[0]))
+        assert summary(listing_pbx.listen()) == [("call.abandoned", "accueil")]
 
-    def test_agent_who_logs_in_during_the_listing_is_logged_in(self, hasty: FreeswitchHarness) -> None:
-        self.actions.append(lambda: hasty.callcenter.set_status(NINE + 1, "3101@default", "Available"))
-        assert summary(hasty.listen()) == [("agent.state_changed", "logged_in", "accueil")]
+    def test_agent_who_logs_in_during_the_listing_is_logged_in(self, listing_pbx: FreeswitchHarness) -> None:
+        self.actions.append(lambda: listing_pbx.callcenter.set_status(NINE + 1, "3101@default", "Available"))
+        assert summary(listing_pbx.listen()) == [("agent.state_changed", "logged_in", "accueil")]
 
 
 class TestTiers:
-    def test_change_of_tiers_is_found_within_a_minute(self, scene: FreeswitchHarness) -> None:
-        config = freeswitch.CONNECTOR.config(**configuration(scene.event_socket.port))
+    def test_change_of_tiers_is_found_within_a_minute(self, pbx: FreeswitchHarness) -> None:
+        config = freeswitch.CONNECTOR.config(**configuration(pbx.event_socket.port))
         with closing(EventSocketSession(config, NameResolver(config, KEY))) as listening:
-            scene.callcenter.serve(NINE, "3101@default", "mdph")
+            pbx.callcenter.serve(NINE, "3101@default", "mdph")
             assert listening.receive(0.0) == []
             listening._listed_at -= RELIST_SECONDS
             (outcome,) = listening.receive(0.0)
@@ -235,13 +231,13 @@ class TestTiers:
             assert listening.receive(0.0) == [], "nothing has changed"
 
     def test_events_before_a_broken_listing_are_returned(
-        self, scene: FreeswitchHarness, monkeypatch: pytest.MonkeyPatch
+        self, pbx: FreeswitchHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def break_off(_: Connection, asked: str) -> None:
-            scene.waiting()
-            scene.event_socket.drop_all()
+        def break_off(_: Connection, command: str) -> None:
+            pbx.waiting()
+            pbx.event_socket.drop_all()
 
-        config = freeswitch.CONNECTOR.config(**configuration(scene.event_socket.port))
+        config = freeswitch.CONNECTOR.config(**configuration(pbx.event_socket.port))
         with closing(EventSocketSession(config, NameResolver(config, KEY))) as listening:
             listening._listed_at -= RELIST_SECONDS
             monkeypatch.setattr(Connection, "_run_api", break_off)
@@ -250,10 +246,10 @@ class TestTiers:
             with pytest.raises(SourceUnavailableError, match="broke the connection off"):
                 listening.receive(0.0)
 
-    def test_change_of_tiers_logs_the_agent_in_and_out(self, scene: FreeswitchHarness) -> None:
-        scene.callcenter.set_status(NINE, "3101@default", "Available")
-        scene.listen()
-        scene.callcenter.serve(NINE, "3101@default", "mdph")
-        assert summary(scene.listen()) == [("agent.state_changed", "logged_in", "mdph")]
-        scene.callcenter.serve(NINE, "3101@default", "accueil", serves=False)
-        assert summary(scene.listen()) == [("agent.state_changed", "logged_out", "accueil")]
+    def test_change_of_tiers_logs_the_agent_in_and_out(self, pbx: FreeswitchHarness) -> None:
+        pbx.callcenter.set_status(NINE, "3101@default", "Available")
+        pbx.listen()
+        pbx.callcenter.serve(NINE, "3101@default", "mdph")
+        assert summary(pbx.listen()) == [("agent.state_changed", "logged_in", "mdph")]
+        pbx.callcenter.serve(NINE, "3101@default", "accueil", serves=False)
+        assert summary(pbx.listen()) == [("agent.state_changed", "logged_out", "accueil")]

@@ -14,24 +14,24 @@ from tests.support.socket_sources import greeting_server, wait_until_disconnecte
 
 
 class TestLogin:
-    @pytest.mark.parametrize("how", [{}, {"user": USER}])
-    def test_login_sends_the_password(self, tmp_path: Path, event_socket: EventSocket, how: dict[str, str]) -> None:
-        assert FreeswitchHarness(tmp_path, event_socket, **how).listen() == []
+    @pytest.mark.parametrize("login", [{}, {"user": USER}])
+    def test_login_sends_the_password(self, tmp_path: Path, event_socket: EventSocket, login: dict[str, str]) -> None:
+        assert FreeswitchHarness(tmp_path, event_socket, **login).listen() == []
         assert event_socket.refusals == 0
 
     @pytest.mark.parametrize("wrong", [{"password": "un-autre"}, {"user": "quelqu-un@default"}])
     def test_refusal_does_not_contain_the_password(
         self, tmp_path: Path, event_socket: EventSocket, wrong: dict[str, str]
     ) -> None:
-        scene = FreeswitchHarness(tmp_path, event_socket, **wrong)
-        with scene.harness.opened() as (flow, _):
+        pbx = FreeswitchHarness(tmp_path, event_socket, **wrong)
+        with pbx.harness.opened() as (flow, _):
             for _ in range(2):
                 with pytest.raises(SourceUnavailableError, match="refuses the password") as trouble:
                     flow.step()
                 assert "un-autre" not in str(trouble.value)
         assert event_socket.refusals == 1, "the login was repeated immediately"
         with pytest.raises(SourceRefusedError, match="refuses the password"):
-            scene.harness.probe()
+            pbx.harness.probe()
 
     @pytest.mark.parametrize(
         ("greeting", "error"),
@@ -48,19 +48,17 @@ class TestLogin:
         with greeting_server(greeting) as port, pytest.raises(SourceUnavailableError, match=error):
             ConnectorHarness(freeswitch.CONNECTOR, configuration(port), tmp_path / "data", tmp_path / "keys").probe()
 
-    def test_missing_mod_callcenter_is_reported(
-        self, scene: FreeswitchHarness, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_missing_mod_callcenter_is_reported(self, pbx: FreeswitchHarness, monkeypatch: pytest.MonkeyPatch) -> None:
         missing = "-ERR callcenter_config Command not found!\n"
-        monkeypatch.setattr(scene.event_socket.tables, "answer", lambda asked: missing)
+        monkeypatch.setattr(pbx.event_socket.tables, "answer", lambda command: missing)
         with pytest.raises(SourceUnavailableError, match="is mod_callcenter loaded"):
-            scene.harness.probe()
+            pbx.harness.probe()
 
 
 class TestProbe:
-    def test_probe_finds_callers_without_consuming_events(self, scene: FreeswitchHarness) -> None:
-        scene.waiting()
-        scene.callcenter.set_status(NINE, "3101@default", "Available")
-        assert scene.harness.probe().events == {"call.queued": 1, "agent.state_changed": 1}
-        wait_until_disconnected(scene.event_socket)
-        assert len(scene.listen()) == 2
+    def test_probe_finds_callers_without_consuming_events(self, pbx: FreeswitchHarness) -> None:
+        pbx.waiting()
+        pbx.callcenter.set_status(NINE, "3101@default", "Available")
+        assert pbx.harness.probe().events == {"call.queued": 1, "agent.state_changed": 1}
+        wait_until_disconnected(pbx.event_socket)
+        assert len(pbx.listen()) == 2

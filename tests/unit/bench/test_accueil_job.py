@@ -1,4 +1,4 @@
-"""The peers' job on the engine: small, and exact on a real Kafka."""
+"""The job of the engine comparison on Accueil's engine, with a real Kafka."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from tests.bench import engine
 
 
 @pytest.mark.broker
-def test_the_job_is_exact_on_a_real_kafka(
+def test_accueil_job_is_exact_on_a_real_kafka(
     kafka: EmbeddedKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "CACHE", tmp_path)
     source = engine._fill(kafka.bootstrap, 4000, seed=2, progress=lambda _: None)
-    run = engine._run(engine.CATALOGUE["accueil"], [], kafka, source, cpus="")
+    run = engine._run(engine.CATALOGUE["accueil"], [], kafka, source)
     assert run["correct"] == "exact"
     assert (run["peer"], run["events"]) == ("Accueil", 4000)
     assert run["rows_written"] >= 1000

@@ -1,6 +1,9 @@
+"""The command of the benchmarks, and the delays that they measure."""
+
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,15 +23,13 @@ def fake(rate: float, correct: str) -> program.Bench:
         progress("measured")
         return {"size": size, "rate": rate, "correct": correct}
 
-    return program.Bench(
-        "A title",
-        measure,
-        lambda result: f"table of {result['size']}",
-        lambda result: [Goal("rate", "events/s", result["rate"], 50)],
-        lambda result: result["correct"] == "exact",
-        full={"size": 1000},
-        quick={"size": 10},
+    module = SimpleNamespace(
+        measure=measure,
+        show=lambda result: f"table of {result['size']}",
+        goals=lambda result: [Goal("rate", "events/s", result["rate"], 50)],
+        is_exact=lambda result: result["correct"] == "exact",
     )
+    return program.Bench("A title", module, full={"size": 1000}, quick={"size": 10})
 
 
 @pytest.fixture
@@ -52,27 +53,24 @@ def test_results_are_printed_and_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("fakes")
-def test_what_is_not_exact_is_a_failure_but_a_goal_that_is_missed_is_not(tmp_path: Path) -> None:
+def test_inexact_result_fails_but_a_missed_goal_does_not(tmp_path: Path) -> None:
     done = CliRunner().invoke(program.main, ["--json", str(tmp_path / "results.json")])
     assert done.exit_code == 1
     assert "not exact: phone" in done.output
     assert [goal["met"] for goal in json.loads((tmp_path / "results.json").read_text())["goals"]] == [True, False]
 
 
-def test_a_delay_ends_with_the_first_message_that_shows_the_line() -> None:
-    seen = [(10.0, 0), (10.1, 2), (10.2, 3), (10.3, 3)]
-    assert [latency._first(seen, count) for count in (1, 2, 3)] == [10.1, 10.1, 10.2]
+def test_lines_of_the_latency_benchmark_are_counted_in_the_board() -> None:
     board = {
         "queues": [
             {"queue": "bench", "today": {"received": 5, "abandoned": 4}},
             {"queue": "accueil", "today": {"received": 70, "abandoned": 7}},
         ]
     }
-    assert latency._lines_in(board) == 9
-    assert latency._lines_in({"queues": []}) == 0
+    assert latency._lines_in(json.dumps({"board": board}).encode()) == 9
 
 
-def test_each_event_under_load_has_the_delay_until_its_count_shows_it() -> None:
+def test_delay_of_an_event_ends_when_its_count_is_shown() -> None:
     sent = {("mdph", "received"): [1.0, 2.0, 2.5], ("rsa", "closed"): [2.0]}
     seen = [(1.25, b"1 0"), (3.0, b"3 0"), (3.5, b"3 1"), (4.0, b"3 1")]
 
@@ -87,7 +85,7 @@ def test_each_event_under_load_has_the_delay_until_its_count_shows_it() -> None:
         delays_of(sent, [(5.0, b"4 0")], read)
 
 
-def test_what_board_and_metrics_show_is_read_by_service() -> None:
+def test_counts_of_board_and_metrics_are_read_by_service() -> None:
     board = {
         "queues": [{"service": "mdph", "waiting": 3, "today": {"received": 5, "answered": 2, "left": 1}}],
         "services": [{"service": "rsa", "mail": {"received": 4, "closed": 1}, "feedback": {"invited": 2, "given": 0}}],
@@ -105,7 +103,7 @@ def test_what_board_and_metrics_show_is_read_by_service() -> None:
     }
 
 
-def test_the_load_is_of_all_channels_at_an_even_rate_and_each_service_in_one_partition() -> None:
+def test_load_has_all_channels_an_even_rate_and_one_partition_per_service() -> None:
     planned = ContactGenerator(1, 4).plan(datetime(2026, 3, 10, tzinfo=UTC), 200, 10)
     assert [one.due for one in planned] == pytest.approx([number / 200 for number in range(2000)])
     assert {one.kind for one in planned} == SHOWN.keys()

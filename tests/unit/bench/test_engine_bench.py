@@ -1,3 +1,5 @@
+"""Comparison of engines: ratios, goals, peers left out, and the check of a peer's output."""
+
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ def result(*runs: dict[str, Any], **left_out: str) -> dict[str, Any]:
     return {"runs": runs, "medians": middle, "ratios": engine.ratios(middle), "left_out": left_out}
 
 
-def test_ratios_are_of_the_medians_of_all_rounds() -> None:
+def test_ratios_compare_the_medians_of_all_rounds() -> None:
     ours = [run("Accueil", rate, turn) for turn, rate in enumerate((90_000, 10, 100_000), 1)]
     theirs = [run("Faust 0.15.3", rate, turn) for turn, rate in enumerate((1, 4_000, 5_000), 1)]
     measured = result(*[one for pair in zip(ours, theirs, strict=True) for one in pair])
@@ -43,51 +45,50 @@ def test_ratios_are_of_the_medians_of_all_rounds() -> None:
     assert (goal.name, goal.measured, goal.wanted, goal.met) == ("engine.times_faust", 22.5, 15, True)
 
 
-def test_a_goal_is_against_the_best_configuration() -> None:
+def test_goal_compares_with_the_best_configuration() -> None:
     peer = "Kafka Streams 4.1.1"
     measured = result(run("Accueil", 90), run(peer, 80), run(peer, 100, configuration="rocksdb"))
     [goal] = engine.goals(measured)
     assert (goal.measured, goal.met) == (0.9, False)
 
 
-def test_what_is_not_exact_is_not_overlooked() -> None:
+def test_one_inexact_run_makes_the_result_inexact() -> None:
     assert engine.is_exact(result(run("Accueil", 1), run("Accueil", 2)))
-    spoilt = result(run("Accueil", 1), run("Accueil", 2, correct="1 contacts missing"))
-    assert not engine.is_exact(spoilt)
-    assert "exact / 1 contacts missing" in engine.show(spoilt)
+    inexact = result(run("Accueil", 1), run("Accueil", 2, correct="1 contacts missing"))
+    assert not engine.is_exact(inexact)
+    assert "exact / 1 contacts missing" in engine.show(inexact)
 
 
-def test_without_a_jdk_kafka_streams_is_left_out_and_it_is_said_how_to_get_it(
+def test_kafka_streams_is_left_out_without_a_jdk_and_the_remedy_is_shown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setattr(engine, "CACHE", tmp_path)
-    told: list[str] = []
-    ready, left_out = engine._prepare(["accueil", "kstreams"], told.append)
+    messages: list[str] = []
+    ready, left_out = engine._prepare(["accueil", "kstreams"], messages.append)
     assert ready == ["accueil"]
     assert list(left_out) == ["kstreams"]
     assert "no JDK and no Maven" in left_out["kstreams"]
     assert "apt install openjdk-17-jdk-headless maven" in left_out["kstreams"]
-    assert [line.startswith("kstreams is LEFT OUT") for line in told] == [True]
+    assert [line.startswith("kstreams is LEFT OUT") for line in messages] == [True]
 
 
-# ------------------------------------------------------------------------------------------------------------- the truth
 def rows_of(events: int, seed: int) -> tuple[dict[bytes, Row], Tally]:
-    """What the job that all peers do makes of the events."""
+    """Return the result of the common job of all peers."""
     rows: dict[str, Any] = {}
     tally = Tally(events)
     for event in generate(events, seed):
         tally.arrive()
-        told = msgspec.json.decode(event.value)
-        row = fold(rows.get(told["subject"]), told)
+        content = msgspec.json.decode(event.value)
+        row = fold(rows.get(content["subject"]), content)
         if row is not None:
-            rows[told["subject"]] = row
-            tally.count(told["service"], told["type"])
+            rows[content["subject"]] = row
+            tally.count(content["service"], content["type"])
     return {key.encode(): msgspec.convert(row, Row) for key, row in rows.items()}, tally
 
 
-def test_the_job_is_found_exact_and_any_change_in_it_is_found() -> None:
+def test_check_accepts_the_exact_output_and_finds_each_difference() -> None:
     truth = compute_truth(2000, seed=3)
     rows, tally = rows_of(2000, seed=3)
     figures = {f"{service}/{kind}": count for (service, kind), count in tally.counts.items()}
@@ -106,8 +107,3 @@ def test_the_job_is_found_exact_and_any_change_in_it_is_found() -> None:
     assert differences(truth, rows, figures | {some: figures[some] + 1}) == [
         "figures count 1980 events instead of 1979"
     ]
-
-
-def test_events_come_in_fours() -> None:
-    with pytest.raises(ValueError, match="multiple of 4"):
-        next(generate(10, 1))

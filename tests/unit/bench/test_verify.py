@@ -1,4 +1,4 @@
-"""The verifier of the phone path: it finds all exact what the agent makes of made-up calls, and whatever is changed in that."""
+"""The verifier of the phone path accepts the worker's output for generated calls, and finds each change in it."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Topics = dict[str, list[Stored]]
 
 
 def make_calls(count: int = 400) -> tuple[Ledger, Topics]:
-    """What a worker of one partition writes for `count` calls."""
+    """Return the expected results of `count` calls, and the output topics of a worker of one partition."""
     calls = Calls(1, longest_wait=240, longest_talk=900)
     lines = calls.lines(BEGIN + nth / 4 for nth in range(count))
     records = [record for line in lines for record in calls.records(line)]
@@ -48,7 +48,7 @@ def exact() -> tuple[Ledger, Topics]:
     return make_calls()
 
 
-def test_all_kinds_of_records_are_made(exact: tuple[Ledger, Topics]) -> None:
+def test_generated_calls_contain_all_kinds_of_records(exact: tuple[Ledger, Topics]) -> None:
     ledger, _ = exact
     outcomes = Counter(story.outcome for story in ledger.stories.values())
     assert outcomes.keys() == {"answered", "abandoned"}
@@ -59,12 +59,11 @@ def test_all_kinds_of_records_are_made(exact: tuple[Ledger, Topics]) -> None:
     assert ledger.entries == 400 * 2 + outcomes["answered"] * 2 + outcomes["abandoned"]
 
 
-def test_the_same_seed_gives_the_same_records() -> None:
-    first, second = make_calls(50), make_calls(50)
-    assert first == second
+def test_same_seed_gives_the_same_records() -> None:
+    assert make_calls(50) == make_calls(50)
 
 
-def test_what_the_agent_makes_of_it_is_exact(exact: tuple[Ledger, Topics]) -> None:
+def test_output_of_the_worker_is_exact(exact: tuple[Ledger, Topics]) -> None:
     ledger, written = exact
     assert differences(written.__getitem__, ledger, kept=True) == []
 
@@ -87,7 +86,7 @@ def delete(records: list[Stored]) -> list[Stored]:
 
 
 @pytest.mark.parametrize(
-    ("topic", "change", "told"),
+    ("topic", "change", "difference"),
     [
         (topics.CONTACTS, lose, "1 contacts missing"),
         (topics.CONTACTS, delete, "1 contacts missing"),
@@ -101,18 +100,18 @@ def delete(records: list[Stored]) -> list[Stored]:
         (topics.FIGURES, swap, "instead of"),
     ],
 )
-def test_a_difference_is_found(
+def test_change_in_the_output_is_found(
     exact: tuple[Ledger, Topics],
     topic: topics.Topic,
     change: Callable[[list[Stored]], list[Stored]],
-    told: str,
+    difference: str,
 ) -> None:
     ledger, written = exact
     found = differences((written | {topic.name: change(written[topic.name])}).__getitem__, ledger, kept=True)
-    assert told in "; ".join(found)
+    assert difference in "; ".join(found)
 
 
-def test_contacts_that_were_to_be_gone_are_found(exact: tuple[Ledger, Topics]) -> None:
+def test_contacts_that_were_not_deleted_are_found(exact: tuple[Ledger, Topics]) -> None:
     ledger, written = exact
     assert differences(written.__getitem__, ledger, kept=False) == ["400 contacts too many"]
     gone = [record._replace(value=None) for record in written[topics.CONTACTS.name]]

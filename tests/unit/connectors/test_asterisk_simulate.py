@@ -1,4 +1,4 @@
-"""Simulated switchboard: its log, its staff, and the command that writes a day."""
+"""Simulated switchboard: its log and its staff."""
 
 import collections
 from datetime import date, datetime
@@ -8,11 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from connectors.asterisk import CONNECTOR
 from connectors.asterisk.simulate import simulate_day
 from connectors.asterisk.simulate.log import LogSwitchboard
-from connectors.sdk import registry
-from connectors.sdk.contract import Connector
 from connectors.sdk.simulation import call_profile
 from connectors.sdk.simulation.call_ledger import Ledger
 from connectors.sdk.simulation.call_profile import CALLER_RANGES, ZONE, CallProfile, agents_for
@@ -64,7 +61,7 @@ def test_agents_are_the_minimum_by_the_erlang_c_formula(load: float) -> None:
     assert agents - 1 <= load or late(agents - 1) > 1 - call_profile.ANSWERED_IN_TIME
 
 
-def test_agents_talk_to_one_caller_and_take_breaks_only_if_others_are_available() -> None:
+def test_agents_talk_to_one_caller_and_take_breaks_only_if_covered() -> None:
     """Callers whose wait ends during a ring, and who enter another queue, are included."""
     lines: list[str] = []
     switchboard = LogSwitchboard(6, lines.append, CallProfile(2_200))
@@ -92,18 +89,5 @@ def test_agents_talk_to_one_caller_and_take_breaks_only_if_others_are_available(
     assert {"EXITWITHTIMEOUT", "PAUSE"} <= {line.split("|")[4] for line in lines}
 
 
-class TestCommand:
-    def test_command_writes_a_day_into_a_new_file(self, tmp_path: Path) -> None:
-        log = tmp_path / "queue_log"
-        arguments = ["simulate", "asterisk", "--day", "2026-11-23", "--seed", "5", "--calls", "100", "--into", str(log)]
-        assert CliRunner().invoke(main, arguments).exit_code == 0
-        simulate_day(tmp_path / "again", day=MONDAY, seed=5, calls=100)
-        assert log.read_bytes() == (tmp_path / "again").read_bytes()
-        repeated = CliRunner().invoke(main, arguments)
-        assert (repeated.exit_code, log.read_bytes()) == (1, (tmp_path / "again").read_bytes())
-
-    def test_connector_may_have_no_simulation(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        bare = Connector("asterisk", CONNECTOR.config, CONNECTOR.open)
-        monkeypatch.setattr(registry, "load", lambda name: bare)
-        assert CliRunner().invoke(main, ["simulate", "asterisk"]).exit_code == 2
-        assert "queue_log" not in CliRunner().invoke(main, ["simulate", "--help"]).output
+def test_connector_without_simulation_is_no_command() -> None:
+    assert CliRunner().invoke(main, ["simulate", "asterisk"]).exit_code == 2

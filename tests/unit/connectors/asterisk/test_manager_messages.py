@@ -17,12 +17,12 @@ from models.identities import IdentityKind
 from models.reasons import Reason
 from tests.support.manager_messages import (
     ABANDON,
-    ASKED,
+    AGENT,
     CONNECT,
     HANGUP,
     JOIN,
     LEAVE,
-    WHO,
+    REQUEST,
     MessageMapper,
     ami_message,
     complete,
@@ -52,17 +52,17 @@ TALKED = {"wait_seconds": 9, "handle_seconds": 51}
             {"kind": "unknown", "to_queue": ""} | TALKED),
         ([JOIN, CONNECT, transfer("AttendedTransfer"), complete("transfer")], "call.transferred",
             {"kind": "attended", "to_queue": ""} | TALKED),
-        ([JOIN, ASKED, ABANDON, LEAVE, HANGUP], "call.abandoned",
+        ([JOIN, REQUEST, ABANDON, LEAVE, HANGUP], "call.abandoned",
             {"position": 1, "original_position": 2, "wait_seconds": 9}),
-        ([JOIN, ASKED, ABANDON, LEAVE, variable("QUEUESTATUS", "TIMEOUT")], "call.left_queue",
+        ([JOIN, REQUEST, ABANDON, LEAVE, variable("QUEUESTATUS", "TIMEOUT")], "call.left_queue",
             {"reason": "timeout", "wait_seconds": 9}),
-        ([JOIN, ASKED, ABANDON, LEAVE, variable("QUEUESTATUS", "LEAVEEMPTY")], "call.left_queue",
+        ([JOIN, REQUEST, ABANDON, LEAVE, variable("QUEUESTATUS", "LEAVEEMPTY")], "call.left_queue",
             {"reason": "empty", "wait_seconds": 9}),
-        ([JOIN, ASKED, ABANDON, LEAVE, variable("QUEUESTATUS", "WITHDRAW")], "call.left_queue",
+        ([JOIN, REQUEST, ABANDON, LEAVE, variable("QUEUESTATUS", "WITHDRAW")], "call.left_queue",
             {"reason": "withdrawn", "wait_seconds": 9}),
         ([JOIN, LEAVE, variable("QUEUESTATUS", "TIMEOUT")], "call.left_queue", {"reason": "timeout", "wait_seconds": 9}),
         ([JOIN, LEAVE, step("1")], "call.left_queue", {"reason": "key", "wait_seconds": 9}),
-        ([JOIN, ami_message("AgentDump", **WHO), ASKED, ABANDON, LEAVE, HANGUP], "call.abandoned",
+        ([JOIN, ami_message("AgentDump", **AGENT), REQUEST, ABANDON, LEAVE, HANGUP], "call.abandoned",
             {"position": 1, "original_position": 2, "wait_seconds": 9}),
         ([step("600", Application="Queue", AppData="600,t,,,300"), variable("QUEUESTATUS", "FULL")], "call.left_queue",
             {"reason": "full"} | REFUSED),
@@ -89,8 +89,8 @@ def test_messages_about_a_call_give_its_events(messages: list[Message], kind: st
         [JOIN, LEAVE, step("1", priority=2)],
         [JOIN, LEAVE, CONNECT, HANGUP],
         [JOIN, LEAVE, CONNECT, variable("QUEUESTATUS", "CONTINUE")],
-        [JOIN, ami_message("AgentDump", **WHO)],
-        [JOIN, ASKED, ABANDON, ABANDON],
+        [JOIN, ami_message("AgentDump", **AGENT)],
+        [JOIN, REQUEST, ABANDON, ABANDON],
         [ami_message("UserEvent", UserEvent="NEWS", Queue=600)],
         [ami_message("UserEvent", UserEvent="INFO", Queue=600)],
         [variable("QUEUESTATUS", "FULL")],
@@ -107,7 +107,7 @@ def test_irrelevant_messages_give_no_events(messages: list[Message]) -> None:
 
 def test_abandoned_call_counts_once() -> None:
     repeated = ami_message("QueueCallerJoin", T + 20.5, Queue=610, Position=1, Exten=610)
-    events = MessageMapper().events(JOIN, ASKED, ABANDON, LEAVE, repeated, HANGUP)
+    events = MessageMapper().events(JOIN, REQUEST, ABANDON, LEAVE, repeated, HANGUP)
     assert [event.type for event in events] == ["call.queued", "call.abandoned", "call.queued"]
 
 
@@ -139,14 +139,14 @@ class TestOutsideQueues:
 @pytest.mark.parametrize(
     ("message", "changes"),
     [
-        (ami_message("QueueMemberAdded", **WHO, Paused=0), ["logged_in"]),
-        (ami_message("QueueMemberAdded", **WHO, Paused=1), ["logged_in", "paused"]),
-        (ami_message("QueueMemberRemoved", **WHO), ["logged_out"]),
-        (ami_message("QueueMemberPause", **WHO, Paused=1), ["paused"]),
-        (ami_message("QueueMemberPause", **WHO, Paused=0), ["unpaused"]),
+        (ami_message("QueueMemberAdded", **AGENT, Paused=0), ["logged_in"]),
+        (ami_message("QueueMemberAdded", **AGENT, Paused=1), ["logged_in", "paused"]),
+        (ami_message("QueueMemberRemoved", **AGENT), ["logged_out"]),
+        (ami_message("QueueMemberPause", **AGENT, Paused=1), ["paused"]),
+        (ami_message("QueueMemberPause", **AGENT, Paused=0), ["unpaused"]),
         (ami_message("AgentLogin", Agent="PJSIP/31"), ["logged_in"]),
         (ami_message("AgentLogoff", Agent="PJSIP/31", Logintime=60), ["logged_out"]),
-        (ami_message("AgentRingNoAnswer", **WHO, RingTime=15000), ["ring_unanswered"]),
+        (ami_message("AgentRingNoAnswer", **AGENT, RingTime=15000), ["ring_unanswered"]),
     ],
 )
 def test_message_about_an_agent_gives_its_event(message: Message, changes: list[str]) -> None:
@@ -185,7 +185,7 @@ def test_rejected_message_has_its_reason(message: Message, reason: Reason) -> No
 
 
 def test_invalid_number_is_omitted() -> None:
-    (event,) = MessageMapper().last(JOIN, ASKED, ABANDON | {"HoldTime": "-3", "Position": "9" * 20}, LEAVE, HANGUP)
+    (event,) = MessageMapper().last(JOIN, REQUEST, ABANDON | {"HoldTime": "-3", "Position": "9" * 20}, LEAVE, HANGUP)
     assert data_of(event) == {"queue": "accueil", "visit": 1, "original_position": 2}
 
 
@@ -202,20 +202,20 @@ def test_message_without_a_timestamp_has_its_receipt_time() -> None:
     ],
 )
 def test_queue_has_one_label_for_all_spellings(names: list[str], label: str) -> None:
-    asked, joined, answered = names
+    requested, joined, answered = names
     mapper = MessageMapper(queues={"Support": {"label": "aide"}})
-    queue_step = step("600", Application="Queue", AppData=f"{asked},t")
+    queue_step = step("600", Application="Queue", AppData=f"{requested},t")
     talk = [JOIN | {"Queue": joined}, CONNECT | {"Queue": answered}, complete("caller") | {"Queue": joined}]
     events = mapper.events(queue_step, *talk)
     assert {(event.data.queue, getattr(event.data, "visit", 1)) for event in events} == {(label, 1)}
 
 
 MESSAGES = [
-    JOIN, ASKED, ABANDON, LEAVE, HANGUP, CONNECT, complete("caller"), complete("transfer"), transfer("BlindTransfer"),
+    JOIN, REQUEST, ABANDON, LEAVE, HANGUP, CONNECT, complete("caller"), complete("transfer"), transfer("BlindTransfer"),
     variable("QUEUESTATUS", "TIMEOUT"), variable("QUEUESTATUS", "FULL"), step("1"),
     step("600", Application="Queue", AppData="610"),
-    ami_message("AgentRingNoAnswer", **WHO, RingTime=9), ami_message("QueueMemberAdded", **WHO, Paused=1),
-    ami_message("QueueMemberRemoved", **WHO),
+    ami_message("AgentRingNoAnswer", **AGENT, RingTime=9), ami_message("QueueMemberAdded", **AGENT, Paused=1),
+    ami_message("QueueMemberRemoved", **AGENT),
     ami_message("UserEvent", UserEvent="MENU", Data="2"), ami_message("Newchannel", Exten="0199000010"),
     JOIN | {"Queue": "610", "Timestamp": f"{T + 3}"},
 ]  # fmt: skip

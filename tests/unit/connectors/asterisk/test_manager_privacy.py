@@ -9,10 +9,10 @@ from connectors.sdk.journaled_stream import LONGEST, Message
 from models.codec import encode
 from tests.support.manager_messages import (
     ABANDON,
-    ASKED,
     CONNECT,
     HANGUP,
     JOIN,
+    REQUEST,
     MessageMapper,
     ami_message,
     config,
@@ -82,7 +82,7 @@ class TestPrivacy:
         mapper = MessageMapper()
         gave_up = ABANDON | {"Position": number, "HoldTime": number, "OriginalPosition": number}
         answered = CONNECT | {"HoldTime": number, "Timestamp": number}
-        events = mapper.events(JOIN | {"Position": number}, answered, ASKED, gave_up, HANGUP)
+        events = mapper.events(JOIN | {"Position": number}, answered, REQUEST, gave_up, HANGUP)
         published = "".join(encode(event).decode() for event in events)
         assert number not in published + msgspec.json.encode(mapper.tracker).decode()
         assert {event.time.year for event in events} == {2026}

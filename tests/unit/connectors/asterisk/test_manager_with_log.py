@@ -15,11 +15,11 @@ from models.events import Event
 from models.identities import IdentityKind
 from tests.support.manager_messages import (
     ABANDON,
-    ASKED,
+    AGENT,
     JOIN,
     LEAVE,
     OPTIONS,
-    WHO,
+    REQUEST,
     MessageMapper,
     ami_message,
     step,
@@ -56,7 +56,7 @@ def log_line(event: str, queue: int, at: int, *parameters: object) -> str:
 Step = tuple[list[Message], list[str]]
 """Messages of the manager interface, and the corresponding lines of the log."""
 QUEUED: Step = (
-    [JOIN, ASKED, ABANDON, LEAVE, variable("QUEUESTATUS", "TIMEOUT")],
+    [JOIN, REQUEST, ABANDON, LEAVE, variable("QUEUESTATUS", "TIMEOUT")],
     [log_line("ENTERQUEUE", 600, T, "", "0639980000", 2), log_line("EXITWITHTIMEOUT", 600, T + 9, 1, 2, 9)],
 )
 QUEUED_ELSEWHERE: Step = (
@@ -68,7 +68,10 @@ EMPTY: Step = (
     [queue_step(620, T + 12.1), variable("QUEUESTATUS", "JOINEMPTY", T + 12.2)],
     [log_line("EMPTY", 620, T + 12)],
 )
-WRITTEN: Step = [ami_message("UserEvent", T + 13.9, UserEvent="FULL", Queue=630)], [log_line("FULL", 630, T + 14)]
+FULL_ELSEWHERE: Step = (
+    [ami_message("UserEvent", T + 13.9, UserEvent="FULL", Queue=630)],
+    [log_line("FULL", 630, T + 14)],
+)
 UNKNOWN: Step = [ami_message("UserEvent", T + 15.1, UserEvent="NEWS", Queue=600)], [log_line("NEWS", 600, T + 15)]
 
 
@@ -87,7 +90,7 @@ class TestBothInterfaces:
 
     @pytest.mark.parametrize("by_manager", range(4))
     @pytest.mark.parametrize("by_log", range(4))
-    @pytest.mark.parametrize("steps", [*permutations([FULL, EMPTY, WRITTEN, UNKNOWN], 2)])
+    @pytest.mark.parametrize("steps", [*permutations([FULL, EMPTY, FULL_ELSEWHERE, UNKNOWN], 2)])
     def test_refusals_of_either_interface_change_no_stay_number(
         self, steps: tuple[Step, Step], by_log: int, by_manager: int
     ) -> None:
@@ -104,9 +107,9 @@ class TestBothInterfaces:
             assert [event.id for event in mapped] == [event.id for event in read]
 
     def test_refusal_under_several_names_counts_once(self) -> None:
-        asked_for, full = FULL[0]
+        requested, full = FULL[0]
         written = ami_message("UserEvent", T + 11.01, UserEvent="FULL", Queue=600)
-        first, repeated = self.map_messages(([asked_for, full, written], []))
+        first, repeated = self.map_messages(([requested, full, written], []))
         assert (first.id, first.data.visit) == (repeated.id, repeated.data.visit)
 
 
@@ -126,5 +129,5 @@ def test_queues_saved_with_their_case_are_the_same_queues() -> None:
     assert not isinstance(events, Reject)
     assert [(event.type, event.data.queue, event.data.visit) for event in events] == [("call.left_queue", "support", 1)]
     assert mapper.tracker.talks == {talking: ("support", agent)}
-    answered = mapper.events(ami_message("AgentConnect", T + 9, **WHO | {"Queue": "Support"}, HoldTime=9, RingTime=4))
+    answered = mapper.events(ami_message("AgentConnect", T + 9, **AGENT | {"Queue": "Support"}, HoldTime=9, RingTime=4))
     assert answered[0].data.visit == 1

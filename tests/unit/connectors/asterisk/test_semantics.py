@@ -21,7 +21,7 @@ from tests.support.processes import ROOT
 from tests.support.queue_log import CALL, ENTER, KEY, Log, T, agent_name, data_of, line
 
 TALK = line("CONNECT", 5, "x", 2, at=T + 5, agent="PJSIP/31")
-DONE = line("COMPLETECALLER", 5, 55, 1, at=T + 60, agent="PJSIP/31")
+COMPLETED = line("COMPLETECALLER", 5, 55, 1, at=T + 60, agent="PJSIP/31")
 
 
 def stays(events: list[Event]) -> list[tuple[str, str, int]]:
@@ -98,7 +98,7 @@ class TestWaits:
         assert stays(Log().events(ENTER, TALK, again, lost_agent, gave_up)) == found
 
     def test_full_queue_does_not_end_a_conversation(self) -> None:
-        assert outcomes(ENTER, TALK, line("FULL", at=T + 30), DONE) == {"answered": 1, "ended": 1, "left_full": 1}
+        assert outcomes(ENTER, TALK, line("FULL", at=T + 30), COMPLETED) == {"answered": 1, "ended": 1, "left_full": 1}
 
     def test_clock_set_back_does_not_start_a_second_stay(self) -> None:
         back = [
@@ -160,7 +160,7 @@ class TestAgents:
         assert set(self.states(ENTER, TALK, *late)) == {"agents_available"}
 
 
-class TestForm:
+class TestParsing:
     def test_each_field_may_have_its_own_encoding(self) -> None:
         mixed = b"|".join([f"{T}|{CALL}".encode(), "général".encode(), "Zoé".encode("cp1252"), b"CONNECT|5|x|2"])
         (answered, _) = Log().outcome(mixed)
@@ -193,7 +193,7 @@ class TestForm:
         assert not isinstance(Log().outcome(log_line), list | tuple)
 
 
-class TestNumbersThatAreTelephoneNumbers:
+class TestPhoneNumbers:
     @pytest.mark.parametrize(
         ("log_line", "hidden"),
         [

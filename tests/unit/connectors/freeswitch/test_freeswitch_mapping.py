@@ -64,7 +64,7 @@ CONNECTED = of_agent("agent-state-change", 30.02, CC_Agent_State="In a queue cal
 ANSWERED = (START, PICKED_UP, CONNECTED)
 
 
-def parted(at: float = 90, disposition: str = "", **headers: str) -> Message:
+def bridge_ended(at: float = 90, disposition: str = "", **headers: str) -> Message:
     end = callcenter_event("bridge-agent-end", at, CC_Agent=AGENT, **headers)
     return end | {"variable_sip_hangup_disposition": disposition}
 
@@ -83,8 +83,6 @@ def failed(cause: str, at: float = 20) -> Message:
 
 
 class EventMapper(Mapper):
-    """A mapping with its tracker."""
-
     def __init__(self, tracker: StayTracker | None = None, **options: Any) -> None:
         self.names = NameResolver(config(**options), KEY)
         self.tracker = tracker or StayTracker()
@@ -111,7 +109,7 @@ def details(events: list[Event]) -> list[tuple[str, str]]:
     ]
 
 
-def written(events: list[Event], tracker: StayTracker) -> str:
+def published_and_saved(events: list[Event], tracker: StayTracker) -> str:
     """Return everything that is published or saved."""
     return "".join(encode(event).decode() for event in events) + msgspec.json.encode(tracker).decode()
 
@@ -150,14 +148,14 @@ ABANDONED, BUSY = ("call.abandoned", ""), ("agent.state_changed", "contact_start
         ([START, PICKED_UP], []),
         ([START, PICKED_UP, of_agent("agent-state-change", 31, "1002@default", CC_Agent_State="In a queue call")], []),
         ([START, PICKED_UP, of_agent("agent-state-change", 31, CC_Agent_State="Waiting")], []),
-        ([*ANSWERED, parted(disposition="recv_bye"), terminated()], [("call.ended", "agent"), FREE]),
-        ([*ANSWERED, parted(disposition="send_bye"), terminated()], [("call.ended", "caller"), FREE]),
-        ([*ANSWERED, parted(disposition="recv_refuse"), terminated()], [ENDED, FREE]),
-        ([START, PICKED_UP, parted()], [("call.answered", ""), BUSY]),
-        ([START, PICKED_UP, parted(), terminated()], [ENDED, FREE]),
+        ([*ANSWERED, bridge_ended(disposition="recv_bye"), terminated()], [("call.ended", "agent"), FREE]),
+        ([*ANSWERED, bridge_ended(disposition="send_bye"), terminated()], [("call.ended", "caller"), FREE]),
+        ([*ANSWERED, bridge_ended(disposition="recv_refuse"), terminated()], [ENDED, FREE]),
+        ([START, PICKED_UP, bridge_ended()], [("call.answered", ""), BUSY]),
+        ([START, PICKED_UP, bridge_ended(), terminated()], [ENDED, FREE]),
         # The agent hangs up before the connection: the call still waits.
-        ([START, PICKED_UP, parted(31, CC_Agent_Bridged="false")], []),
-        ([START, PICKED_UP, parted(31, CC_Agent_Bridged="false"), cancelled("BREAK_OUT")], [ABANDONED]),
+        ([START, PICKED_UP, bridge_ended(31, CC_Agent_Bridged="false")], []),
+        ([START, PICKED_UP, bridge_ended(31, CC_Agent_Bridged="false"), cancelled("BREAK_OUT")], [ABANDONED]),
         # Not every ring that ends is unanswered.
         ([START, failed("NO_ANSWER")], [("agent.state_changed", "ring_unanswered")]),
         ([START, failed("CALL_REJECTED")], [("agent.state_changed", "ring_unanswered")]),
@@ -179,7 +177,7 @@ def test_times_and_agent_of_a_conversation() -> None:
     assert answered.time == datetime.fromtimestamp(T + 30, UTC)
     assert (answered.data.wait_seconds, answered.data.ring_seconds) == (30.0, 4.0)
     assert started.subject == f"agent:freeswitch/essai:{answered.data.agent}"
-    assert mapper.last(parted(), terminated(90.001))[0].data.handle_seconds == 60.001
+    assert mapper.last(bridge_ended(), terminated(90.001))[0].data.handle_seconds == 60.001
     assert EventMapper().last(START, cancelled("BREAK_OUT"))[0].data.wait_seconds == 45.0
 
 
@@ -193,7 +191,7 @@ def test_cancel_without_channel_state_is_a_hang_up() -> None:
 def test_caller_who_hangs_up_during_the_answer_abandoned(order: int) -> None:
     mapper = EventMapper()
     mapper.events(START, PICKED_UP)
-    (event,) = mapper.events(*[cancelled("NONE", 30.5), parted(31, CC_Agent_Bridged="false")][::order])
+    (event,) = mapper.events(*[cancelled("NONE", 30.5), bridge_ended(31, CC_Agent_Bridged="false")][::order])
     assert (event.type, event.time) == ("call.abandoned", datetime.fromtimestamp(T + 30.5, UTC))
     assert mapper.events(of_agent("agent-state-change", 40, CC_Agent_State="In a queue call")) == []
 
@@ -209,7 +207,7 @@ def test_caller_who_hangs_up_during_the_answer_abandoned(order: int) -> None:
     ],
 )
 def test_transfer_during_the_conversation_gives_a_transfer(history: str, kind: str, to: str) -> None:
-    event, over = EventMapper().last(*ANSWERED, parted(), terminated(history=history))
+    event, over = EventMapper().last(*ANSWERED, bridge_ended(), terminated(history=history))
     assert event.type == ("call.transferred" if kind else "call.ended")
     assert (getattr(event.data, "kind", ""), getattr(event.data, "to_queue", "")) == (kind, to)
     assert over.data.change == "contact_ended"
@@ -218,7 +216,7 @@ def test_transfer_during_the_conversation_gives_a_transfer(history: str, kind: s
 class TestStays:
     def test_each_member_of_a_call_is_a_queue_stay(self) -> None:
         mapper = EventMapper()
-        mapper.events(*ANSWERED, parted(), terminated())
+        mapper.events(*ANSWERED, bridge_ended(), terminated())
         other = callcenter_event("member-queue-start", 91, member=MEMBER[:-1] + "2", CC_Queue="rsa@default")
         (queued,) = mapper.events(other)
         assert (queued.data.queue, queued.data.visit) == ("solidarites", 2)
@@ -286,8 +284,8 @@ class TestAgents:
     def test_agent_with_two_calls_is_on_a_contact_until_both_end(self) -> None:
         mapper = EventMapper()
         mapper.events(*ANSWERED, START | OTHER, PICKED_UP | OTHER, CONNECTED)
-        assert details(mapper.events(parted(), terminated())) == [ENDED]
-        assert details(mapper.events(parted() | OTHER, terminated() | OTHER)) == [ENDED, FREE]
+        assert details(mapper.events(bridge_ended(), terminated())) == [ENDED]
+        assert details(mapper.events(bridge_ended() | OTHER, terminated() | OTHER)) == [ENDED, FREE]
 
 
 class TestRejected:
@@ -308,7 +306,7 @@ class TestRejected:
         assert rejected.reason is reason
 
     @pytest.mark.parametrize(
-        ("event", "is_answer"), [(PICKED_UP, True), (parted(), True), (terminated(), True), (START, False)]
+        ("event", "is_answer"), [(PICKED_UP, True), (bridge_ended(), True), (terminated(), True), (START, False)]
     )
     def test_rejected_answer_is_marked_as_an_answer(self, event: Message, *, is_answer: bool) -> None:
         assert EventMapper().outcome(event | {"CC-Queue": ""}).reports_answer == is_answer
@@ -389,7 +387,7 @@ class TestPrivacy:
         events = mapper.events(START | {"CC-Queue": name})
         shown = events[0].data.queue
         assert shown == label or (label is None and shown.startswith("queue-"))
-        assert label or name.partition("@")[0] not in written(events, mapper.tracker)
+        assert label or name.partition("@")[0] not in published_and_saved(events, mapper.tracker)
 
     @pytest.mark.parametrize(
         ("name", "label"), [("support@pbx.example.org", "support"), ("jean.modele@example.org", "direction")]
@@ -402,7 +400,7 @@ class TestPrivacy:
     def test_phone_number_is_not_a_time(self, number: str) -> None:
         mapper = EventMapper()
         joined = PICKED_UP | {"CC-Member-Joined-Time": number, "CC-Agent-Called-Time": number}
-        events = mapper.events(joined, CONNECTED, parted(), terminated())
+        events = mapper.events(joined, CONNECTED, bridge_ended(), terminated())
         for at in (number, f"{number}000000"):
             events += mapper.events(START | OTHER | {"CC-Member-Session-UUID": CALL, "Event-Date-Timestamp": at})
         row = ROW | {"session_uuid": OTHER["CC-Member-Session-UUID"], "state": "Waiting"}
@@ -410,5 +408,5 @@ class TestPrivacy:
             members=[row | dict.fromkeys(("joined_epoch", "bridge_epoch", "abandoned_epoch"), number)]
         )
         assert len(events) > 4
-        assert number not in written(events, mapper.tracker)
+        assert number not in published_and_saved(events, mapper.tracker)
         assert {event.time.year for event in events} == {2026}

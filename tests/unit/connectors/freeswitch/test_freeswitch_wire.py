@@ -79,32 +79,27 @@ def test_many_small_frames_are_read_in_linear_time() -> None:
     assert time.process_time() - before < 5
 
 
-class TestRows:
-    def test_columns_have_names(self) -> None:
-        answer = "queue|agent|state|level|position\naccueil@default|1001@default|Ready|1|1\n+OK\n"
-        assert rows_of(answer, "") == [
-            {"queue": "accueil@default", "agent": "1001@default", "state": "Ready", "level": "1", "position": "1"}
-        ]
+AGENTS = "queue|agent|state|level|position\naccueil@default|1001@default|Ready|1|1\n+OK\n"
+NAMED = {"queue": "accueil@default", "agent": "1001@default", "state": "Ready", "level": "1", "position": "1"}
+CALLER = {"cid_number": "0639980012", "cid_name": "a|b||c", "state": "Waiting"}
 
-    def test_free_text_may_contain_the_separator(self) -> None:
-        answer = "cid_number|cid_name|state\n0639980012|a|b||c|Waiting\n+OK\n"
-        assert rows_of(answer, "cid_name") == [{"cid_number": "0639980012", "cid_name": "a|b||c", "state": "Waiting"}]
 
-    def test_empty_list_has_no_rows(self) -> None:
-        assert rows_of("+OK\n", "") == []
+@pytest.mark.parametrize(
+    ("answer", "rows"),
+    [
+        pytest.param(AGENTS, [NAMED], id="columns have names"),
+        pytest.param("cid_number|cid_name|state\n0639980012|a|b||c|Waiting\n+OK\n", [CALLER], id="separator in a text"),
+        pytest.param("+OK\n", [], id="empty list"),
+        pytest.param("name|uuid\n1001|(null)\n+OK\n", [{"name": "1001", "uuid": ""}], id="null is empty"),
+        pytest.param("name|uuid\n1|a|b\n2\n3|c\n+OK\n", [{"name": "3", "uuid": "c"}], id="rows with other columns"),
+        pytest.param("|".join(map(str, range(100_000))) + "\n+OK\n", None, id="too many columns"),
+        *((refusal, None) for refusal in ("-ERR callcenter_config Command not found!\n", "-ERR Invalid!\n")),
+        *((incomplete, None) for incomplete in ("", "name|uuid\n")),
+    ],
+)
+def test_list_is_read_by_column(answer: str, rows: list[dict[str, str]] | None) -> None:
+    assert rows_of(answer, "cid_name") == rows
 
-    def test_null_is_read_as_empty(self) -> None:
-        assert rows_of("name|uuid\n1001|(null)\n+OK\n", "") == [{"name": "1001", "uuid": ""}]
 
-    def test_row_with_other_columns_is_omitted(self) -> None:
-        assert rows_of("name|uuid\n1001|a|b\n1002\n1003|c\n+OK\n", "") == [{"name": "1003", "uuid": "c"}]
-
-    def test_columns_and_rows_are_limited(self) -> None:
-        assert rows_of("|".join(map(str, range(100_000))) + "\n+OK\n", "") is None
-        assert len(rows_of("name\n" + "x\n" * 500_000 + "+OK\n", "") or ()) == MAX_LISTED + 1
-
-    @pytest.mark.parametrize(
-        "answer", ["-ERR callcenter_config Command not found!\n", "-ERR Invalid!\n", "", "name|uuid\n"]
-    )
-    def test_refusal_is_not_a_list(self, answer: str) -> None:
-        assert rows_of(answer, "") is None
+def test_rows_of_a_list_are_limited() -> None:
+    assert len(rows_of("name\n" + "x\n" * 500_000 + "+OK\n", "") or ()) == MAX_LISTED + 1

@@ -1,4 +1,4 @@
-"""Personal data of a simulated département never leaves the connectors, and erased citizens are named nowhere.
+"""Personal data of a simulated département stays in the connectors, and no erased citizen can be identified.
 
 All simulated source systems except FreeSWITCH emit invented citizens with names, phone numbers and e-mail addresses. The
 conformance suite in tests/connectors checks each field of each connector (`test_nothing_personal_leaves` and
@@ -38,7 +38,7 @@ SECTOR = "demonstration"
 PROCESSES = ("connect", "worker", "timeline", "web", "api", "notify")
 
 
-def play(simulation_run: SimulationRun, departement: Departement, since: datetime, until: datetime) -> set[Citizen]:
+def simulate(simulation_run: SimulationRun, departement: Departement, since: datetime, until: datetime) -> set[Citizen]:
     """Simulate a day in all source systems; return the citizens with contacts."""
     plan = Plan(SEED, PER_YEAR)
     assert run_span(departement, since, until, threading.Event())
@@ -54,13 +54,13 @@ def play(simulation_run: SimulationRun, departement: Departement, since: datetim
 
 def find_personal(people: Iterable[Citizen], content: bytes) -> list[str]:
     """Return the names, e-mail addresses and phone numbers found in `content`, in any notation of the numbers."""
-    folded, standing = content.lower(), keep_numbers(content)
-    hits = []
-    for one in people:
-        texts = [one.name, *filter(None, [one.email])]
-        hits += [text for text in texts if text.lower().encode() in folded]
-        hits += [one.phone for _ in found(one.phone, standing)]
-    return hits
+    lowered, numbers = content.lower(), keep_numbers(content)
+    matches = []
+    for citizen in people:
+        texts = [citizen.name, *filter(None, [citizen.email])]
+        matches += [text for text in texts if text.lower().encode() in lowered]
+        matches += [citizen.phone for _ in found(citizen.phone, numbers)]
+    return matches
 
 
 class Office(RunningOffice):
@@ -73,7 +73,7 @@ class Office(RunningOffice):
             child.start()
         return self
 
-    def ask(self, path: str, **body: object) -> httpx.Response:
+    def request(self, path: str, **body: object) -> httpx.Response:
         """Send a request to the API: GET without a body, else POST."""
         if not self._secret:
             code, shown, error = self.run("tokens", "add", "camille", "--role", "dpo", "--sector", SECTOR)
@@ -86,13 +86,13 @@ class Office(RunningOffice):
 
     def look_up(self, people: Iterable[Citizen]) -> None:
         """Look citizens up by their raw identities, so that these pass through requests, logs and the audit."""
-        for one in people:
-            for kind, value in (("phone", one.phone), ("email", one.email or "nobody@example.org")):
-                answer = self.ask("/v1/look-up", kind=kind, value=value, sector=SECTOR, purpose="contact")
+        for citizen in people:
+            for kind, value in (("phone", citizen.phone), ("email", citizen.email or "unknown@example.org")):
+                answer = self.request("/v1/look-up", kind=kind, value=value, sector=SECTOR, purpose="contact")
                 assert answer.status_code in {200, 404}, answer.text
-                assert find_personal([one], answer.content) == []
+                assert find_personal([citizen], answer.content) == []
 
-    def places(self) -> Mapping[str, bytes]:
+    def contents(self) -> Mapping[str, bytes]:
         """Return all content outside the connectors' files of rejected records, by place."""
         records = kafka_io.read(self.bootstrap, *(topic.name for topic in topics.TOPIC_CATALOGUE))
         stored = [path for path in self.data.rglob("*") if path.is_file() and "keys" not in path.parts]
@@ -105,49 +105,54 @@ class Office(RunningOffice):
         }
 
 
-def pick(timeline: Timeline, owners: Mapping[str, str]) -> tuple[str, set[str], set[str]]:
+def pick_citizen(timeline: Timeline, owners: Mapping[str, str]) -> tuple[str, set[str], set[str]]:
     """Return an identity of the citizen with the most identities, all identities of this citizen only, and the contacts."""
     found = []
     for owner in sorted({owner for contact, owner in owners.items() if owner != contact}):
-        story = timeline.resolve_identities(owner)
-        if story.is_own:
-            own = {*story.identities}
-            found.append((owner, own, {contact for contact, whose in owners.items() if whose in own}))
-    best = max(found, key=lambda one: (len(one[1]), len(one[2])))
-    assert len(best[1]) > 1, "no citizen has several identities, so the test proves nothing"
-    return best
+        subject = timeline.resolve_identities(owner)
+        if subject.is_own:
+            own = {*subject.identities}
+            found.append((owner, own, {contact for contact, other in owners.items() if other in own}))
+    chosen = max(found, key=lambda one: (len(one[1]), len(one[2])))
+    assert len(chosen[1]) > 1, "no citizen has several identities, so the test proves nothing"
+    return chosen
 
 
-def test_no_personal_data_remains_and_nothing_names_erased_citizens(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_no_personal_data_leaves_the_connectors_and_erased_citizens_disappear(
+    own_kafka: EmbeddedKafka, tmp_path: Path
+) -> None:
     since = last_monday()
-    simulation_run = SimulationRun(tmp_path / "stage")
+    simulation_run = SimulationRun(tmp_path / "systems")
     departement = Departement(simulation_run, Plan(SEED, PER_YEAR))
     simulation_run.write_settings(departement.connectors())
     unreachable = f"http://127.0.0.1:{free_port()}"  # so that notify stores its messages
     environment = {"ACCUEIL_SLA": str(EXAMPLE), "ACCUEIL_NOTIFY__ALERTMANAGERS__LOCAL__URL": unreachable}
     office = Office(own_kafka, tmp_path, simulation_run.settings, PROCESSES, **environment)
     with office, departement.opened(since):
-        people = play(simulation_run, departement, since, since + timedelta(days=1))
-        wait_until(departement.drain, "all to be read")
+        people = simulate(simulation_run, departement, since, since + timedelta(days=1))
+        wait_until(departement.drain, "the connectors to read all actions")
         office.drain()
         office.look_up(list(people)[:20])
         wait_until(lambda: [*office.data.rglob("notify.db")], "the database of notify")
         assert kafka_io.read(office.bootstrap, topics.SLA.name), "no SLA events, so the test proves nothing about them"
-        for place, content in office.places().items():
-            assert content, f"nothing is in {place}: this shows nothing of it"
+        for place, content in office.contents().items():
+            assert content, f"{place} is empty, so the test proves nothing about it"
             assert find_personal(people, content) == [], place
 
         owners = office.owners()
         timeline = Timeline(office.url)
-        asked, own, contacts = pick(timeline, owners)
+        subject, own, contacts = pick_citizen(timeline, owners)
         timeline.close()
         assert all(one.encode() in office.state() for one in own), "the state must contain them before the erasure"
-        exported = office.ask("/v1/export", subject=asked, format="html")
+        exported = office.request("/v1/export", subject=subject, format="html")
         assert all(one in exported.text for one in contacts | own)
         assert find_personal(people, exported.content) == []
-        address = f"/v1/erasures/{office.ask('/v1/erasures', subject=asked).json()['id']}"
+        address = f"/v1/erasures/{office.request('/v1/erasures', subject=subject).json()['id']}"
         wait_until(
-            lambda: office.ask(address).json()["state"] == "proved", "the proof", 60, lambda: office.ask(address).text
+            lambda: office.request(address).json()["state"] == "proved",
+            "the proof",
+            60,
+            lambda: office.request(address).text,
         )
         for name in ("worker", "timeline"):
             office.children[name].kill()
@@ -155,14 +160,14 @@ def test_no_personal_data_remains_and_nothing_names_erased_citizens(own_kafka: E
             office.children[name].start()
         office.drain()
         assert not contacts & office.owners().keys()
-        assert find_personal(people, office.places()["logs"] + office.answers()) == []
-        _, shown, error = office.run("audit", "show", "--json", "--subject", asked)
-        acts = [(record["operation"], record["result"]) for record in map(json.loads, shown.splitlines())]
-        assert (acts[0][0], {operation for operation, _ in acts[1:]}) == ("export", {"erase"}), error
-        assert [result for _, result in acts[1:]][:1] == ["begun"], acts
-        assert "proved" in {result for _, result in acts}, acts
+        assert find_personal(people, office.contents()["logs"] + office.answers()) == []
+        _, shown, error = office.run("audit", "show", "--json", "--subject", subject)
+        audited = [(record["operation"], record["result"]) for record in map(json.loads, shown.splitlines())]
+        assert (audited[0][0], {operation for operation, _ in audited[1:]}) == ("export", {"erase"}), error
+        assert audited[1][1] == "begun", audited
+        assert "proved" in {result for _, result in audited}, audited
         assert [child.stop() for child in office.children.values()] == [0] * len(office.children)
         logs = b"".join(path.read_bytes() for path in tmp_path.glob("*.log"))
-        left = {"state": office.state(), "logs": logs, "database": office.content_of_database()}
-        for place, content in left.items():
-            assert [one for one in own if one.encode() in content] == [], place
+        remaining = {"state": office.state(), "logs": logs, "database": office.content_of_database()}
+        for place, content in remaining.items():
+            assert [identity for identity in own if identity.encode() in content] == [], place
