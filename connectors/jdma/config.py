@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from connectors.sdk.config import ConnectorConfig, Options
+from connectors.sdk.config import ConnectorConfig, Options, Sector
 from connectors.sdk.pull import ServerUrl, Token
 from models.envelope import Label
 
@@ -43,6 +43,8 @@ class JdmaConfig(ConnectorConfig):
     """Service of forms without one."""
     site: Label = ""
     """Site of forms without one."""
+    sector: Sector = "general"
+    """Sector whose key hides the numbers of reviews. Choose that of your other connectors: a key of its own is one more to keep."""
     poll_seconds: Annotated[float, Field(ge=5, le=86_400)] = 300.0
     """Interval between polls, in seconds. Each poll makes at least one request per form."""
     settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = 3_900.0

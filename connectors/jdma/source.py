@@ -26,9 +26,6 @@ SHORT_SECONDS: Final = 0.01
 REST_SECONDS: Final = 75.0
 """Pause after a refusal, in seconds. The server bans an address after ten refused keys in ten minutes."""
 
-SECTOR: Final = "general"
-"""Sector whose key computes the digests in the cursor, and those of review numbers that may be phone numbers."""
-
 
 class JdmaSource(Source[bytes, bytes]):
     """Reviews, each as self-contained JSON."""
@@ -39,7 +36,7 @@ class JdmaSource(Source[bytes, bytes]):
         self._cursor = context.cursor
         # Includes the marks of forms that are no longer configured.
         self._marks = context.cursor.load_as(dict[str, ReadMark]) or {}
-        key = context.pseudonym_key(SECTOR)
+        key = context.pseudonym_key(config.sector)
         self._feeds = [
             ReviewFeed(config, form, self._marks.setdefault(str(form), ReadMark()), key) for form in config.forms
         ]
@@ -102,7 +99,7 @@ class JdmaSource(Source[bytes, bytes]):
 
 def probe(config: JdmaConfig, context: Context) -> Sequence[Outcome]:
     """Read and map the newest review of every form. Raises `SourceUnavailableError` for any refusal."""
-    mapping = ReviewMapping(context.source, config, context.pseudonym_key(SECTOR))
+    mapping = ReviewMapping(context.source, config, context.pseudonym_key(config.sector))
     outcomes: list[Outcome] = []
     now = datetime.now(UTC)
     with closing(HttpClient(config.url, config.token)) as server:

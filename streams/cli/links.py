@@ -6,14 +6,17 @@ from typing import Any, Final, Literal
 
 import click
 
+from models.identities import IdentityKind
 from models.locale import _
 from models.revocation_reasons import RevocationReason
 from streams.access.audit_records import Purpose, Result
 from streams.access.permissions import Operation
 from streams.cli.base import Group, pass_running_settings
+from streams.cli.citizen_arguments import citizen_options, prompt_pseudonym
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, print_table, vocabulary_label
 from streams.core.citizens.identity_resolution import Link
 from streams.runtime.audited_actions import audited_action, check_subject, conceal_typed, record_command
+from streams.runtime.sector_keys import choose_sector
 from streams.runtime.timeline_database import find_sector, opened_timeline, require_timelines
 from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
@@ -33,21 +36,24 @@ def _pair(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("one", metavar="IDENTITY")(click.argument("other", metavar="IDENTITY")(command))
 
 
-@group.command(name="list", help=_("List the links of a pseudonym."))
-@click.argument("identity")
+@group.command(name="list", help=_("List the links of a pseudonym, or of a citizen. Without NAME, you are asked for the citizen's identity."))
+@citizen_options
 @click.option(
     "--limit", type=click.IntRange(1, MAX_LINKS), default=50, show_default=True, help=_("Maximum number of lines.")
 )
 @pass_running_settings
-def list_(settings: Settings, identity: str, limit: int) -> None:
-    check_subject(identity)
+def list_(settings: Settings, name: str | None, kind: str, sector: str | None, limit: int) -> None:
+    if name:
+        check_subject(name)
+    own_sector = "" if name else choose_sector(settings, sector)
     require_timelines(settings)
+    identity = name or prompt_pseudonym(settings, IdentityKind(kind), own_sector)
     with opened_timeline(settings) as timeline:
         known = timeline.read_links(identity, MAX_LINKS)
         more = len(known) - limit
-        sector = find_sector(settings, timeline, identity)
+        own_sector = own_sector or find_sector(settings, timeline, identity)
     result = Result.SHOWN if known else Result.NOT_FOUND
-    record_command(settings, Operation.READ_TIMELINE, identity, Purpose.RIGHTS, sector, result)
+    record_command(settings, Operation.READ_TIMELINE, identity, Purpose.RIGHTS, own_sector, result)
     if not known:
         raise OperatorError(_("{identity} has no links", identity=identity), EXIT_NOT_FOUND)
     rows = [

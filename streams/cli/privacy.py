@@ -121,7 +121,7 @@ def erase(
 @json_option
 @pass_running_settings
 def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
-    with erasure_session(settings) as (_, erasures):
+    with erasure_session(settings) as (_timeline, erasures):
         erasures.publish_pending()
         _print_erasure(_wait(settings, erasures, request, wait), settings, json=json)
 
@@ -181,6 +181,8 @@ def export(
             chunks = write(data, Format(file_format), language, settings.web.zone)
         with _private_file(output) as file:
             file.writelines(chunks)
+    if output != Path("-"):
+        click.echo(_("written: {output}", output=output), err=True)
 
 
 @contextmanager

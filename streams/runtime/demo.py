@@ -71,7 +71,8 @@ def find_number(settings: Settings, systems: Path) -> str:
     except (FileNotFoundError, Unavailable):  # the simulation has not written it yet, or there is no database yet
         return ""
     key = load_key(settings.data / "connectors" / "keys", SECTOR)
-    for phone in (line.partition("\t")[0] for line in lines if pseudonyms):
+    # Later citizens have fewer contacts: it takes longer until a second person uses the number, which would then be shared.
+    for phone in (line.partition("\t")[0] for line in reversed(lines) if pseudonyms):
         if key.pseudonym(IdentityKind.PHONE, normalise_phone(phone) or "") in pseudonyms:
             number = " ".join(phone[start : start + 2] for start in range(0, len(phone), 2))
             replace(settings.data / "access" / "demo-number", f"{number}\n".encode())

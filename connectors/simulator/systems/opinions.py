@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from connectors.jdma.simulate import BASE, TOKEN, JdmaServer, served
 from connectors.simulator.actions import Action, ActionKind
-from connectors.simulator.organisation import HEADQUARTERS
+from connectors.simulator.organisation import HEADQUARTERS, SECTOR
 from connectors.simulator.simulation_run import SimulationRun
 from connectors.simulator.systems.base import POLL_SECONDS, System
 from connectors.simulator.systems.dossiers import PROCEDURES
@@ -35,6 +35,7 @@ class Opinions(System):
             "poll_seconds": 2 * POLL_SECONDS,  # the server refuses more than one request per second
             "settle_seconds": 0,
             "site": HEADQUARTERS,
+            "sector": SECTOR,
             "forms": {str(number): {"service": service} for service, number in FORMS.items()},
         }
 

@@ -80,6 +80,9 @@ export const shut = ["○", texts.shut];
 // -------------------------------------------------------------------------------------------------------------- table
 const AGENTS = ["available", "on_contact", "paused"];
 const agents = (number) => (number === null ? "–" : format.count(number));
+// Rounded like in reports; a wait that still runs shows only whole seconds that have passed.
+const mean = (seconds) => duration(seconds === null ? null : Math.round(seconds));
+
 const COLUMNS = [
   ["waiting", (f) => format.count(f.waiting)],
   ["longest", (f) => duration(waited(f))],
@@ -94,8 +97,8 @@ const COLUMNS = [
   ["abandonment", (f) => format.percent(f.today.abandonment)],
   ["service", (f) => format.percent(f.today.service_level)],
   ["recent", (f) => format.percent(f.recent_service_level)],
-  ["mean_wait", (f) => duration(f.today.mean_wait_seconds)],
-  ["mean_handle", (f) => duration(f.today.mean_handle_seconds)],
+  ["mean_wait", (f) => mean(f.today.mean_wait_seconds)],
+  ["mean_handle", (f) => mean(f.today.mean_handle_seconds)],
 ];
 export const COLUMN = Object.fromEntries(COLUMNS);
 const NOW = ["waiting", "longest", "in_progress", ...AGENTS];
