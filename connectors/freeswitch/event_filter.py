@@ -33,7 +33,11 @@ LISTED: Final = "=listed"
 """Internal action of a record with lists: at the start of a connection, or when the agent lists have changed."""
 ARRIVED: Final = "=arrived"
 TRANSFER: Final = "Transfer"
-"""Field with the last transfer of a call: `1773651600|bl_xfer|610`. The extension is empty if it leads to no queue."""
+"""Field that `filter_event` adds to `member-queue-end`: the last transfer of the call, such as `1773651600|bl_xfer|610`.
+
+Its parts are the time in seconds since 1970, one of `TRANSFERS`, and the extension. The extension is empty for `att_xfer`,
+and if it leads to no queue. The transfer may be older than the conversation that ends.
+"""
 TRANSFERS: Final = ("bl_xfer", "att_xfer")
 OVERSIZED: Final = "=oversized"
 """`Event-Name` and internal action that replaces an event longer than `MAX_EVENT_BYTES`."""

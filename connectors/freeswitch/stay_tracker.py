@@ -1,4 +1,8 @@
-"""Memory of earlier events. Times are FreeSWITCH's, in microseconds since 1970."""
+"""State of the calls, queue stays and agents of one FreeSWITCH, derived from earlier events.
+
+It is saved with the position in the journal, so ordinals of stays continue after a restart. Rejected records contain the part
+that they need. All times are FreeSWITCH's, in microseconds since 1970.
+"""
 
 from itertools import islice
 from typing import Final

@@ -165,10 +165,11 @@ def deletion_fact(key: str, starts_at: int, status: str, told_at: datetime) -> b
 def _split(rdv: Any, base: dict[str, Any]) -> list[bytes]:
     """Return a fact for each participation; one fact without a participation if the appointment has no list of them.
 
-    Raise one of `_UNREADABLE` if the facts would be much longer than the message.
+    The fact of the last usable participation (valid, with a known status) also has `present`, the ids of all participations.
+    A rejected fact then does not hide removed ones. If no participation is usable, `present` is in a further fact.
+    If the id of the appointment or of any participation is unreadable, no fact has `present`.
 
-    The last usable participation carries the list of all participations, so that a rejected fact does not hide removed ones.
-    If no participation is usable, the list is a fact of its own.
+    Raise `OverflowError` beyond `MAX_PARTICIPATIONS` or `MAX_SHARED_BYTES`, and others of `_UNREADABLE` if encoding fails.
     """
     common = base | {"rdv": _trim(rdv, Rdv)}
     if len(_encode(common)) > MAX_SHARED_BYTES:

@@ -44,7 +44,8 @@ class Reject:
 
     reason: Reason
     record: bytes = field(repr=False)
-    """The unchanged record. It may contain personal data, so it is neither logged nor published."""
+    """The record, as `map_rejected` reads it again: the unchanged bytes, an encoding of the parsed record, or the path of an
+    archived file. It may contain personal data, so it is neither logged nor published."""
     detail: str = ""
     """Description of the error. Contains no value of the record, except the name of its type if that is one plain word."""
     context: bytes = field(default=b"", repr=False)

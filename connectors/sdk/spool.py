@@ -125,7 +125,11 @@ class Spool:
         self._read = self._start
 
     def drop(self, position: SpoolPosition) -> None:
-        """Remove all records before `position`, which `read` returned. A segment is deleted once all its records are removed."""
+        """Remove all records before `position`, which `read` returned.
+
+        Delete the segments before that of `position`; if no record is left, delete all segments. After a restart, removed
+        records in the remaining segments are read again.
+        """
         self._start = position
         while self._segments and (self.empty or self._segments[0].number < position.segment):
             self._segments.popleft().path.unlink()

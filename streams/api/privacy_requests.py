@@ -125,7 +125,7 @@ class Export(SubjectRequest):
     responses={**FILES, **responses("shared", "sectors", "kafka", *CITIZEN_PROBLEMS)},
 )
 async def export(body: Export, client: ExclusiveClient) -> Response:
-    """Export all data about a citizen or one contact. The answer begins after the access was recorded."""
+    """Export all data about a citizen, or about one contact, in one sector. The answer begins after the access was recorded."""
     timeline = await client.open(Operation.EXPORT, body.subject)
     privacy_requests = client.api.privacy_requests
 

@@ -36,7 +36,10 @@ def _pair(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("one", metavar="IDENTITY")(click.argument("other", metavar="IDENTITY")(command))
 
 
-@group.command(name="list", help=_("List the links of a pseudonym, or of a citizen. Without NAME, you are asked for the citizen's identity."))
+@group.command(
+    name="list",
+    help=_("List the links of a pseudonym, or of a citizen. Without NAME, you are asked for the citizen's identity."),
+)
 @citizen_options
 @click.option(
     "--limit", type=click.IntRange(1, MAX_LINKS), default=50, show_default=True, help=_("Maximum number of lines.")

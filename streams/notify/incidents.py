@@ -67,7 +67,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     round: int
     """Ordinal of the incident among those of its `key`, from 1; 0 if it was over when it became known."""
     late: bool = False
-    """True if it became known long after `due_at`."""
+    """True if it became known more than `LATE_MS` after `due_at`. For calls and visits, the limit is
+    `streams.core.sla.events.LATE_MS`, a few seconds."""
     ended_at: int | None = None
     """Time of its end; None while it is open. It is before `starts_at` if the target turned out to be met."""
     end: str = ""

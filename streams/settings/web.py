@@ -97,7 +97,8 @@ class Queue(Section):
     """Display of a queue on the board. Queues listed here are shown before their first contact."""
 
     queue: Label = ""
-    """Name in the configuration of the connector, by default the name of the table. Needed if several sites use the same name."""
+    """Name of the queue in events and figures: its `label` in the connector's configuration, or its own name without a label.
+    Default: the name of this table. Set it if several sites use the same name."""
     channel: Literal["call", "visit"] = "call"
     """`call`: telephone; `visit`: front desk."""
     site: Label = ""

@@ -166,7 +166,10 @@ def _make_links(
     """Return the links between all identities of a contact: the newly named ones, those in `links`, and its earlier owner.
 
     Identities of different sectors are not linked: each sector has its own key, and they may belong to different people. An
-    identity without a sector counts in each. With several sectors, the earlier owner is linked where it is named or was linked.
+    identity without a sector counts in each sector of `named` and `links`. Each pair is returned once: a pair that counts in
+    several sectors gets the last one by name.
+
+    With several sectors, the earlier owner `citizen` is linked only where it is named or was linked.
     """
     last = sectors[1]
     if len({*sectors, *(sector for *_, sector in links)} - {""}) <= 1:

@@ -41,7 +41,11 @@ class ManagerSession(SocketSession[Message]):
             raise
 
     def receive(self, wait_seconds: float) -> list[ManagerRecord]:
-        """Return new messages in order; none after `wait_seconds` without any, which also checks the connection."""
+        """Wait up to `wait_seconds` for messages, and return the records of those that `filter_message` retains, in order.
+
+        The list may be empty before the time is over: all messages were dropped, or one is still incomplete. If no complete
+        message came, send a ping if one is due. Raises `SourceUnavailableError` if the last ping was not answered in time.
+        """
         return self._filtered(self.receive_messages(wait_seconds))
 
     def feed(self, content: bytes) -> list[Message]:

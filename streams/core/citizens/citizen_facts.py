@@ -52,7 +52,10 @@ _ENDS: Final = frozenset(
 
 # ------------------------------------------------------------------------------------------------------------------ facts
 Fact = tuple[int, str | None, int]
-"""Day, service (None: all services), and index of the count in `figure_schemas.CITIZENS`."""
+"""Civil day as an ordinal, service, and index of the count in `figure_schemas.CITIZENS`.
+
+The service is None for all services together. Only `active` has such facts; other counts exist only per service.
+"""
 
 _INDEX: Final = CITIZENS.index
 _ACTIVE: Final = _INDEX["active"]

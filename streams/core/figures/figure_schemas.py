@@ -230,9 +230,10 @@ SLA_SCHEMA: Final = FigureSchema(
     stocks=("running", "at_risk", "overdue", "paused"),
     added=(Part(facts=("worked",), durations=(Duration("work", WORK_BOUNDS, ("worked",)),)),),
 )
-"""`started = met + late + cancelled + cancelled_late + running + at_risk + overdue + paused`, and
-`breached = late + cancelled_late + overdue`. `due` counts open, running clocks in the five minutes of their deadline, future or
-past. `worked` are met clocks of letters, e-mails and forms, with the opening hours from start to end."""
+"""In total rows, `started = met + late + cancelled + cancelled_late + running + at_risk + overdue + paused`, and
+`breached = late + cancelled_late + overdue`. `paused` counts the open clocks without a deadline. `due` counts all other open
+clocks, also overdue ones, in the bucket that contains their deadline, which may lie in the future. `worked` counts met clocks of
+letters, e-mails and forms; its duration `work` is the opening hours from start to end, including pauses."""
 
 TRANSFER_CHANNEL: Final = "transfer"
 """Channel of the transfer figures. The `queue` of these rows is `<channel>:<queue>:<target queue>`."""

@@ -60,7 +60,7 @@ class PastDays:
             sums[:] = map(add, sums, _spread(new))
 
     def advance_to(self, now: datetime) -> None:
-        """Drop days that are too old as of `now`."""
+        """Move on to the local day of `now`, and drop days that are then too old. `put` and `whole_days` count from this day."""
         today = now.astimezone(self._zone).toordinal()
         if today != self._today:
             self._today = today
