@@ -44,7 +44,7 @@ class JdmaConfig(ConnectorConfig):
     site: Label = ""
     """Site of forms without one."""
     sector: Sector = "general"
-    """Sector whose key hides the numbers of reviews. Choose that of your other connectors: a key of its own is one more to keep."""
+    """Sector whose key hides the numbers of reviews. Choose that of your other connectors, to have one key."""
     poll_seconds: Annotated[float, Field(ge=5, le=86_400)] = 300.0
     """Interval between polls, in seconds. Each poll makes at least one request per form."""
     settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = 3_900.0
