@@ -20,7 +20,6 @@ from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -29,6 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 from yarl import URL
 
+from connectors.sdk.host_names import HostMiddleware
 from models.locale import LANGUAGES, translate
 from models.policies import Policies
 from models.timestamps import milliseconds
@@ -289,11 +289,7 @@ def create_app(
     )
     middleware = [
         Middleware(Headers),
-        Middleware(
-            TrustedHostMiddleware,
-            allowed_hosts=http_server.answered_hosts(options.host, options.hosts),
-            www_redirect=False,
-        ),
+        Middleware(HostMiddleware, http_server.answered_hosts(options.host, options.hosts), "web.hosts"),
     ]
     app = Starlette(routes=site.routes, middleware=middleware, lifespan=site.lifespan)
     app.state.broadcaster = site.broadcaster

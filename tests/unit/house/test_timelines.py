@@ -8,10 +8,7 @@ from click.testing import CliRunner
 
 from streams.cli.main import main
 
-LINE = (
-    "accueil: timeline.url: the driver for PostgreSQL (psycopg) is not installed: in the clone of Accueil, run "
-    "pip install '.[postgresql]'"
-)
+LINE = "accueil: timeline.url: the driver for PostgreSQL (psycopg) is not installed: run pip install 'psycopg[binary]'"
 
 
 @pytest.mark.parametrize(
