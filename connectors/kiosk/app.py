@@ -13,7 +13,6 @@ from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -23,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from connectors.kiosk.config import KioskConfig
 from connectors.kiosk.service import KioskService
 from connectors.kiosk.waiting_room import ActionRefusedError, ActionRequest, Ticket
+from connectors.sdk.host_names import HostMiddleware
 from connectors.sdk.telephony import is_here
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -72,7 +72,7 @@ def create_app(service: KioskService, config: KioskConfig) -> Starlette:
         ],
         middleware=[
             Middleware(Headers),
-            Middleware(TrustedHostMiddleware, allowed_hosts=_allowed_hosts(config), www_redirect=False),
+            Middleware(HostMiddleware, _allowed_hosts(config), "hosts"),
         ],
     )
 

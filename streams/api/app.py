@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse, Response
 
+from connectors.sdk.host_names import HostMiddleware
 from streams.api import links, lookup, me, privacy_requests
 from streams.api.auth import Api
 from streams.api.middleware import AuthMiddleware
@@ -48,7 +48,7 @@ _NAMES: Final = re.compile(rf'(?<=["/])({"|".join(PUBLISHED_NAMES)})(?=")')
 def create_app(api: Api, registry: CollectorRegistry, hosts: list[str]) -> FastAPI:
     """Return the application: API, timeline page and metrics. `hosts` are the accepted host names; `*` accepts all."""
     app = create_base_app(
-        Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+        Middleware(HostMiddleware, hosts, "api.hosts"),
         Middleware(AuthMiddleware, api=api),
     )
     for kind in (Problem, RequestValidationError, HTTPException, Exception):

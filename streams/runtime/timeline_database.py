@@ -108,10 +108,7 @@ def check_driver(settings: Settings) -> None:
         importlib.import_module("psycopg")
     except ImportError:
         raise ConfigError(
-            _(
-                "timeline.url: the driver for PostgreSQL (psycopg) is not installed: in the clone of "
-                "Accueil, run pip install '.[postgresql]'"
-            )
+            _("timeline.url: the driver for PostgreSQL (psycopg) is not installed: run pip install 'psycopg[binary]'")
         ) from None
 
 

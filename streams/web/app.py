@@ -20,7 +20,6 @@ from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -29,6 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 from yarl import URL
 
+from connectors.sdk.host_names import HostMiddleware
 from models.locale import LANGUAGES
 from models.policies import Policies
 from models.timestamps import milliseconds
@@ -164,7 +164,7 @@ class Site:
             routes=self._routes,
             middleware=[
                 Middleware(Headers),
-                Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+                Middleware(HostMiddleware, hosts, "web.hosts"),
             ],
             lifespan=self._lifespan,
         )

@@ -50,6 +50,7 @@ ALLOWED = {
         "streams.core",
         "streams.web",
         "streams.kafka.topic_reader",
+        "connectors.sdk.host_names",
         "connectors.sdk.http_server",
         "connectors.sdk.sockets",
     ],

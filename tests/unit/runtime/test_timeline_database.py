@@ -8,10 +8,7 @@ import pytest
 from streams.kafka.ports import free_port
 from tests.support.commands import run
 
-LINE = (
-    "accueil: timeline.url: the driver for PostgreSQL (psycopg) is not installed: in the clone of Accueil, run "
-    "pip install '.[postgresql]'"
-)
+LINE = "accueil: timeline.url: the driver for PostgreSQL (psycopg) is not installed: run pip install 'psycopg[binary]'"
 
 
 @pytest.mark.parametrize(
