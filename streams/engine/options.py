@@ -14,9 +14,9 @@ class Options:
     bootstrap: str
     tick_seconds: float = 1.0
     max_records: int = 10_000
-    """Maximum number of records in one transaction."""
+    """Maximum number of source records in one transaction."""
     full_step_records: int = 1000
-    """Number of queued records that starts a step immediately, without lingering."""
+    """Number of fetched records that starts a step immediately, without lingering."""
     linger_seconds: float = 0.05
     """Minimum interval between the steps of one partition, unless a full step is queued.
 
