@@ -32,21 +32,24 @@ GROUP: Final = "timeline"
 
 
 class Store(TimelineLookup, Protocol):
-    """The timeline database. Its errors end the process, which is then restarted."""
+    """The timeline database. After `job.Busy` the step is tried again; other errors end the process, which is then restarted."""
 
     def write(
         self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry], place: tuple[int, int] | None = None
     ) -> object:
-        """Write a batch in one transaction. Existing entries are not changed.
+        """Write a batch in one transaction. Existing entries stay, unless the batch withdraws or erases them.
 
         `place` is the partition of the batch, and the next offset after it.
         """
 
     def find_missing(self, partition: int, committed: int) -> int | None:
-        """Return the partition's first offset before `committed` that the database lacks; None if it has all of them."""
+        """Return the partition's first offset before `committed` that the database lacks.
+
+        Returns None if it has all of them, and if an earlier release wrote it without positions.
+        """
 
     def find_erased(self, contacts: Collection[str] | None = None) -> Mapping[str, int]:
-        """Return erased contact → time of its first erasure entry, in milliseconds since 1970, for these contacts or for all."""
+        """Return erased contact → timestamp of its first erasure record, among these contacts or, with None, of all."""
 
     def checkpoint(self, now: int) -> None:
         """Complete work that earlier writes left, such as moving a log into the tables. Called at each tick of each partition."""

@@ -33,6 +33,7 @@ class LinkRecord(NamedTuple):
     """Beginning of the first of these contacts; without any contact, the time of the revocation."""
     revoked_at: int | None
     reason: str | None
+    """Value of a `RevocationReason`; None for a valid link."""
 
 
 def neighbours(connection: Connection, asked: Sequence[str], caps: LinkLimits) -> dict[str, Neighbourhood]:

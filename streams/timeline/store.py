@@ -89,8 +89,8 @@ class Timeline:
     ) -> Written:
         """Write a batch in one transaction. Stored entries stay, unless the batch withdraws or erases them.
 
-        Later SLA targets replace earlier ones. `place` is the partition of the batch and the offset after it. Raises
-        `Unavailable`, `Refused` and its `SameId`.
+        Entries of erased contacts are ignored. Later SLA targets replace earlier ones. `place` is the partition of the batch
+        and the offset after it. Raises `Unavailable`, `Refused` and its `SameId`.
         """
         with self.write_transaction() as connection:
             erased, erases = self._erase(connection, entries, promised)
@@ -204,12 +204,12 @@ class Timeline:
             return {contact: at for query in queries for contact, at in connection.execute(query)}
 
     def find_owners(self, names: Iterable[str]) -> set[str]:
-        """Return those of these identities that own entries. Raises `Unavailable`."""
+        """Return those of `names` (identities, or ids of contacts without one) that own entries. Raises `Unavailable`."""
         with self.read_connection() as connection:
             return _find_existing(connection, ENTRIES.c.owner, names)
 
     def resolve_identities(self, identity: str, most: int = 0) -> IdentityCluster:
-        """Return the identities of the citizen who has `identity`. `most` may raise their maximum. Raises `Unavailable`."""
+        """Return the identities of the citizen who has `identity`, up to the limit or `most`, if higher. Raises `Unavailable`."""
         caps = self._caps._replace(identities=max(self._caps.identities, most))
         with self.read_connection() as connection:
             return TimelineSnapshot(connection, caps).resolve_identities(identity)
@@ -248,7 +248,10 @@ class Timeline:
             return links.read(connection, identity, limit)
 
     def revoke(self, link: Link, at: int, ground: RevocationReason) -> bool:
-        """Revoke a link in both directions; return whether it was valid. After `Unavailable`, `is_revoked` shows the outcome."""
+        """Revoke a link in both directions; return whether it was valid in either.
+
+        After `Unavailable`, `is_revoked` shows the outcome.
+        """
         with self.write_transaction() as connection:
             return True in [links.revoke(connection, directed, at, ground) for directed in _both_directions(link)]
 
@@ -296,7 +299,10 @@ class _Put:
 
 
 def _withdraw(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
-    """Delete the entries that `entries` withdraw. Return `entries` without withdrawn ones; stored ones withdraw only breaches."""
+    """Delete the stored entries that `entries` withdraw, and return `entries` without withdrawn ones.
+
+    Of `entries`, stored entries withdraw only breaches.
+    """
     withdrawn = {(entry.contact, entry.withdraws) for entry in entries if entry.withdraws}
     if withdrawn:
         gone = delete(ENTRIES).where(ENTRIES.c.contact == bindparam("contact_"), ENTRIES.c.id == bindparam("id_"))
