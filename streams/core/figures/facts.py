@@ -320,6 +320,6 @@ def clock_dimensions(clock: SlaClock) -> Dimensions:
 
 
 def target_dimensions(policy: str, kind: ClockKind, dimensions: Dimensions) -> Dimensions:
-    """Return the dimensions of the SLA figures of a policy and clock, for contacts with these dimensions, whatever their queue."""
+    """Return the dimensions of the SLA figures of a policy and clock, for contacts with these dimensions in any queue."""
     channel, site, service, _ = dimensions
     return derived_dimensions(SLA, site, service, f"{policy}:{kind}:{channel}")
