@@ -51,7 +51,7 @@ class Sweep(NamedTuple):
     """State of the daily sweep over all rows."""
 
     over_for: int = 0
-    """Day of the last complete sweep, as an ordinal; 0 before the first one."""
+    """Day of the sweep, as an ordinal, once it is complete; 0 before the first sweep and during a sweep."""
     keys: Sequence[bytes] = ()
     """Keys of all rows at the start of the sweep; empty before it starts and after it ends."""
     next: int = 0

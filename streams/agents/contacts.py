@@ -70,7 +70,7 @@ class WorkerTimings(NamedTuple):
 
 
 def make_job(app_id: str, times: WorkerTimings, policies: Callable[[], Policies] = Policies) -> Job:
-    """Return the job of the contacts agent for the engine. `policies` returns the current SLA policies at each call."""
+    """Return the job `app_id` of the contacts agent for the engine. `policies` returns the current SLA policies at each call."""
     return Job(
         name=app_id,
         sources=[topic.name for topic in topics.SOURCES.values()],

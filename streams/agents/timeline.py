@@ -59,7 +59,7 @@ class Store(TimelineLookup, Protocol):
 
 
 def make_job(app_id: str, store: Store, terms: RecontactTerms = RecontactTerms()) -> Job:  # noqa: B008 - never changed
-    """Return the job of the timeline agent for the engine. `terms` are the parameters of the figures of citizens."""
+    """Return the job `<app_id>-timeline` of the timeline agent. `terms` are the parameters of the figures of citizens."""
     return Job(
         name=f"{app_id}-{GROUP}",
         sources=[topics.TIMELINE.name],

@@ -95,7 +95,7 @@ class FetchResult(fetcher.FetchResult):
     def getall(self, max_records: int | None = None) -> list[Any]:
         """Remove and return at most `max_records` records (None: all), and advance the consumer's position.
 
-        Return an empty list if no record remains, or if the partition was revoked or its position was moved by a seek.
+        Return an empty list if no record remains, or if the partition was revoked or paused, or a seek moved its position.
         """
         if not self.check_assignment(self._topic_partition) or self._partition_records is None:
             return []

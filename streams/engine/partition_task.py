@@ -52,7 +52,7 @@ class PartitionTask:
         """Kafka timestamp of the latest record that a step has taken, by source, in milliseconds since 1970."""
         self._recovery: Recovery = earlier._recovery if earlier else Recovery()
         self._committed: dict[TopicPartition, int] = {}
-        """Offset after the last committed record of each source."""
+        """Offset after the last committed record of each source, or its start position before the first commit."""
         self._wake = asyncio.Event()
         self._closing = False
         self._stepping = False

@@ -104,7 +104,7 @@ class TimelineSnapshot:
         return {link: total for link in held if (total := _add(evidence.get(link), evidence.get(link[::-1])))}
 
     def find_revoked_links(self, identity: str, services: Collection[str] = ()) -> Sequence[LinkRecord]:
-        """Return those of `MAX_LINKS` revoked links of an identity that contacts of `services` prove (none: any contacts).
+        """Return the revoked links of an identity that contacts of `services` prove (none: any contacts), at most `MAX_LINKS`.
 
         Their numbers and times are those of these contacts.
         """

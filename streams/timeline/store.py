@@ -234,7 +234,7 @@ class Timeline:
             return sla_targets.read(connection, contacts)
 
     def expire(self, after: Cursor, until: int, limit: int) -> Expired:
-        """Delete contacts closed before `until`, see `expiry.expire`, then truncate the log. Raises `Unavailable`."""
+        """Delete contacts closed before `until`, see `expiry.expire`, and if any, truncate the log. Raises `Unavailable`."""
         with self.write_transaction() as connection:
             expired = expiry.expire(connection, after, until, limit)
         if expired.contacts:
@@ -279,7 +279,7 @@ def _row(entry: Entry, owner: str) -> Row:
 
 
 _primary_key: Final = itemgetter(0, 1, 2)
-"""Primary key of an entry's row. Of several rows with the same key, the first one is inserted."""
+"""Primary key of an entry's row. Rows of one contact with the same key keep their order, and the first one is inserted."""
 
 
 class _Put:
@@ -317,6 +317,5 @@ def _withdraw(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _find_existing(connection: Connection, column: Any, values: Iterable[str]) -> set[str]:
-    """Return those of these values that the column contains."""
     queries = (select(column).where(column.in_(some)).distinct() for some in slices(list(values)))
     return {value for query in queries for value in connection.scalars(query)}

@@ -263,7 +263,7 @@ def _channel(row: Contact, event: Event) -> Channel:
 
 
 def _by_weight(channel: Channel) -> tuple[bool, str]:
-    """Sort feedback last: it is about a contact of another channel."""
+    """Return a sort key that puts feedback last: it is about a contact of another channel."""
     return channel is Channel.FEEDBACK, channel.value
 
 

@@ -261,7 +261,7 @@ class Progress(msgspec.Struct):
     sla: str = ""
     """Fingerprint of the SLA file that set the clocks of all open contacts; `renewal.RENEWAL_PENDING` while they are renewed."""
     promised_at: int = 0
-    """Time of the last open SLA targets sent to the timelines; 0 if none were sent."""
+    """Latest time assigned to a record of open SLA targets; 0 if none was assigned."""
     history: dict[str, int] = {}
     """Channel, except calls, whose history is being read → time up to which its figures are complete. For calls, `step_at`
     serves this purpose."""
