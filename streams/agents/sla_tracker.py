@@ -29,8 +29,8 @@ LAG_MS: Final = 1_500
 """Delay of the reports of passed deadlines of queue stays, in milliseconds. Switchboards write whole seconds, so an answer within
 the second of the deadline is in time; reading it takes a moment too."""
 LATE_MS: Final = 5_000
-"""Delay of a call event, in milliseconds, beyond which more late events are expected. Also the longest gap between ticks that is
-not treated as an outage."""
+"""Delay of an event of a call or visit, in milliseconds, beyond which more late events are expected. Also the longest gap between
+ticks that is not treated as an outage."""
 CHECKED_PER_TICK: Final = 5000
 """Maximum number of contacts with due clocks checked per tick."""
 

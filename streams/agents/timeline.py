@@ -90,7 +90,7 @@ class TimelineWriter:
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
         """Write the entries and open SLA targets in `records` to the database. Reject invalid records.
 
-        Entries and reattributions count in the figures of citizens, except those later than their contact's erasure.
+        Entries and reattributions count in the figures of citizens, unless their record is later than their contact's erasure.
         """
         self._citizens.begin()
         entries: list[Entry] = []

@@ -181,7 +181,7 @@ class PartitionJob(Protocol):
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
         """Fold `records` of one source topic. The job rejects invalid data itself.
 
-        An exception other than `Unavailable` or `MemoryError` counts as a defect of the job: smaller parts of the records follow.
+        An exception other than `Unavailable` or `MemoryError` counts as a defect of the job: the engine then folds smaller parts.
         """
 
     def reject_record(self, topic: str, record: Record, error: Exception, step: Step) -> None:

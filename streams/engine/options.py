@@ -22,7 +22,7 @@ class Options:
 
     A transaction costs as much for one record as for a hundred. A record after a quiet moment is processed immediately."""
     serialize_steps: bool = False
-    """Run the steps of all partitions one at a time, and fold all records of one topic in a step with a single call.
+    """Run the steps of all partitions one at a time, and fold adjacent batches of one topic in a step with a single call.
 
     For jobs that write to a database: each fold has a fixed cost, and a step takes seconds. Another partition's transaction must
     not stay open for that time."""

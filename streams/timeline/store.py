@@ -301,7 +301,7 @@ class _Put:
 def _withdraw(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
     """Delete the stored entries that `entries` withdraw, and return `entries` without withdrawn ones.
 
-    Of `entries`, stored entries withdraw only breaches.
+    Stored entries that withdraw others apply to breaches among `entries` only.
     """
     withdrawn = {(entry.contact, entry.withdraws) for entry in entries if entry.withdraws}
     if withdrawn:
