@@ -44,15 +44,16 @@ class TimelineLookup(Protocol):
         """Return the ids of the erased contacts."""
 
     def find_owners(self, names: Collection[str]) -> Collection[str]:
-        """Return those of the identities `names` that have timeline entries."""
+        """Return those of `names` (identities, or ids of contacts without one) that have timeline entries."""
 
 
 class Sweep(NamedTuple):
     """State of the daily sweep over all rows."""
 
     over_for: int = 0
-    """Day of the last complete sweep, as an ordinal; 0 before the first one."""
+    """Day of the sweep, as an ordinal, once it is complete; 0 before the first sweep and during a sweep."""
     keys: Sequence[bytes] = ()
+    """Keys of all rows at the start of the sweep; empty before it starts and after it ends."""
     next: int = 0
     """Index in `keys` of the next row to sweep."""
     erased: frozenset[bytes] = frozenset()
@@ -115,10 +116,10 @@ class CitizenCounter:
         return self.figures.edit(key, partial(new_figure, CITIZENS))
 
     def tick(self, step: Step, known: TimelineLookup) -> None:
-        """Write the day's progress and delete old figures, once a day. Sweep some rows until all are swept today.
+        """Write the progress and delete old figures, once a day and after a change of terms. Sweep some rows of the daily sweep.
 
-        The sweep deletes erased contacts, contacts that no later figure needs, rows of citizens without contacts, and
-        overflowing rows of citizens who have no timeline entries any more.
+        The sweep applies changed terms. It deletes erased contacts, contacts that no later figure needs, rows whose contacts
+        were all reattributed or deleted, and overflowing rows of citizens who have no timeline entries any more.
         """
         today = self._day_of(step.now)
         terms = self._terms

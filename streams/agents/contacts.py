@@ -43,7 +43,7 @@ from streams.kafka.record import Record
 HEARTBEAT_MS: Final = 5_000
 """Interval of the progress updates of an idle partition, in milliseconds."""
 SWEPT_PER_TICK: Final = 500
-"""Maximum number of rows checked for expiry per tick: a million rows take an hour."""
+"""Maximum number of rows checked for expiry per tick: a million rows take half an hour."""
 _DROPPED: Final = "older than the latest deleted row of its source"
 _FIRST_KEY: Final = b"!"
 """Least valid key. The engine uses keys that begin with a control character."""
@@ -56,7 +56,7 @@ class WorkerTimings(NamedTuple):
 
     time_to_live: TimesToLive
     keep: RowRetention
-    """Retention of the rows of closed contacts."""
+    """Retention of the rows of closed contacts and of agents."""
     agent_time_to_live: int
     """Time without events of an agent after which the agent counts as logged out."""
     keep_buckets: int
@@ -70,7 +70,7 @@ class WorkerTimings(NamedTuple):
 
 
 def make_job(app_id: str, times: WorkerTimings, policies: Callable[[], Policies] = Policies) -> Job:
-    """Return the job of the contacts agent for the engine. `policies` returns the current SLA policies at each call."""
+    """Return the job `app_id` of the contacts agent for the engine. `policies` returns the current SLA policies at each call."""
     return Job(
         name=app_id,
         sources=[topic.name for topic in topics.SOURCES.values()],
@@ -258,9 +258,9 @@ class ContactJob:
 
     # ------------------------------------------------------------------------------------------------------------- tick
     def tick(self, step: Step, *, thorough: bool = False) -> int | None:
-        """End overlong queue stays, delete expired rows, renew clocks, report due clock changes, and update the progress.
+        """End overlong queue stays, delete some expired rows, renew clocks, report due clock changes, and update the progress.
 
-        Returns the time of the next clock change in milliseconds since 1970; None without one. Agents are logged out after
+        Returns the time of the next call that the clocks need, as `SlaTracker.next_at`. Agents are logged out after
         their time to live: every five minutes, when the history of a source has ended, and in a `thorough` tick. Nothing is
         ended or deleted until `HistoryDetector.tick` returns True.
         """

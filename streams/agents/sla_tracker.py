@@ -26,11 +26,11 @@ from streams.core.timeline import entries
 from streams.engine.job import Step, Table
 
 LAG_MS: Final = 1_500
-"""Delay of queue clock reports, in milliseconds. Switchboards write whole seconds, so an answer within the second of the deadline
-is in time; reading it takes a moment too."""
+"""Delay of the reports of passed deadlines of queue stays, in milliseconds. Switchboards write whole seconds, so an answer within
+the second of the deadline is in time; reading it takes a moment too."""
 LATE_MS: Final = 5_000
-"""Delay of a call event, in milliseconds, beyond which more late events are expected. Also the longest gap between ticks that is
-not treated as an outage."""
+"""Delay of an event of a call or visit, in milliseconds, beyond which more late events are expected. Also the longest gap between
+ticks that is not treated as an outage."""
 CHECKED_PER_TICK: Final = 5000
 """Maximum number of contacts with due clocks checked per tick."""
 
@@ -44,7 +44,7 @@ class SlaDelays(NamedTuple):
     If a contact's last event came late, the time counts from the processing of this event, if that is later. While a source
     reads its history, `HistoryDetector.clear_at` gives the end of the wait instead."""
     news: int = 90_000
-    """Delay for letters, e-mails and forms, whose sources are polled about once a minute."""
+    """Delay for contacts without queue stays: letters, e-mails and forms, whose sources are polled about once a minute."""
 
 
 class SlaTracker:
@@ -90,7 +90,7 @@ class SlaTracker:
 
     @property
     def next_at(self) -> int | None:
-        """Return the time of the next check of a deadline, in milliseconds since 1970; None if no clock has a change to come."""
+        """Return the time of the next check of a deadline, as `DeadlineIndex.next_at`: None if it is not in the current slot."""
         return self._deadlines.next_at
 
     def oldest_overdue(self, dimensions: Dimensions) -> int | None:

@@ -32,21 +32,24 @@ GROUP: Final = "timeline"
 
 
 class Store(TimelineLookup, Protocol):
-    """The timeline database. Its errors end the process, which is then restarted."""
+    """The timeline database. After `job.Busy` the step is tried again; other errors end the process, which is then restarted."""
 
     def write(
         self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry], place: tuple[int, int] | None = None
     ) -> object:
-        """Write a batch in one transaction. Existing entries are not changed.
+        """Write a batch in one transaction. Existing entries stay, unless the batch withdraws or erases them.
 
         `place` is the partition of the batch, and the next offset after it.
         """
 
     def find_missing(self, partition: int, committed: int) -> int | None:
-        """Return the partition's first offset before `committed` that the database lacks; None if it has all of them."""
+        """Return the partition's first offset before `committed` that the database lacks.
+
+        Returns None if it has all of them, and if an earlier release wrote it without positions.
+        """
 
     def find_erased(self, contacts: Collection[str] | None = None) -> Mapping[str, int]:
-        """Return erased contact → time of its first erasure entry, in milliseconds since 1970, for these contacts or for all."""
+        """Return erased contact → timestamp of its first erasure record, among these contacts or, with None, of all."""
 
     def checkpoint(self, now: int) -> None:
         """Complete work that earlier writes left, such as moving a log into the tables. Called at each tick of each partition."""
@@ -56,7 +59,7 @@ class Store(TimelineLookup, Protocol):
 
 
 def make_job(app_id: str, store: Store, terms: RecontactTerms = RecontactTerms()) -> Job:  # noqa: B008 - never changed
-    """Return the job of the timeline agent for the engine. `terms` are the parameters of the figures of citizens."""
+    """Return the job `<app_id>-timeline` of the timeline agent. `terms` are the parameters of the figures of citizens."""
     return Job(
         name=f"{app_id}-{GROUP}",
         sources=[topics.TIMELINE.name],
@@ -87,7 +90,7 @@ class TimelineWriter:
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
         """Write the entries and open SLA targets in `records` to the database. Reject invalid records.
 
-        Entries and reattributions count in the figures of citizens, except those later than their contact's erasure.
+        Entries and reattributions count in the figures of citizens, unless their record is later than their contact's erasure.
         """
         self._citizens.begin()
         entries: list[Entry] = []

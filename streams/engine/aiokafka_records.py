@@ -21,7 +21,7 @@ class MemoryRecords(_MemoryRecordsPy):
     """Iterator over the batches of one fetch of one partition."""
 
     def next_batch(self, *args: Any) -> Any:
-        """Return the next batch, which iterates over one item that holds all its records."""
+        """Return the next batch. It iterates over at most one item, which holds all its records."""
         raw = self._next_slice
         return _WholeBatch(super().next_batch(*args), raw)
 
@@ -67,7 +67,7 @@ class PartitionRecords(fetcher.PartitionRecords):
         return records if records[0].offset >= begin else [record for record in records if record.offset >= begin]
 
     def take(self, limit: int | None) -> tuple[list[Any], bool]:
-        """Remove and return at most `limit` records (None: all), and return whether more may follow."""
+        """Remove and return at most `limit` records (None: all); the flag is false only if no record remains."""
         taken: list[Any] = []
         while (records := self._next()) is not None:
             room = len(records) if limit is None else limit - len(taken)
@@ -95,7 +95,7 @@ class FetchResult(fetcher.FetchResult):
     def getall(self, max_records: int | None = None) -> list[Any]:
         """Remove and return at most `max_records` records (None: all), and advance the consumer's position.
 
-        Return an empty list if the partition is no longer assigned.
+        Return an empty list if no record remains, or if the partition was revoked or paused, or a seek moved its position.
         """
         if not self.check_assignment(self._topic_partition) or self._partition_records is None:
             return []
@@ -106,7 +106,7 @@ class FetchResult(fetcher.FetchResult):
         return records
 
     def getone(self) -> Any:
-        """Remove and return the next record, or None."""
+        """Remove and return the next record; None if `getall` would return none."""
         return next(iter(self.getall(1)), None)
 
 

@@ -25,7 +25,7 @@ class Batch:
         self.tp = tp
         self.records = records
         self.start = start
-        """First offset, at the end of the previous batch or at the last seek; None if the batch does not continue there."""
+        """End of the previous batch, or offset of the last seek; None without either, or if the first record is before it."""
         self.next = next_
         self.size = sum(map(len, filter(None, map(_value, records))))
         """Bytes of the values, an estimate of the memory in use."""

@@ -1,4 +1,6 @@
-"""Named points of a step at which tests can kill or stop the process, to prove that no record is lost or repeated.
+"""Named points of a step, or of a partition's start, at which tests can kill or stop the process.
+
+The tests prove that no record is lost or repeated.
 
 `ENGINE_KILL_AT=offsets_sent:2` sends SIGKILL when the process reaches `offsets_sent` for the second time. `ENGINE_STOP_AT` sends
 SIGSTOP instead, so that the process can be continued later, after another one has taken over.
@@ -15,7 +17,7 @@ _SIGNALS: Final = {"ENGINE_KILL_AT": signal.SIGKILL, "ENGINE_STOP_AT": signal.SI
 
 
 class _PlannedSignal:
-    """A signal to send at the n-th arrival at a checkpoint, parsed from `checkpoint:n`."""
+    """A signal to send at the n-th arrival at a checkpoint, parsed from `checkpoint:n`; without n, at the first one."""
 
     def __init__(self, value: str, number: signal.Signals) -> None:
         self.checkpoint, _, count = value.partition(":")

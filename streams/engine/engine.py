@@ -44,7 +44,7 @@ RIGHTS_LOG_SECONDS: Final = 60.0
 ANSWER_MS: Final = 3000
 """Longest wait for a broker's answer at startup, in milliseconds."""
 LATE_BEATS: Final = 5
-"""The check of the delivery is skipped after a late heartbeat, except after every fifth consecutive late one."""
+"""`PartitionTask.check_delivery` is skipped after a late heartbeat, except after every fifth consecutive late one."""
 FETCH_BYTES: Final = 2 << 20
 """Maximum size of one fetch of one partition, in compressed bytes."""
 EXIT_TIMEOUT_SECONDS: Final = 30
@@ -63,7 +63,7 @@ class Engine(Worker):
         self.partition_tasks: dict[int, PartitionTask] = {}
         self._sources = frozenset(job.sources)
         self._parked: dict[int, PartitionTask] = {}
-        """Closed tasks of the latest assignment, whose rows a new task of the same partition reuses."""
+        """Closed tasks of the latest assignment with complete rows, which a new task of the same partition reuses."""
         self._joined = False
         self._beat_at = time.monotonic()
         self._fetched_at = self._beat_at
@@ -119,7 +119,7 @@ class Engine(Worker):
         self._joined = True  # last: another thread reads it for the readiness
 
     async def close_partition_tasks(self) -> None:
-        """Finish the current steps and close the tasks; keep their rows for a new assignment of the same partitions."""
+        """Finish the current steps and close the tasks; keep complete rows for a new assignment of the same partitions."""
         self._joined = False
         partition_tasks, self.partition_tasks = self.partition_tasks, {}
         if not partition_tasks:

@@ -92,7 +92,7 @@ class Table(Generic[K, R]):
                 yield dump_key(key), None
 
     def commit(self) -> None:
-        """End the step and keep its changes."""
+        """Keep the current rows and forget their state at the start of the step, also after `roll_back`."""
         self.before.clear()
 
     def roll_back(self) -> None:
@@ -105,7 +105,7 @@ class Table(Generic[K, R]):
 
 
 class DeadLetter(NamedTuple):
-    """A rejected record, written unchanged to the dead-letter topic with its reason and origin in headers."""
+    """A rejected record. Its key and value are written unchanged to the dead-letter topic, its reason and origin as headers."""
 
     topic: str
     partition: int
@@ -114,7 +114,7 @@ class DeadLetter(NamedTuple):
     detail: str
 
     def headers(self, now: int) -> list[Header]:
-        """Return its headers: its reason, its origin, and those of the original record with the prefix `original.`."""
+        """Return the headers: reason, origin, `now` in milliseconds, and the record's own ones with the prefix `original.`."""
         record = self.record
         return [
             ("reason", self.reason.encode()),
@@ -148,9 +148,9 @@ class Step:
         self.now: Final = now
         """The engine's clock in milliseconds since 1970, the only clock that a fold may use."""
         self.as_of: Final = now if as_of is None else as_of
-        """Record timestamp up to which all source records are in this step or an earlier one, in milliseconds since 1970.
+        """Kafka timestamp up to which all source records of the partition are in this step or an earlier one, in milliseconds.
 
-        It equals `now` once the partition has caught up, and is 0 if unknown."""
+        It equals `now` once the partition has caught up, and is 0 before the first record of a source that is behind."""
         self.outputs: Final[dict[str, list[KeyValue]]] = {topic: [] for topic in outputs}
         """Topic → records to write, each to the partition of its key."""
         self.dead_letters: Final[list[DeadLetter]] = []
@@ -179,13 +179,16 @@ class PartitionJob(Protocol):
         """Update the data derived from the rows after a rollback; `Table.before` lists the rows that the step had changed."""
 
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
-        """Fold `records` of one source topic. The job rejects invalid data itself; an exception counts as a defect of the job."""
+        """Fold `records` of one source topic. The job rejects invalid data itself.
+
+        An exception other than `Unavailable` or `MemoryError` counts as a defect of the job: the engine then folds smaller parts.
+        """
 
     def reject_record(self, topic: str, record: Record, error: Exception, step: Step) -> None:
         """Reject the single record for which `fold` raised `error`, in a way that allows a later replay."""
 
     def tick(self, step: Step) -> int | None:
-        """Do the work due at `step.now`; called about every `tick_seconds` while the partition has caught up with its sources.
+        """Do the work due at `step.now`; called about every `tick_seconds`, once all records known when it was due are folded.
 
         Return the time of the next call, in milliseconds since 1970, if it must be earlier than the next tick; else None.
         """

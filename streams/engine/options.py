@@ -14,15 +14,15 @@ class Options:
     bootstrap: str
     tick_seconds: float = 1.0
     max_records: int = 10_000
-    """Maximum number of records in one transaction."""
+    """Maximum number of source records in one transaction."""
     full_step_records: int = 1000
-    """Number of queued records that starts a step immediately, without lingering."""
+    """Number of fetched records that starts a step immediately, without lingering."""
     linger_seconds: float = 0.05
     """Minimum interval between the steps of one partition, unless a full step is queued.
 
     A transaction costs as much for one record as for a hundred. A record after a quiet moment is processed immediately."""
     serialize_steps: bool = False
-    """Run the steps of all partitions one at a time, and fold all records of one topic in a step with a single call.
+    """Run the steps of all partitions one at a time, and fold adjacent batches of one topic in a step with a single call.
 
     For jobs that write to a database: each fold has a fixed cost, and a step takes seconds. Another partition's transaction must
     not stay open for that time."""

@@ -18,7 +18,7 @@ from streams.engine.job import Table
 OFFSETS_KEY: Final = b"\x00offsets"
 """Key of the record in the first state topic that holds the committed offsets: source topic → next offset."""
 FETCH_BYTES: Final = 4 << 20
-"""Maximum size of one fetch of one partition of a state topic."""
+"""Maximum size of one fetch of one partition of a state topic, in bytes."""
 
 encode_offsets = msgspec.json.Encoder().encode
 decode_offsets = msgspec.json.Decoder(dict[str, int]).decode
@@ -33,7 +33,7 @@ class Recovery:
     """Offsets of one partition number, by topic, and the replay of its state topics."""
 
     committed: dict[str, int] = field(default_factory=dict)
-    """Next offset of each source, as of the last transaction."""
+    """Next offset of each source, as of the last transaction; without sources that have had no record yet."""
     replayed: dict[str, int] = field(default_factory=dict)
     """Next offset to replay of each state topic; empty until all of them have been read once."""
     begins: dict[str, int] = field(default_factory=dict)

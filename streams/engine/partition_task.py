@@ -27,7 +27,7 @@ from streams.engine.worker import Worker, wait_for_event
 from streams.kafka.record import Record
 
 MAX_ROW_BYTES: Final = 500_000
-"""Maximum size of an encoded row."""
+"""Maximum size of an encoded row, in bytes."""
 BUSY_SECONDS: Final = 0.5
 """Pause before a step is tried again after `Busy`."""
 _LOSS_CHECKS: Final = 2
@@ -52,7 +52,7 @@ class PartitionTask:
         """Kafka timestamp of the latest record that a step has taken, by source, in milliseconds since 1970."""
         self._recovery: Recovery = earlier._recovery if earlier else Recovery()
         self._committed: dict[TopicPartition, int] = {}
-        """Offset after the last committed record of each source."""
+        """Offset after the last committed record of each source, or its start position before the first commit."""
         self._wake = asyncio.Event()
         self._closing = False
         self._stepping = False

@@ -67,7 +67,10 @@ class StepProducer:
         timestamp: int,
         headers: Iterable[list[Header]] = repeat(_NO_HEADERS),
     ) -> None:
-        """Send records in prepared batches, which need one future per batch instead of one per record."""
+        """Send records to `tp`, all with `timestamp` (milliseconds since 1970); `commit` waits for their acknowledgement.
+
+        The records are in prepared batches, which need one future per batch instead of one per record.
+        """
         batch = self._producer.create_batch()
         append = batch._builder.append
         count = 0
@@ -99,7 +102,7 @@ class StepProducer:
             raise
 
     async def commit(self, offsets: Mapping[TopicPartition, int], group: str) -> dict[TopicPartition, int]:
-        """Commit the sent records and the group's `offsets`; return the offset after the last record sent, by partition."""
+        """Commit the sent records and the group's `offsets`. Return partition → offset after the last record sent to it."""
         # Wait for every batch first: aiokafka would commit even if a batch of the transaction failed.
         # Send the offsets after the records: AddOffsetsToTxn during a produce request fails the broker's check of that request,
         # which costs a back-off.

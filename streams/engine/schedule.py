@@ -69,7 +69,7 @@ class StepSchedule:
         self._backlog.add(batch)
 
     def drop(self, batch: Batch) -> None:
-        """Remove an expected batch."""
+        """Remove an expected batch that will not be passed to `put`."""
         self._backlog.remove(batch)
 
     def drop_expected(self) -> None:
@@ -101,9 +101,9 @@ class StepSchedule:
         return max(self._step_at, min(self._put_at + self._linger, self._first_at + MAX_LINGER_MULTIPLE * self._linger))
 
     def take(self, now: float) -> list[Batch]:
-        """Remove and return the batches of one step: at most `Options.max_records` records, and no batch beyond the size limit.
+        """Remove and return the batches of one step: at most `Options.max_records` records; the last batch may be split.
 
-        The last batch may be split.
+        No further batch is taken once the size limit is reached.
         """
         self._step_at = now + self._linger
         taken = _Volume()
@@ -133,7 +133,7 @@ class TickSchedule:
         self._failures = 0
 
     def wake_at(self, now: float) -> float:
-        """Return when to check the next tick."""
+        """Return when to call `is_due` again."""
         return self._at if self._after is None else now + MIN_PAUSE_SECONDS
 
     def is_due(self, now: float, find_ends: Callable[[], Offsets], committed: Offsets) -> bool:

@@ -106,7 +106,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._coordinator.check_errors()
 
     def stable_end(self, tp: TopicPartition) -> int | None:
-        """Return the last stable offset reported by a fetch; None before the first fetch, and for an unassigned partition.
+        """Return the last stable offset that a fetch reported; None before the first fetch, and for an unassigned partition.
 
         Callable from any thread.
         """

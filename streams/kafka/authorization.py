@@ -19,7 +19,7 @@ PLAINTEXT: Final = "PLAINTEXT"
 READ: Final = frozenset({"READ"})
 WRITE: Final = frozenset({"WRITE"})
 LOGIN_MS: Final = 5_000
-"""Longest wait for a connection and its login, in milliseconds."""
+"""Longest wait for a connection to one address and its login, in milliseconds."""
 CLIENT: Final = {"client_id": "accueil-rights", "request_timeout_ms": 5_000, "bootstrap_timeout_ms": 5_000}
 REFUSED_LOGIN: Final = (AuthenticationFailedError, SaslAuthenticationFailed, UnsupportedSaslMechanismError)
 
@@ -52,7 +52,7 @@ def is_secured(client: Mapping[str, Any]) -> bool:
 
 
 def find_refusal(bootstrap: str, client: Mapping[str, Any], needs: RequiredRights) -> Refusal | None:
-    """Return Kafka's refusal of the login or of any of `needs`; None without a refusal, or if no broker answers.
+    """Return Kafka's refusal of the login or of any of `needs`; None if nothing is refused, or if no broker answers the check.
 
     `client` holds the security options, which kafka-python and aiokafka share.
     """
@@ -125,7 +125,7 @@ def _find_missing(admin: KafkaAdminClient, needs: RequiredRights) -> list[str]:
 
 
 def _allowed(admin: KafkaAdminClient, topics: Collection[str]) -> dict[str, Collection[str]]:
-    """Return the allowed operations by topic: none for a topic that may not be described; missing topics are left out."""
+    """Return topic → allowed operations: none if it may not be described. Missing and unanswered topics are left out."""
     found: dict[str, Collection[str]] = {}
     for topic in admin.describe_topics(sorted(topics)) if topics else ():
         if topic["error_code"] == TopicAuthorizationFailedError.errno:

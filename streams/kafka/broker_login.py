@@ -73,8 +73,8 @@ def write_private(path: Path, text: str) -> None:
 def listener_properties(port: int, controller: int, password: str, mechanism: str) -> dict[str, str]:
     """Return the broker settings that make both listeners refuse clients without a login.
 
-    `port` is that of the clients, `controller` that of the controller listener. The latter gets a new password at each start: its
-    only client is the broker itself.
+    `port`, `password` and `mechanism` are those of the clients. `controller` is the port of the controller listener, which gets a
+    new password at each start: its only client is the broker itself.
     """
     inner = make_password()
     return {
@@ -97,7 +97,7 @@ def _jaas(mechanism: str, user: str, password: str) -> str:
 
 
 def set_password(bootstrap: str, password: str, login: str) -> str:
-    """Set the user's SCRAM password on a broker that accepts `login` by PLAIN; return the error, or an empty text."""
+    """Set the user's SCRAM password on a broker that accepts `login` by PLAIN; return the name of the error, or an empty text."""
     # Imported here: needed once, for data directories that were formatted without a password.
     from kafka.admin import KafkaAdminClient, UserScramCredentialUpsertion  # noqa: PLC0415
     from kafka.errors import KafkaError  # noqa: PLC0415

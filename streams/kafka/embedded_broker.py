@@ -95,7 +95,7 @@ appender.file.strategy.max = 2
 
 
 class BrokerError(RuntimeError):
-    """The embedded broker does not run; the message says why and names the log file. A restart may succeed."""
+    """The embedded broker does not run; the message says why, and where to look. A restart may succeed."""
 
 
 class BrokerUnusableError(BrokerError):
@@ -157,8 +157,8 @@ class EmbeddedKafka:
     def start(self, timeout_seconds: float = LONGEST_START_SECONDS) -> None:
         """Start the broker, format its directory if needed, and return once it accepts connections.
 
-        Raises `BrokerUnusableError` as `format` does. Raises `BrokerError`, which names the log file, if the broker ends or does
-        not listen within `timeout_seconds`, or if its password cannot be set.
+        Raises `BrokerUnusableError` as `format` does. Raises `BrokerError` if the broker ends or does not listen within
+        `timeout_seconds`, or if its password cannot be set.
         """
         self.format()
         if self._password and not self._knows_password():

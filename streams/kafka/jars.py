@@ -168,7 +168,7 @@ def _resolve() -> Iterator[Jar]:
 
 
 def main() -> None:
-    """Write the lock file."""
+    """Resolve the dependencies of `ENDPOINTS`, and write the lock file."""
     lines = sorted(f"{jar.group}:{jar.artifact}:{jar.version} {jar.sha256}\n" for jar in _resolve())
     LOCK.write_text(HEADER + "".join(lines), encoding="utf-8")
 

@@ -19,7 +19,7 @@ _claims: Final = deque[socket.socket]()
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 on which no process listens, a different one at each call.
+    """Return a TCP port of 127.0.0.1 on which no process listens, a different one at each call of this process.
 
     The port is outside the default range of ephemeral ports, which the system may assign to an outgoing connection at any time.
     Raises OSError if no port is free, or if the system does not allow this process to listen.

@@ -25,14 +25,17 @@ _OTHER_ROWS: Final = (b"\0", b"agent:")
 
 
 def read_contact(brokers: str, client: Mapping[str, Any], name: str) -> Contact | None:
-    """Return the row of a contact, or None. It reads the whole partition, which takes long with a million rows."""
+    """Return the row of the contact with the id `name`; None without a row.
+
+    It reads the whole partition, which takes long with a million rows.
+    """
     key = name.encode()
     found = read_rows(brokers, client, lambda other, _: other == key, key).get(key)
     return contact.decode(found) if found else None
 
 
 def read_contacts(brokers: str, client: Mapping[str, Any], wanted: Callable[[Contact], bool]) -> dict[str, Contact]:
-    """Return the rows of all contacts that are `wanted`, by name. It reads all rows, about a million per minute."""
+    """Return contact id → row, of all contacts that are `wanted`. It reads all rows, about a million per minute."""
 
     def is_wanted(key: bytes, value: bytes) -> bool:
         return not key.startswith(_OTHER_ROWS) and wanted(contact.decode(value))
@@ -42,7 +45,7 @@ def read_contacts(brokers: str, client: Mapping[str, Any], wanted: Callable[[Con
 
 
 def scan_contacts(brokers: str, client: Mapping[str, Any], note: Callable[[str, Contact], object]) -> None:
-    """Call `note` with the name and row of each contact; a changed contact may come several times, its latest row last.
+    """Call `note` with the id and row of each contact; a changed contact may come several times, its latest row last.
 
     Rows of deleted contacts may come too.
     """
@@ -58,7 +61,7 @@ def scan_contacts(brokers: str, client: Mapping[str, Any], note: Callable[[str, 
 def read_rows(
     brokers: str, client: Mapping[str, Any], wanted: Callable[[bytes, bytes], bool], key: bytes | None = None
 ) -> dict[bytes, bytes]:
-    """Return the latest committed rows of the state topic whose key and value are `wanted`, by key.
+    """Return key → latest committed row of the state topic, undecoded, if `wanted` accepts this key and row.
 
     With `key`, only the partition of that key is read. The result is empty if the topic does not exist.
 
@@ -85,7 +88,7 @@ def read_rows(
 
 
 def read_events(brokers: str, client: Mapping[str, Any], contacts: Container[str]) -> dict[str, list[Event]]:
-    """Return the published events of `contacts` by contact, without duplicates, in the order of time and sequence.
+    """Return contact id → published events, of `contacts`, without duplicates, in the order of time and sequence.
 
     It reads the source topics completely, and skips records that are not events. Contacts without events are left out.
     """

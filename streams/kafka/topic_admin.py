@@ -50,7 +50,7 @@ class TopicSpec:
 def apply_specs(
     bootstrap: str, specs: Iterable[TopicSpec], *, timeout_seconds: float = 30, dry_run: bool = False, **client: Any
 ) -> list[str]:
-    """Create or change topics as specified; return one line per change. With `dry_run`, only return the lines.
+    """Create or change topics as specified; return one line per change, made or postponed. With `dry_run`, only return them.
 
     Wait up to `timeout_seconds` for a broker, and again for added replicas to be in sync; no error if they are not. `client`
     holds security options of kafka-python.

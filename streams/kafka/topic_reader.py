@@ -34,7 +34,7 @@ PROBE_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 1.0
 """Pause before a new attempt after a failure."""
 SILENT_SECONDS: Final = 30.0
-"""Time without new records after which `read_until` gives up."""
+"""Seconds without progress after which `read_until` gives up."""
 FOLLOWER_CLIENT: Final = {"reconnect_backoff_max_ms": 1_000, "request_timeout_ms": 5_000, "bootstrap_timeout_ms": 2_000}
 """Client options of a follower: short timeouts, since it reports a missing broker soon and retries for ever."""
 ONE_SHOT_CLIENT: Final = FOLLOWER_CLIENT | {
@@ -70,13 +70,14 @@ class Follower(Protocol):
     """Receiver of a topic's records. An exception of its methods other than `KafkaError` ends `TopicReader.run`."""
 
     def begin(self, topic_id: str, beginnings: Mapping[int, int]) -> Mapping[int, int]:
-        """Return the start offset of each partition, given the first available offsets.
+        """Return partition → start offset, given partition → first available offset.
 
-        A `topic_id` that differs from that of the previous call means that the topic was created again.
+        A start offset outside the topic is replaced by the first available one. A `topic_id` that differs from that of the
+        previous call means that the topic was created again.
         """
 
     def take(self, records: Mapping[int, Sequence[Record]], next_offsets: Mapping[int, int]) -> None:
-        """Process records by partition, with the next offset of each; called at least every `POLL_MS`, also without records."""
+        """Process new records and next offsets by partition; while connected, called at least every `POLL_MS`, also with none."""
 
     def set_state(self, phase: Phase, detail: str) -> None:
         """Record the state of the reader; called repeatedly."""
@@ -152,7 +153,10 @@ class TopicReader:
                 probe_at = time.monotonic() + (PROBE_SECONDS if answers else RETRY_SECONDS)
 
     def _begin(self, consumer: Any, identity: _Identity) -> dict[TopicPartition, int]:
-        """Seek to the follower's start offsets, or to the beginning where they are out of range; return the end offsets."""
+        """Seek to the follower's start offsets, or to the beginning where they are out of range, and report `LOADING`.
+
+        Returns the end offsets.
+        """
         partitions = [TopicPartition(self._topic, number) for number in identity.partitions]
         consumer.assign(partitions)
         beginnings: dict[TopicPartition, int] = consumer.beginning_offsets(partitions)
@@ -168,7 +172,7 @@ class TopicReader:
         return ends
 
     def _probe(self, admin: Any, identity: _Identity, *, caught_up: bool) -> bool:
-        """Check the broker and the topic, and set the follower's state; return False if the broker does not answer.
+        """Check the broker and the topic, and set the follower's state; return False if the broker gives no usable answer.
 
         Raises `TopicMissing` if the topic was deleted or created again.
         """

@@ -23,7 +23,10 @@ TIMEOUT_SECONDS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A rejected record, unchanged, with the reason and its origin. Times are in milliseconds since 1970."""
+    """A rejected record, unchanged, with the reason and its origin. Times are in milliseconds since 1970.
+
+    An unknown origin has partition and offset -1.
+    """
 
     partition: int
     offset: int
@@ -77,13 +80,14 @@ class ReplayResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Selection of dead letters that match all given criteria."""
+    """Selection of dead letters that match all given criteria; None accepts all."""
 
     reason: str | None = None
     topic: str | None = None
     since: int | None = None
     """Earliest `dead_at`, in milliseconds since 1970."""
     positions: frozenset[str] = frozenset()
+    """The `DeadLetter.position` of each wanted letter; empty for all."""
 
     def takes(self, letter: DeadLetter) -> bool:
         """Return whether `letter` matches all given criteria."""

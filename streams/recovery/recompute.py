@@ -35,7 +35,9 @@ from streams.kafka.record import Record
 from streams.kafka.topic_reader import open_consumer, read_until
 
 _OFFSETS_LOOKBACK: Final = 20_000
-"""Number of records at the end of a state topic that are searched first for the committed offsets; each step writes them."""
+"""Number of records at the end of a state topic that are searched first for the committed offsets.
+
+Each step with records writes the offsets."""
 _TICKS_MS: Final = range(-600_000, 1, 4_000)
 """Times of simulated ticks relative to the moment of comparison, in milliseconds.
 
@@ -59,7 +61,8 @@ class Recount(NamedTuple):
     judged: Sequence[ChangedVerdicts]
     """Contacts whose SLA verdicts in the workers' rows differ from those of the SLA targets in force.
 
-    Rows are kept longer than events, so that their verdicts can predate a change of the targets."""
+    They are searched only in partitions where SLA figures differ. Rows are kept longer than events, so that their verdicts can
+    predate a change of the targets."""
     events: int
     """Number of records recounted from the source topics, without those that the workers rejected as possible duplicates."""
     as_of: int
@@ -67,9 +70,9 @@ class Recount(NamedTuple):
     first_day: date | None
     """First civil day whose events are complete in the source topics; None if retention has deleted no events."""
     added: Mapping[str, Sequence[tuple[int, int]]] = {}
-    """`Progress.added` of all partitions: figures that were introduced after a part of the events."""
+    """`Progress.added`, joined over all partitions: figures that were introduced after a part of the events."""
     history_at: int = 0
-    """Time reached by a history import in progress, in milliseconds since 1970; 0 without one."""
+    """Earliest time that a history import in progress has reached, in milliseconds since 1970; 0 without one."""
     begins_at: int = 0
     """Kafka timestamp of the oldest available event, in milliseconds since 1970; 0 without events."""
 
@@ -215,7 +218,7 @@ class _Log:
         """Kafka timestamp of the oldest available event, in milliseconds since 1970; 0 without events."""
 
     def find_committed(self) -> tuple[int, dict[str, int]] | None:
-        """Return the time of the latest row, and the next offsets by source topic; None if no step has committed offsets."""
+        """Return the time of the latest row, and source topic → next offset; None if no step has committed offsets."""
         partition = self._partition(CONTACTS.name)
         end = self._consumer.end_offsets([partition])[partition]
         for start in (max(0, end - _OFFSETS_LOOKBACK), 0):
@@ -240,7 +243,7 @@ class _Log:
         return max(now, as_of) if is_idle else as_of
 
     def find_refused(self) -> set[tuple[str, int]]:
-        """Return origin (topic and offset) of the dead letters that the workers rejected as possible duplicates."""
+        """Return topic and offset of the records that the workers rejected as possible duplicates."""
         partition = self._partition(DEAD_LETTERS.name)
         refused = set()
         for _, letters in self.read({DEAD_LETTERS.name: self._consumer.end_offsets([partition])[partition]}):

@@ -1,1 +1,1 @@
-"""Read model of citizens' timelines in SQL: entries and links by citizen. Imports `models`, `core` and `connectors.sdk`."""
+"""Read model of citizens' timelines in SQL: entries and links by citizen. Imports only `models` and `streams.core`."""

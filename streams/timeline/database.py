@@ -9,7 +9,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 LOCK_SECONDS: Final = 30
-"""Longest wait for another process that writes to SQLite, in seconds."""
+"""Longest wait for another process that writes to SQLite, in seconds, unless the caller sets a timeout."""
 TOO_LARGE: Final = "54"
 """SQLSTATE class: a row exceeds PostgreSQL's limits, such as the size of an index entry."""
 LOCKED: Final = "55P03"

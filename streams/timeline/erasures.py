@@ -63,7 +63,7 @@ def find_sectors(connection: Connection, identity: str) -> list[str]:
 def begin(connection: Connection, request: ErasureRequest, contacts: Sequence[str]) -> ErasureRequest:
     """Write a request and its contacts. Return it with the numbers of the contacts' entries and links found now.
 
-    Identities that the citizen shares with others stay without an owner, see `links.revoke_shared`.
+    Links of other citizens to identities shared with this one are revoked, see `links.revoke_shared`.
     """
     rows = [{"request": request.id, "contact": contact} for contact in contacts]
     connection.execute(insert(ERASURE_CONTACTS), rows)
@@ -91,7 +91,7 @@ def read_unproved(connection: Connection) -> list[str]:
 
 
 def read_open(connection: Connection, sectors: Iterable[str]) -> list[ErasureRequest]:
-    """Return the requests in these sectors that have no proof yet, oldest first."""
+    """Return the requests in these sectors that have no proof yet, published or not, oldest first."""
     return _find(connection, ERASURE_REQUESTS.c.sector.in_([*sectors]), ERASURE_REQUESTS.c.proof.is_(None))
 
 

@@ -58,7 +58,10 @@ def expire(connection: Connection, after: Cursor, until: int, limit: int) -> Exp
 
 
 def _is_over(connection: Connection, contact: str, until: int) -> bool:
-    """Return whether a contact ended before `until`, by its own entries: SLA events may come after its end."""
+    """Return whether a contact has ended and has no entry from `until` on.
+
+    Its own entries decide the end, because SLA entries may follow it.
+    """
     query = select(ENTRIES.c.happened_at, ENTRIES.c.id, ENTRIES.c.state, ENTRIES.c.channel, ENTRIES.c.source).where(
         ENTRIES.c.contact == contact
     )

@@ -33,6 +33,7 @@ class LinkRecord(NamedTuple):
     """Beginning of the first of these contacts; without any contact, the time of the revocation."""
     revoked_at: int | None
     reason: str | None
+    """Value of a `RevocationReason`; None for a valid link."""
 
 
 def neighbours(connection: Connection, asked: Sequence[str], caps: LinkLimits) -> dict[str, Neighbourhood]:
@@ -159,7 +160,7 @@ def revoke_shared(connection: Connection, contacts: Collection[str], own: Collec
 
     `own` has the identities of these contacts. Without the links of the erased citizen, a shared telephone number would lead to
     one citizen alone, who would get all its calls. An identity that another contact of the citizen names is left out: it stays
-    shared. So is one with more than `LinkLimits.fan_out` other links.
+    shared. An identity with more than `LinkLimits.fan_out` other links is left out too.
     """
     for identity in sorted(own):
         if is_strong(identity):
@@ -187,8 +188,8 @@ def restore(connection: Connection, link: Link) -> bool:
 def carry_over_revocations(connection: Connection, moved: Mapping[Link, Collection[AbstractSet[Link]]]) -> None:
     """Revoke new links that only replace revoked ones, so that a revocation survives a change of the strongest identity.
 
-    `moved` maps each new link to the links that it replaces, for each of its contacts. A link that already has contacts is left
-    as it is, and so is one with a contact whose links were not revoked: whether it is valid is decided separately.
+    `moved` maps each new link to the links that it replaces, for each of its contacts. A link is not
+    revoked if it already has contacts, or if one of its contacts had no revoked link.
     """
     known: dict[Link, Any] = {}
     ends = {

@@ -17,7 +17,7 @@ from streams.timeline.queries import rows_of, slices
 from streams.timeline.schema import ENTRIES, LINKS, Row
 
 Triple = tuple[str, str, str]
-"""A link (the stronger identity, the other one) and its sector."""
+"""Stronger identity and other identity of a link, and its sector."""
 NamedIdentities = dict[str, set[str]]
 """Sector → identities that a contact named in it; empty sector: none was given."""
 
@@ -28,9 +28,11 @@ class ContactOwner(NamedTuple):
     citizen: str
     """Strongest identity that the contact named; empty if it named none."""
     began: tuple[bool, int]
-    """Time of the earliest entry. The flag is true if only SLA entries exist; otherwise these are ignored."""
+    """Flag, and time of the earliest entry in milliseconds since 1970.
+
+    The flag is true if only SLA entries exist; otherwise these are ignored."""
     sectors: tuple[str, str]
-    """First and last sector by name; empty without a sector."""
+    """First and last sector by name; both empty without a sector."""
 
     def unite(self, other: "ContactOwner") -> "ContactOwner":
         """Return the owner that follows from the entries behind this one and `other` together."""
@@ -105,7 +107,7 @@ def relink(
     before: Mapping[str, ContactOwner],
     owners: Mapping[str, ContactOwner],
 ) -> list[Row]:
-    """Delete the contacts' links that no longer fit, and return the links to insert.
+    """Delete the links of each contact whose links change, and return the rows of `LINKS` to insert, sorted.
 
     A contact's links connect all its identities, the new ones in `names` and the stored ones.
 

@@ -27,7 +27,7 @@ MAX_OWNERS_PER_QUERY: Final = 64
 MAX_LINKS: Final = 200
 """Maximum of revoked links returned for one identity."""
 MAX_COUNTED: Final = 1000
-"""Maximum of contacts counted for one link. A larger number is a switchboard's, or an error."""
+"""Maximum of contacts counted for each direction of a link. A larger number is a switchboard's, or an error."""
 MAX_WALKED: Final = 20_000
 """Number of an owner's entries searched for those of a few services, which have no index. Older entries are not shown; only
 shared numbers have more."""
@@ -55,7 +55,10 @@ class Evidence(NamedTuple):
 
 
 class Citizen(NamedTuple):
-    """Owner of a contact's entries: a pseudonym, or the contact id if the contact named no identity."""
+    """Owner of a contact's entries: a pseudonym, or the contact id if it named no identity.
+
+    The sector is the contact's last one by name; empty without one.
+    """
 
     owner: str
     sector: str
@@ -101,13 +104,16 @@ class TimelineSnapshot:
         return {link: total for link in held if (total := _add(evidence.get(link), evidence.get(link[::-1])))}
 
     def find_revoked_links(self, identity: str, services: Collection[str] = ()) -> Sequence[LinkRecord]:
-        """Return the revoked links of an identity that contacts of `services` prove, or any contacts if none is given."""
+        """Return the revoked links of an identity that contacts of `services` prove (none: any contacts), at most `MAX_LINKS`.
+
+        Their numbers and times are those of these contacts.
+        """
         revoked = links.read_revocations(self._connection, identity, MAX_LINKS)
         evidence = self.find_evidence([record.link for record in revoked], services)
         return [record._replace(**evidence[record.link]._asdict()) for record in revoked if record.link in evidence]
 
     def find_bound(self, owners: Collection[str]) -> int | None:
-        """Return the `since` that limits a search to the latest `MAX_WALKED` entries of each owner; None if all have fewer."""
+        """Return the `since` of `read` that leaves each owner at most `MAX_WALKED` entries; None if all have fewer."""
         last = {"last": MAX_WALKED - 1}
         found = [self._connection.scalar(_bound(width), values | last) for width, values in _widths([*owners])]
         return max((at for at in found if at is not None), default=None)
@@ -271,7 +277,6 @@ _NOW: Final = text(
 
 @cache
 def _contact_entries(services: int) -> Query:
-    """Return the query for the latest entries of one contact."""
     of_some = f" AND service IN {_placeholders('service', services)}" if services else ""
     return Query(
         f"{_ENTRIES} WHERE contact = :contact{of_some} ORDER BY happened_at DESC, id DESC LIMIT :most", *_COLUMNS
@@ -280,7 +285,6 @@ def _contact_entries(services: int) -> Query:
 
 @cache
 def _evidence(width: int, services: int) -> Query:
-    """Return the query for the evidence of `width` links."""
     rows = ", ".join(f"(CAST(:one_{number} AS text), CAST(:other_{number} AS text))" for number in range(width))
     some = "SELECT contact, linked_at FROM links WHERE links.one = asked.one AND links.other = asked.other"
     counted = f"FROM ({some} ORDER BY one, other, contact LIMIT {MAX_COUNTED}) AS looked_at"

@@ -89,8 +89,8 @@ class Timeline:
     ) -> Written:
         """Write a batch in one transaction. Stored entries stay, unless the batch withdraws or erases them.
 
-        Later SLA targets replace earlier ones. `place` is the partition of the batch and the offset after it. Raises
-        `Unavailable`, `Refused` and its `SameId`.
+        Entries of erased contacts are ignored. Later SLA targets replace earlier ones. `place` is the partition of the batch
+        and the offset after it. Raises `Unavailable`, `Refused` and its `SameId`.
         """
         with self.write_transaction() as connection:
             erased, erases = self._erase(connection, entries, promised)
@@ -204,12 +204,12 @@ class Timeline:
             return {contact: at for query in queries for contact, at in connection.execute(query)}
 
     def find_owners(self, names: Iterable[str]) -> set[str]:
-        """Return those of these identities that own entries. Raises `Unavailable`."""
+        """Return those of `names` (identities, or ids of contacts without one) that own entries. Raises `Unavailable`."""
         with self.read_connection() as connection:
             return _find_existing(connection, ENTRIES.c.owner, names)
 
     def resolve_identities(self, identity: str, most: int = 0) -> IdentityCluster:
-        """Return the identities of the citizen who has `identity`. `most` may raise their maximum. Raises `Unavailable`."""
+        """Return the identities of the citizen who has `identity`, up to the limit or `most`, if higher. Raises `Unavailable`."""
         caps = self._caps._replace(identities=max(self._caps.identities, most))
         with self.read_connection() as connection:
             return TimelineSnapshot(connection, caps).resolve_identities(identity)
@@ -234,7 +234,7 @@ class Timeline:
             return sla_targets.read(connection, contacts)
 
     def expire(self, after: Cursor, until: int, limit: int) -> Expired:
-        """Delete contacts closed before `until`, see `expiry.expire`, then truncate the log. Raises `Unavailable`."""
+        """Delete contacts closed before `until`, see `expiry.expire`, and if any, truncate the log. Raises `Unavailable`."""
         with self.write_transaction() as connection:
             expired = expiry.expire(connection, after, until, limit)
         if expired.contacts:
@@ -248,7 +248,10 @@ class Timeline:
             return links.read(connection, identity, limit)
 
     def revoke(self, link: Link, at: int, ground: RevocationReason) -> bool:
-        """Revoke a link in both directions; return whether it was valid. After `Unavailable`, `is_revoked` shows the outcome."""
+        """Revoke a link in both directions; return whether it was valid in either.
+
+        After `Unavailable`, `is_revoked` shows the outcome.
+        """
         with self.write_transaction() as connection:
             return True in [links.revoke(connection, directed, at, ground) for directed in _both_directions(link)]
 
@@ -276,7 +279,7 @@ def _row(entry: Entry, owner: str) -> Row:
 
 
 _primary_key: Final = itemgetter(0, 1, 2)
-"""Primary key of an entry's row. Of several rows with the same key, the first one is inserted."""
+"""Primary key of an entry's row. Rows of one contact with the same key keep their order, and the first one is inserted."""
 
 
 class _Put:
@@ -296,7 +299,10 @@ class _Put:
 
 
 def _withdraw(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
-    """Delete the entries that `entries` withdraw. Return `entries` without withdrawn ones; stored ones withdraw only breaches."""
+    """Delete the stored entries that `entries` withdraw, and return `entries` without withdrawn ones.
+
+    Stored entries that withdraw others apply to breaches among `entries` only.
+    """
     withdrawn = {(entry.contact, entry.withdraws) for entry in entries if entry.withdraws}
     if withdrawn:
         gone = delete(ENTRIES).where(ENTRIES.c.contact == bindparam("contact_"), ENTRIES.c.id == bindparam("id_"))
@@ -311,6 +317,5 @@ def _withdraw(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _find_existing(connection: Connection, column: Any, values: Iterable[str]) -> set[str]:
-    """Return those of these values that the column contains."""
     queries = (select(column).where(column.in_(some)).distinct() for some in slices(list(values)))
     return {value for query in queries for value in connection.scalars(query)}

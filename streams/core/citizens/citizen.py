@@ -45,7 +45,7 @@ class CitizenContact(Row):
     """Event order of the latest event that names the service; -1 without one."""
     began_at: int | None = None
     responded_at: int | None = None
-    """Time of the first answer, closure, decision or request for a correction; None without one."""
+    """Time of the service's first answer, closure, decision or request for a correction; None without one."""
     event_order: int = -1
     """Event order of the latest event; -1 without one."""
     withdrawn_at: int | None = None

@@ -79,7 +79,7 @@ _HANDLED_AS: Final = {
 
 
 class _History(NamedTuple):
-    """History of one contact, with civil days."""
+    """History of one contact; `_on` fields are ordinals of civil days. It sorts by beginning."""
 
     began_at: int
     fingerprint: bytes
@@ -206,7 +206,10 @@ _REASONS: Final[dict[str, _Reason]] = {
 
 
 def has_same_facts(before: Citizen, after: Citizen) -> bool:
-    """Return True only if both rows contribute the same facts. False may be wrong: this is a quick check before `facts`."""
+    """Return True only if two rows of a citizen with the same `counted_from` contribute the same facts.
+
+    False may be wrong: this is a quick check before `facts`.
+    """
     return (
         len(before.contacts) == len(after.contacts)
         and before.terms == after.terms

@@ -37,7 +37,7 @@ class CitizenFigureKey(NamedTuple):
     period: str
     """A `Period`, or `TOTAL_PERIOD`."""
     start: int
-    """First day of the period; 0 for the total."""
+    """Ordinal of the first day of the period; 0 for the total."""
     service: str | None
     """None for all services, where a citizen of several services counts once."""
 

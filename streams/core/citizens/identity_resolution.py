@@ -40,10 +40,12 @@ class IdentityCluster(NamedTuple):
     """Identities of one citizen, with the links that connect them."""
 
     identities: Mapping[str, Link | None]
-    """Identity, nearest first → the link that connects it; None for the queried identity."""
+    """Identity → the link that connects it; None for the queried identity, which comes first.
+
+    Strong identities come before weak ones, each nearest first."""
     shared: Mapping[str, Link]
-    """Weak identities linked to this citizen and to others, which do not belong to the cluster. If the queried identity is
-    shared: all identities that it is linked to."""
+    """Identity → link, of weak identities linked to this citizen and to others, which do not belong to the cluster. If `is_own`
+    is false: of the identities that the queried one is linked to, at most `LinkLimits.fan_out`."""
     is_whole: bool = True
     """False if `LinkLimits` left identities out."""
     is_own: bool = True
@@ -54,7 +56,7 @@ class Neighbourhood(NamedTuple):
     """Linked identities and number of contacts of one identity."""
 
     identities: Sequence[str] = ()
-    """Linked identities in order, without revoked links. At most `LinkLimits.fan_out` + 1 for a weak identity, and at most
+    """Linked identities, sorted, without revoked links. At most `LinkLimits.fan_out` + 1 for a weak identity, and at most
     `LinkLimits.identities` + 1 for a strong one."""
     contacts: int = 0
     """For a weak identity: number of its contacts that name no stronger identity.
@@ -145,7 +147,7 @@ def _resolve_person(strong: str, neighbours: FindNeighbours, limits: LinkLimits)
 def _split_shared(
     weak: Mapping[str, Link], own: Collection[str], neighbours: FindNeighbours, limits: LinkLimits, max_strangers: int
 ) -> tuple[dict[str, Link], dict[str, Link]]:
-    """Return the weak identities that lead only to the person of `own`, and those that lead to other persons too."""
+    """Return the weak identities that lead only to the person of `own`, and the other ones, each as identity → link."""
     near = neighbours(list(weak))
     around = {*own, *weak}
     exclusive: dict[str, Link] = {}

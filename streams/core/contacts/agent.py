@@ -136,8 +136,8 @@ def states(agent: Agent) -> dict[Dimensions, str]:
     """Return dimensions → state (a stock of `figure_schemas.QUEUE_SCHEMA`) of each queue that the agent is logged in to.
 
     A pause or a contact in a queue implies a login, if no login or logout is known. An agent on a contact is so in all
-    queues, also while paused. An additional entry with an empty queue has the most available of the states, so that figures
-    count an agent once.
+    queues, also while paused. An additional entry with empty service and queue counts the agent once: on a contact, else
+    available in any queue, else paused.
     """
     found: dict[Dimensions, str] = {}
     logins, pauses, silent_since = agent.logins, agent.pauses, agent.silent_since

@@ -109,7 +109,7 @@ class Contact(Row, tag=1):
 
     @property
     def own_events(self) -> tuple[CaseEvent, ...]:
-        """Return the case events of the contact's channel, without opinions and erasures."""
+        """Return the case events of the contact's channel, without erasures; opinions only if it has no other channel."""
         return tuple(
             event for event in self.case_events if event.dimensions.channel == self.channel and event.type != ERASED
         )
@@ -263,7 +263,7 @@ def _channel(row: Contact, event: Event) -> Channel:
 
 
 def _by_weight(channel: Channel) -> tuple[bool, str]:
-    """Sort feedback last: it is about a contact of another channel."""
+    """Return a sort key that puts feedback last: it is about a contact of another channel."""
     return channel is Channel.FEEDBACK, channel.value
 
 

@@ -19,7 +19,7 @@ _QUEUE_TYPES: Final = (
 KINDS: Final = (*STATE_AFTER_EVENT, *_QUEUE_TYPES)
 """Event types by their index in an event order. Rows store it: types may be added at the end, but must not move."""
 ARRIVED: Final = "call.arrived"
-"""The event type without an event order: it does not show how the contact continued."""
+"""The only type of `KINDS` without an event order: it does not show how the contact continued."""
 TYPE_INDEX: Final = {kind: index for index, kind in enumerate(KINDS) if kind != ARRIVED}
 _TYPES: Final = 64
 """Number of type indexes that fit into an event order."""

@@ -15,8 +15,8 @@ _HOUR_MS: Final = 3_600_000
 HISTORY_AGE_MS: Final = 5 * 60_000
 """Delay from a call event to its arrival at the broker, in milliseconds, beyond which the source is reading an old log."""
 GRACE_MS: Final = 30_000
-"""Time without old events after which a source's history counts as read, in milliseconds. Long enough for a restart of its
-connector. A recent event ends the history immediately."""
+"""Time without old events after which the history of a source or channel counts as read, in milliseconds. Long enough for a
+restart of its connector. A recent event ends the history of a source of calls immediately."""
 LATEST_MS: Final = {Channel.MAIL: 5 * 24 * _HOUR_MS, Channel.FEEDBACK: 2 * 24 * _HOUR_MS}
 """Channel → usual delay from a contact's arrival to its first event, in milliseconds. Letters are registered after the weekend,
 and opinions are exported daily. The default is one hour. Contacts from before the partition's first count are always old."""

@@ -20,7 +20,7 @@ class QueueStay(Row):
     """Evidence of a queue stay. Immutable once it is part of a row."""
 
     number: int
-    """Number of the queue stay within the call: 1, 2 …"""
+    """Number of the queue stay within the call: 1, 2 … Always 1 for a visitor."""
     dimensions: Dimensions
     placed_at: int
     """Earliest event time with these dimensions."""
@@ -53,7 +53,7 @@ stay_times: Final[Callable[[QueueStay], tuple[int | None, ...]]] = attrgetter(
 
 
 def transfer_dimensions(stay: QueueStay) -> Dimensions:
-    """Return the dimensions of the transfer figures of a transferred queue stay."""
+    """Return the dimensions of the figures of a stay's transfer, whose `queue` has three parts (`TRANSFER_CHANNEL`)."""
     channel, site, service, queue = stay.dimensions
     return derived_dimensions(TRANSFER_CHANNEL, site, service, f"{channel}:{queue}:{stay.to_queue}")
 

@@ -21,7 +21,10 @@ _NEVER: Final = -(1 << 62)
 
 
 class RowRetention(NamedTuple):
-    """Retention of the rows of closed contacts, which are needed to recognise duplicates. Milliseconds."""
+    """Retention of the rows of closed contacts and of agents, in milliseconds; both times must pass.
+
+    The rows are needed to recognise duplicates.
+    """
 
     closed: int
     """Time after the last event: longer than the retention of the source topics, so that these can be replayed."""

@@ -87,7 +87,6 @@ def _conversation(stay: QueueStay, answered_at: int) -> tuple[str, int, int]:
 
 
 def _unanswered_outcome(stay: QueueStay) -> tuple[str, int]:
-    """Return the outcome of a queue stay without an answer, and its time."""
     if stay.abandoned_at is not None:
         return "abandoned", stay.abandoned_at
     if stay.left_at is not None:

@@ -88,7 +88,7 @@ class WaitingIndex:
         return min(found)[0] if found else None
 
     def ages(self, dimensions: Dimensions) -> dict[int, int]:
-        """Return start of the half hour of receipt, in seconds since 1970 → number of cases with these dimensions that wait."""
+        """Return start of the half hour of receipt, in seconds since 1970 → number of waiting cases with these dimensions."""
         return dict(self._ages.get(dimensions, {}))
 
     def due(self, now_ms: int, ttl: TimesToLive) -> list[bytes]:

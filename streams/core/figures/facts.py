@@ -1,6 +1,6 @@
 """Facts: decides what a contact, as its row says, contributes to which count of the figures, and at which time.
 
-A fact is one count for the contact's dimensions, in the five minutes of its event.
+A fact is one count for the contact's dimensions, in the five minutes of its event, or one unit of a stock, without a time.
 """
 
 from collections.abc import Iterator
@@ -157,7 +157,7 @@ def received_at(own_events: tuple[CaseEvent, ...]) -> int | None:
     """Return the time of receipt of a case.
 
     Returns None without an event of its receipt: an outgoing letter, or a contact whose row was deleted. If another event, or
-    a letter's plausible admission, is earlier than that event, its time counts.
+    a letter's plausible admission, is earlier than that event, its time counts. The sending of a letter never counts.
     """
     if all(event.type not in _BEGINNINGS for event in own_events):
         return None
@@ -278,7 +278,7 @@ def _facts_of_feedback(row: Contact) -> Facts:
 def experiences(row: Contact) -> Iterator[str]:
     """Yield the citizen's experiences (`figure_schemas.EXPERIENCES`): the SLA result, and the class of the longest wait.
 
-    A contact without queue stays has no class. An open SLA clock that is not breached does not count.
+    A contact without queue stays has no class. Open and cancelled SLA clocks count only if they are breached.
     """
     if any(clock.is_breached for clock in row.clocks):
         yield "promise_missed"
@@ -320,6 +320,6 @@ def clock_dimensions(clock: SlaClock) -> Dimensions:
 
 
 def target_dimensions(policy: str, kind: ClockKind, dimensions: Dimensions) -> Dimensions:
-    """Return the dimensions of the SLA figures of a policy, for contacts with the given dimensions."""
+    """Return the dimensions of the SLA figures of a policy and clock, for contacts with these dimensions in any queue."""
     channel, site, service, _ = dimensions
     return derived_dimensions(SLA, site, service, f"{policy}:{kind}:{channel}")

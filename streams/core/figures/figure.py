@@ -26,7 +26,7 @@ BUCKET_SECONDS: Final = 300
 HOURS: Final = 24
 """Number of local hours in a day. An hour that a clock change repeats counts as one; a skipped hour is empty."""
 ARRIVALS_INDEX: Final = 0
-"""Index of the number of arrived contacts, the first count of every figure schema."""
+"""Index of the number of arrived contacts, the first count of each contact channel's figure schema."""
 
 
 class Dimensions(NamedTuple):
@@ -148,7 +148,7 @@ class Formula(StrEnum):
     OFFERED_SHARE = "offered_share"
     """Answered in T / (answered + abandoned + left otherwise)."""
     NET_OF_SHORT = "net_of_short"
-    """Answered in T / (answered + abandoned, without those within the limit for short waits)."""
+    """Answered in T / (answered + abandoned after more than the limit for short waits)."""
 
 
 class Share(NamedTuple):
@@ -243,7 +243,7 @@ def service_level(
 
 # -------------------------------------------------------------------------------------------------------------- progress
 class Progress(msgspec.Struct):
-    """Progress of a partition, written with every step, and periodically without events. Times are milliseconds since 1970."""
+    """Progress of a partition, written with every step of records, and periodically. Times are milliseconds since 1970."""
 
     step_at: int
     """All published events up to this time are counted. Earlier than now while the worker catches up, or while a connector reads
@@ -261,7 +261,7 @@ class Progress(msgspec.Struct):
     sla: str = ""
     """Fingerprint of the SLA file that set the clocks of all open contacts; `renewal.RENEWAL_PENDING` while they are renewed."""
     promised_at: int = 0
-    """Time of the last open SLA targets sent to the timelines; 0 if none were sent."""
+    """Latest time assigned to a record of open SLA targets; 0 if none was assigned."""
     history: dict[str, int] = {}
     """Channel, except calls, whose history is being read → time up to which its figures are complete. For calls, `step_at`
     serves this purpose."""

@@ -80,8 +80,8 @@ class CountedFact(NamedTuple):
     """Duration in milliseconds, or the amount for a count of amounts; 0 without either."""
     has_duration: bool
     since: int | None = None
-    """For a stock, its start in milliseconds since 1970; None if unknown. It is the start of a wait or conversation, the receipt
-    of a case, the start of an SLA clock, or the deadline of an overdue one."""
+    """For a stock, its start in milliseconds since 1970: the start of a wait or conversation, the receipt of a case that waits
+    for the service, the start of an SLA clock, or the deadline of an overdue one. None for other stocks and for counts."""
 
 
 class FigureQuery(NamedTuple):

@@ -66,7 +66,7 @@ class FigureSchema:
         parts = (Part(tuple(facts), tuple(durations), tuple(amounts)), *added)
         durations = [duration for part in parts for duration in part.durations]
         self.facts: Final = tuple(fact for part in parts for fact in part.facts)
-        """Counts of facts, without amounts, sums and slots. The first is the number of arrived contacts."""
+        """Names of the counts of facts, without amounts, sums and slots. In schemas of channels, the first counts arrivals."""
         self.counts: Final = tuple(name for part in parts for name in part.counts)
         self.stocks: Final = tuple(stocks)
         """Names of the current numbers of contacts, agents or clocks by state."""
@@ -232,8 +232,9 @@ SLA_SCHEMA: Final = FigureSchema(
 )
 """In total rows, `started = met + late + cancelled + cancelled_late + running + at_risk + overdue + paused`, and
 `breached = late + cancelled_late + overdue`. `paused` counts the open clocks without a deadline. `due` counts all other open
-clocks, also overdue ones, in the bucket that contains their deadline, which may lie in the future. `worked` counts met clocks of
-letters, e-mails and forms; its duration `work` is the opening hours from start to end, including pauses."""
+clocks, also overdue ones, in the bucket that contains their deadline, which may lie in the future. `worked` counts clocks of
+letters, e-mails and forms whose target was met, in time or late, if the calendar covers them. Its duration `work` is the opening
+hours from start to end, including pauses."""
 
 TRANSFER_CHANNEL: Final = "transfer"
 """Channel of the transfer figures. The `queue` of these rows is `<channel>:<queue>:<target queue>`."""

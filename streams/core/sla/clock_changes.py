@@ -26,7 +26,7 @@ class ClockChangeKind(StrEnum):
     PAUSED = "paused"
     RESUMED = "resumed"
     MOVED = "moved"
-    """The deadline changed, because of a late event or a change of policy or calendar."""
+    """The deadline, or a time at risk already reported, changed: by a late event, or a change of policy or calendar."""
     AT_RISK = "at_risk"
     BREACHED = "breached"
     MET = "met"
@@ -40,7 +40,8 @@ class ClockChange(NamedTuple):
 
     kind: ClockChangeKind
     at: int
-    """Time at which the change took effect: the deadline for a breach, even if it is reported later."""
+    """Time at which the change took effect: the deadline for a breach, even if it is reported later. For `MOVED`, the time of the
+    report."""
     clock: SlaClock
     """The clock after the change."""
 

@@ -27,7 +27,7 @@ class Renewal:
 
     @property
     def fingerprint(self) -> str:
-        """Return the fingerprint of the policies that all clocks have, or `RENEWAL_PENDING`; empty before the first `take`."""
+        """Return, after `take`, the fingerprint of the policies that all clocks have; `RENEWAL_PENDING` if some lack them."""
         return self._wanted if self._keys is None else RENEWAL_PENDING
 
     def cancel(self) -> None:

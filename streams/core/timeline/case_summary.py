@@ -74,7 +74,7 @@ class Summary(NamedTuple):
     `PASSED_ON` if another service has the contact now.
     """
     is_open: bool
-    """True if the service or the citizen has to act; false for closed contacts and those assumed to have ended."""
+    """True if the service or the citizen has to act; false for contacts closed, passed on, or assumed to have ended."""
     since: int
     """Time of the first entry."""
     last_at: int

@@ -56,8 +56,8 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f]")
 def decode(value: bytes) -> Entry:
     """Return the entry in a record's value.
 
-    Raises `msgspec.DecodeError` for an invalid entry, and `msgspec.ValidationError` for an entry with control characters:
-    PostgreSQL cannot store NUL, and terminals interpret others.
+    Raises `msgspec.DecodeError` for invalid JSON, and `msgspec.ValidationError` for other values than entries and for control
+    characters: PostgreSQL cannot store NUL, and terminals interpret others.
     """
     entry = _decode(value)
     if b"\\" in value:  # valid JSON contains control characters only in escaped form
