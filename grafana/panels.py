@@ -239,7 +239,7 @@ class KeyColumn:
     title: LocalizedText
     names: ValueNames | None = None
     page: str = ""
-    """Page with details of this value, if any."""
+    """Name of the page with details of this value; empty if there is none."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class Credentials(NamedTuple):
 
 
 def sign_in(api: Api, server: HttpClient, directory: Path) -> Credentials | None:
-    """Sign in as configured in `api`; return None for an unexpected response. OAuth tokens are stored in `directory`.
+    """Sign in as configured in `api`; return None for an unexpected response. OAuth refresh tokens are stored in `directory`.
 
     Raises `SourceUnavailableError`.
     """

@@ -12,6 +12,7 @@ class ActionKind(StrEnum):
     """Kinds of actions, in the words of the systems; `value`, `amount` and `effective_at` are fields of `Action`."""
 
     LETTER_SCANNED = "letter scanned"
+    """`amount` is the number of pages of each letter, `effective_at` the time of receipt, if it was earlier."""
     LETTER_REGISTERED = "letter registered"
     """In a system where the services register letters themselves; assigned immediately."""
     LETTER_ASSIGNED = "letter assigned"

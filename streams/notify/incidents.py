@@ -81,7 +81,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     since: int = 0
     """Start of the clock, since which the citizen waits; 0 in records of earlier releases."""
     known_at: int = 0
-    """Time at which a worker reported the beginning; 0 in records of earlier releases."""
+    """Time at which a worker reported the beginning, or at which sending began if later; 0 in records of earlier releases."""
     unsent: str = ""
     """Reason not to send it (`Unsent`); empty if there is none."""
     held: bool = False
