@@ -87,7 +87,7 @@ class Action(NamedTuple):
     value: str = ""
     amount: int = 0
     effective_at: datetime | None = None
-    """Time that the action concerns, if different: a slot, or the date of receipt."""
+    """Time that the action concerns, if different: a slot, or the time of receipt."""
     place: Place | None = None
     """New place of the case; None if it stays."""
     other_cases: tuple[CitizenCase, ...] = ()

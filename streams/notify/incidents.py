@@ -112,7 +112,7 @@ class ClockIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
 
     told_at: int
     heard: tuple[tuple[str, int], ...]
-    """Ids and recorded times of the last `MAX_EVENT_IDS` events of the clock."""
+    """Id and recorded time, in milliseconds since 1970, of each of the last `MAX_EVENT_IDS` events of the clock."""
     breach: Incident | None = None
     risk: Incident | None = None
     is_retold: bool = False
