@@ -29,7 +29,7 @@ _FOLLOW: Final = "SELECT contact, people, place FROM messages WHERE id = ? ORDER
 
 
 class Conversation(NamedTuple):
-    """Conversation as of one of its messages."""
+    """State of a conversation at one of its messages. `contact` is the digest that identifies the conversation."""
 
     contact: bytes
     people: tuple[bytes, ...]

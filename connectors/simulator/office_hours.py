@@ -13,7 +13,7 @@ WORKING_DAYS: Final = range(5)
 WORKING_DAYS_PER_YEAR: Final = 252
 """Assumed working days per year, without public holidays."""
 WEEKENDS: Final = 113
-"""Other days per year."""
+"""Other days per year: weekends and public holidays."""
 AT_LEAST: Final = 0.65
 """Minimum volume of an hour with `always`, relative to the busiest hour of the rhythm."""
 

@@ -80,7 +80,7 @@ class RunProgress(NamedTuple):
     def new(cls, of: dict[str, Any], history: int) -> Self:
         """Return the progress of a new simulation that begins now.
 
-        With `history`, it begins at midnight in Paris, so many days ago that today is the last of `history` days.
+        With `history`, it begins at midnight in Paris, `history` - 1 days before today.
         """
         now = _now().replace(microsecond=0)
         begin = midnight(now.astimezone(PARIS).date() - timedelta(days=history - 1)) if history else now

@@ -42,7 +42,7 @@ class IncidentKind(StrEnum):
     BREACHED = "breached"
     """The deadline passed."""
     AT_RISK = "at_risk"
-    """Most of the time has passed."""
+    """The share `at_risk` of the target is used up."""
 
 
 class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -68,7 +68,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     """Ordinal of the incident among those of its `key`, from 1; 0 if it was over when it became known."""
     late: bool = False
     """True if it became known more than `LATE_MS` after `due_at`. For calls and visits, the limit is
-    `streams.core.sla.events.LATE_MS`, a few seconds."""
+    `streams.core.sla.events.LATE_MS`, ten seconds."""
     ended_at: int | None = None
     """Time of its end; None while it is open. It is before `starts_at` if the target turned out to be met."""
     end: str = ""

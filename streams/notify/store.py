@@ -58,7 +58,7 @@ class Message(NamedTuple):
     notices: tuple[Notice, ...]
     """Several notices are a digest."""
     queued_at: int
-    """Milliseconds since 1970, like all times here."""
+    """Time of queueing, of the first one for a digest, in milliseconds since 1970 like all times here."""
 
 
 class Alert(NamedTuple):

@@ -185,7 +185,7 @@ class _CitizenSwitchboard(LogSwitchboard):
         self._late = Random(seed + 2)  # noqa: S311 - a simulation
 
     def call(self, at: float, label: str, phone: str) -> None:
-        """Set the time to `at`, and start a call from `phone`, perhaps withheld, to the queue with this label or else the first."""
+        """Set the time to `at`, and start a call from `phone`, perhaps withheld, to the queue of this label or the first one."""
         self.now, self._caller = at, phone
         self._arrive(next((queue for queue in self._queues if queue.service.label == label), self._queues[0]))
         self._caller = ""
