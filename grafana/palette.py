@@ -45,7 +45,7 @@ class Stroke(NamedTuple):
 
     colour: str
     dash: tuple[int, ...] = ()
-    """Lengths of dashes and gaps; solid if empty."""
+    """Lengths of dashes and gaps in pixels, in turn; solid if empty."""
 
 
 STROKES: Final = (

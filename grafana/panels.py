@@ -94,7 +94,7 @@ class Panel(ABC):
         """Return the panel for a context."""
 
     def _describe(self) -> LocalizedText:
-        """Return the description, with a note if the queries leave out corrected counts."""
+        """Return the description, with a note if the queries leave out corrected counts and it does not say so."""
         if CORRECTED_SUFFIX in self.description.en or f"{CORRECTED_SUFFIX}_" not in repr(self):  # with all queries
             return self.description
         return _(
@@ -153,7 +153,7 @@ class TimeSeriesPanel(Panel):
     height: int = 8
 
     def draw(self, context: Context) -> Builder[parts.Panel]:
-        """Return a time series panel; series differ by colour and dash."""
+        """Return a time series panel; named series differ by colour and dash."""
         panel = (
             self._frame(timeseries.Panel(), context)
             .min(0)
@@ -239,7 +239,7 @@ class KeyColumn:
     title: LocalizedText
     names: ValueNames | None = None
     page: str = ""
-    """Page with details of this value, if any."""
+    """Name of the page with details of this value; empty if there is none."""
 
 
 @dataclass(frozen=True)

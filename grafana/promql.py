@@ -29,17 +29,20 @@ def once(query: str) -> str:
 
 
 def total(query: str, by: str = "") -> str:
-    """Return the sum of a query, for each value of the labels `by`; of all series if `by` is empty."""
+    """Return a query for the sum of `query`, for each value of the labels `by`; of all series if `by` is empty."""
     return f"sum by ({by}) ({query})" if by else f"sum({query})"
 
 
 def ratio(numerator: str, denominator: str) -> str:
-    """Return the quotient of two queries, a share or a mean. It has no sample if the denominator is 0."""
+    """Return a query for the quotient of two queries, a share or a mean. It has no sample if the denominator is 0."""
     return f"({numerator})\n/\n(({denominator}) > 0)"
 
 
 def wilson_bound(share: str, number: str, sign: Literal["+", "-"]) -> str:
-    """Return the Wilson bound at 95 % of the query `share` over `number` items; "+": the upper one (Wilson 1927, uncorrected)."""
+    """Return a query for the Wilson bound at 95 % of the query `share`, of `number` items (Wilson 1927, uncorrected).
+
+    `sign`: "+" for the upper bound, "-" for the lower one.
+    """
     z = 1.96
     margin = f"{z} * sqrt(({share}) * (1 - ({share})) / ({number}) + {z * z / 4:.4f} / ({number}) ^ 2)"
     return f"(({share}) + {z * z / 2:.4f} / ({number})\n{sign} {margin})\n/\n(1 + {z * z:.4f} / ({number}))"
@@ -54,7 +57,7 @@ def correction_of(counter: str) -> str | None:
 
 
 def since(query: str) -> str:
-    """Return the seconds since the time that a query returns; 0 if that time is in the future, by another clock."""
+    """Return a query for the seconds since the time that `query` returns; 0 if that time is in the future, by another clock."""
     return f"clamp_min(time() - {query}, 0)"
 
 
@@ -99,7 +102,7 @@ class Scope:
         return self.increase(counter, *matchers, by=by, window=RATE)
 
     def rate(self, counter: str, *matchers: str, by: str = "", window: str = RATE) -> str:
-        """Return the rate of a counter per second."""
+        """Return the rate of a counter per second, including corrected counts."""
         return total(once(f"rate({self.select(counter, *matchers)}[{window}])"), by)
 
     def mean(self, histogram: str, *matchers: str, by: str = "", window: str = RANGE) -> str:

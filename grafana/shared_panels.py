@@ -26,7 +26,7 @@ FRESH: Final = Thresholds(attention=BOARD_DEFAULTS.stale_after_seconds, action=6
 
 
 def abandonment_today(scope: Scope, *matchers: str, by: str = "") -> str:
-    """Return the abandon rate since midnight, without short abandons."""
+    """Return a query for the abandon rate since midnight, without short abandons."""
     answered, abandoned, short = (
         scope.today(flow, *matchers, by=by) for flow in ("answered", "abandoned", "abandoned_short")
     )
@@ -81,7 +81,7 @@ def service_levels(scope: Scope) -> BarGaugePanel:
 
 
 def recent_service_level(scope: Scope) -> TimeSeriesPanel:
-    """Return a graph of the service level of the last 30 minutes, by channel."""
+    """Return a graph of the service level over 30 minutes, by channel."""
     return TimeSeriesPanel(
         title=_("Service level, 30 minutes"),
         description=_(

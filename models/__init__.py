@@ -1,1 +1,4 @@
-"""Event models, identifiers, topics, calendars and SLA policies. No I/O, no clock, no Kafka; imports no other package."""
+"""Event models, identifiers, topics, calendars, SLA policies and translations.
+
+No clock and no Kafka; no I/O except in `locale` and `schema`. Imports no other package of Accueil.
+"""

@@ -155,7 +155,7 @@ class SlaFile(BaseModel):
                     yield (*path, "clocks", kind.value), _("only for {names}", names=names)
 
     def _shadowed(self) -> Iterator[tuple[tuple[int | str, ...], str]]:
-        """Yield a mistake for each policy that never applies: an earlier policy without a first day matches all its contacts."""
+        """Yield a mistake for each version that never applies: an earlier policy, which is always valid, matches its contacts."""
         versions = Counter(version.name for version in self.policy)
         for index, version in enumerate(self.policy):
             for other in self.policy[:index]:

@@ -17,7 +17,7 @@ class Reason(StrEnum):
     """The key is not the event's subject, or names an agent for a contact's event (or the reverse). Also: Kafka's
     partitioner (murmur2) gives the key another partition, so that one contact would get two rows."""
     OVERSIZED = "oversized"
-    """The value is longer than the maximum for one event."""
+    """The value is longer than the maximum for one event, or a record of a source system exceeds a limit of the connector."""
     INVALID_UTF8 = "invalid_utf8"
     """The value is not UTF-8 text."""
     INVALID_JSON = "invalid_json"
@@ -46,6 +46,6 @@ class Reason(StrEnum):
     UNREADABLE_LINE = "unreadable_line"
     """A line or record of a source system does not follow the source's format."""
     UNKNOWN_RECORD = "unknown_record"
-    """A line or record of a source system has a kind that neither the format nor the configuration knows."""
+    """A line or record of a source system has an unknown kind, or concerns an object that is unknown or not configured."""
     INTERNAL_ERROR = "internal_error"
-    """A defect in Accueil. The event is stored and can be replayed after the fix."""
+    """A defect in Accueil. The record is stored and can be replayed after the fix."""

@@ -77,7 +77,7 @@ def field_values(part: Any) -> dict[str, Any]:
 
 # ---------------------------------------------------------------------------------------------------- struct of a model
 def _make_event(model: type[Envelope]) -> type[msgspec.Struct]:
-    """Return the struct class for an event's model. `type` and a constant channel are class attributes, not fields."""
+    """Return the struct class for an event's model. `type` and a constant channel are class attributes."""
     [kind] = get_args(model.model_fields[_TAG_FIELD].annotation)
     members: dict[str, Any] = {_TAG_FIELD: kind}
     channel = model.model_fields["channel"].annotation

@@ -60,7 +60,7 @@ encode: Final = msgspec.json.encode
 
 
 class DatedFact(NamedTuple):
-    """Encoded fact and the time of its last change; None if it has none, or if it is unreadable."""
+    """Encoded fact and the time of its last change: None for an open correction, a deletion, and an unreadable fact."""
 
     fact: bytes
     changed_at: datetime | None

@@ -1,8 +1,8 @@
 """Incremental reading of one list of one procedure.
 
 Each poll reads a short overlap before the newest known change again, so that entries of the same second and entries of slow
-transactions are not missed. Unchanged entries are skipped. Page cursors are not saved: after a restart, the poll begins again
-at the newest change of the pages already read.
+transactions are not missed. Unchanged entries are skipped. Page cursors are not saved: after a restart, the poll
+of a sorted list continues at the newest change read, and that of an unsorted list begins again.
 """
 
 import hmac
@@ -33,7 +33,7 @@ class ReadMark(msgspec.Struct):
     """Read position in a list."""
 
     since: datetime | None = None
-    """Time of the newest change read; None before the first page."""
+    """Time of the newest change read; None before the first page, for an unsorted list before the end of the first poll."""
     whole: datetime | None = None
     """Value of `since` when the end of the list was last reached; None before."""
     seen: dict[str, datetime] = {}

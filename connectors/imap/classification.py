@@ -43,7 +43,7 @@ class Addresses:
 
 
 class MailClassifier:
-    """Classify each message once and store its conversation in `conversations`."""
+    """Classify messages, and store the conversation of each message that has one in `conversations`."""
 
     def __init__(self, config: ImapConfig, conversations: ConversationStore, attempts: Attempts | None = None) -> None:
         self._addresses = Addresses(config)

@@ -1,4 +1,4 @@
-"""SQLite store of the conversation of each message, without readable addresses or message ids.
+"""SQLite store of the conversation of each message, without readable addresses of citizens or message ids.
 
 The store holds keyed digests of the newest `MAX_MESSAGES` messages. A known message keeps its conversation when it is read
 again, in any folder, so that its event stays the same.
@@ -29,7 +29,7 @@ _FOLLOW: Final = "SELECT contact, people, place FROM messages WHERE id = ? ORDER
 
 
 class Conversation(NamedTuple):
-    """Conversation as of one of its messages."""
+    """State of a conversation at one of its messages. `contact` is the digest that identifies the conversation."""
 
     contact: bytes
     people: tuple[bytes, ...]

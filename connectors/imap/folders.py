@@ -56,7 +56,7 @@ class Folder:
         self._mark = mark
         self._since = since
         self._give_up_at = 0.0
-        """Monotonic time at which the first message is rejected; 0 if the last fetch returned a readable one."""
+        """Monotonic time at which the first message is rejected; 0 unless the last fetch returned only unreadable ones."""
         self.reset()
 
     def reset(self) -> None:
@@ -158,8 +158,8 @@ class FolderMessage(NamedTuple):
 def merge(folders: Sequence[Folder], session: ImapSession, deadline: float) -> list[FolderMessage]:
     """Take the next messages of all folders in order of receipt. In the same second, the order of `folders` counts.
 
-    Stop when a folder must fetch more, or at `deadline` on the monotonic clock. The result may then be empty: call again while
-    any folder is behind.
+    Stop when a folder must fetch more. Take none if `deadline`, on the monotonic clock, passes during the fetches. The result may
+    be empty: call again while any folder is behind.
     """
     behind = [folder for folder in folders if folder.behind]
     for folder in behind:

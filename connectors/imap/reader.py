@@ -37,7 +37,7 @@ class MailboxReader:
         self._session: ImapSession | None = None
         self._folders: list[Folder] = []
         self._pending: list[Folder] = []
-        """Folders not yet examined in this poll, last first."""
+        """Folders not yet examined in this poll; the last one is examined next."""
         self._sent: dict[str, str] | None = None
         """Folder of sent mail → its label; None until the first poll of a connection."""
         self._interval = Interval(config.poll_seconds)

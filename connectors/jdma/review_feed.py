@@ -27,9 +27,10 @@ SHORTEST_SPAN: Final = timedelta(days=1)
 FIRST_SPAN: Final = timedelta(days=30)
 LONGEST_SPAN: Final = timedelta(days=3_650)
 REFUSED_SECONDS: Final = 150.0
-"""Pause of a form after a refusal, so that it does not block the other forms."""
+"""Shortest pause of a form after a refusal, in seconds, so that it does not block the other forms."""
 MAX_PAGES: Final = 50
-"""Most pages of a span; longer spans are split, because a span is held in memory and collected again after a restart."""
+"""Most pages of a span longer than `SHORTEST_SPAN`. One with more is split, because a span is held in memory and collected again
+after a restart."""
 
 
 class ReadMark(msgspec.Struct):

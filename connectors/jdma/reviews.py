@@ -33,7 +33,7 @@ encode: Final = msgspec.json.encode
 
 
 def read_review(raw: msgspec.Raw) -> dict[str, Any]:
-    """Return the retained fields of a review; for an unreadable review, a digest."""
+    """Return the retained fields of a review; for an unreadable review, its digest as the field `unreadable`."""
     try:
         fields = strip(msgspec.json.decode(raw))
         encode(fields)

@@ -22,9 +22,9 @@ BUSY_SECONDS: Final = 10.0
 REQUESTS_PER_MINUTE: Final = 50
 """Most requests per minute, for all forms. The server accepts 60 per minute for each key, from all clients together."""
 SHORT_SECONDS: Final = 0.01
-"""Longest pause between requests that `read` waits for even if it must not wait."""
+"""Longest rest of the pause between requests that `read` waits for even with `wait_seconds` 0, in seconds."""
 REST_SECONDS: Final = 75.0
-"""Pause after a refusal, in seconds. The server bans an address after ten refused keys in ten minutes."""
+"""Shortest pause of all forms after a refusal, in seconds. The server bans an address after ten refused keys in ten minutes."""
 
 
 class JdmaSource(Source[bytes, bytes]):

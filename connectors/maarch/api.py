@@ -37,7 +37,7 @@ COLUMNS: Final = (
 LIST: Final = "POST/res/list"
 CONTACTS: Final = "GET/resources/{resId}/contacts"
 RECEIPTS: Final = "GET/resources/{resId}/acknowledgementReceipts"
-"""Routes, as written in the settings of a Maarch user."""
+"""`LIST`, `CONTACTS` and `RECEIPTS` are routes, as written in the settings of a Maarch user."""
 MAX_FAILURES: Final = 3
 """Failed attempts to read the senders or the acknowledgement of one letter, before they are skipped."""
 GONE: Final = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND})

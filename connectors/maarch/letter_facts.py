@@ -77,7 +77,7 @@ class LetterState(msgspec.Struct, frozen=True, array_like=True):
     sent: str = ""
     """Departure time, postage and cost of outgoing mail, joined by `|`; empty until all are known."""
     rules: int = 0
-    """Value of `RULES` at the last comparison."""
+    """Value of `RULES` when this state was recorded; 0 for outgoing mail."""
 
 
 RULES: Final = 1

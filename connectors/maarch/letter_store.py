@@ -1,6 +1,6 @@
 """SQLite store of the last published state of each letter.
 
-It holds no personal data, only times, chrono numbers, entities and statuses.
+It holds no personal data, only times, chrono numbers, entities, statuses and postage.
 """
 
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ _decode: Final = msgspec.json.Decoder(LetterState).decode
 
 
 class LetterStore:
-    """Store in `directory`, keyed by the number of the letter. If `cursor` has a position, the file must exist.
+    """Store in `directory`, keyed by letter number; the number of an invalid row is a negative hash.
 
-    The constructor and the methods raise `CursorDamagedError` if the file is damaged, the constructor also if it is missing.
-    Both raise `ConnectorError` if the file cannot be used.
+    If `cursor` has a position, the file must exist. The constructor and the methods raise `CursorDamagedError` if the file is
+    damaged, the constructor also if it is missing. Both raise `ConnectorError` if the file cannot be used.
     """
 
     def __init__(self, directory: Path, cursor: Cursor) -> None:
@@ -50,7 +50,7 @@ class LetterStore:
         return dict(self._unsaved)
 
     def save(self, unsaved: Mapping[int, LetterState]) -> None:
-        """Write these states to disk in one transaction. States that were replaced since `unsaved` remain unsaved."""
+        """Write these states to disk in one transaction. States that were replaced since the call of `unsaved` remain unsaved."""
         if not unsaved:
             return
         with self._database.transaction():

@@ -179,7 +179,7 @@ class LetterMapping:
         return entity, self._config.doctypes.get(fact.letter.type_id or 0, _NO_ROUTING)
 
     def _identities(self, fact: LetterFact, key: PseudonymKey) -> str:
-        """Return the pseudonyms of the case and of the sender; of the case only if several persons sent the letter."""
+        """Return the pseudonyms of the case and, if exactly one sender has contact details, of that sender."""
         email, phone = "", ""
         if len(fact.senders) == 1:
             email, phone = fact.senders[0].email or "", fact.senders[0].phone or ""

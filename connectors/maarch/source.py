@@ -25,6 +25,7 @@ class Position(NamedTuple):
     """Read position of the source."""
 
     mark: bytes
+    """`ReadMark` of the changed letters, as JSON."""
     unsaved: Mapping[int, LetterState]
     """Published states of letters that are not on disk yet."""
 

@@ -1,10 +1,10 @@
 """Sandboxed program that counts the pages of untrusted scans and finds their separator sheets.
 
 Started as `barcode_worker.py SOCKET SECONDS MEGABYTES`, with `SeparatorSheets` as a JSON list on standard input. Requests arrive
-on the socket: one byte, `COUNT` or `FIND`, with an open file descriptor. The response is a JSON list of the page count and the
-sheets as `[page, text]`, or one word for the reason of the failure. Other barcodes are not reported.
+on the socket: one byte, `COUNT` or `FIND`, with an open file descriptor. The response is a JSON list, `[page count, sheets]`,
+or one word for the reason of the failure. A sheet is `[page from 0, text]`. Other barcodes are not reported.
 
-The program can write no file, and its memory and processor time per file are limited. It ignores the signals that stop a whole
+The program can write no file. Its memory is limited, and its processor time per file. It ignores the signals that stop a whole
 service; its parent process ends it.
 """
 

@@ -2,7 +2,7 @@
 
 The contact id of a letter is computed from its chrono number, so that later steps need only that number. The ids of its first
 events are computed from the content of the scan and the reference in the sidecar. The ids of later steps are computed from the
-chrono number, the step and its stated time.
+chrono number, the step, its service, its reference, and its stated time or else the hash of the sidecar.
 """
 
 import re
@@ -51,7 +51,7 @@ ALMOST_A_DAY: Final = timedelta(hours=22, minutes=59, seconds=59)
 
 
 class Step(StrEnum):
-    """Step of a registered letter."""
+    """Step of a letter after its registration, reported by a sidecar without a scan."""
 
     ASSIGNED = "assigned"
     ACKNOWLEDGED = "acknowledged"
@@ -61,7 +61,7 @@ class Step(StrEnum):
 
 
 class Scan(NamedTuple):
-    """Content hash, pages, and time of writing of a scan, which is never after its claim."""
+    """Content hash and pages of a scan, and the time at which its file was written, at the latest that of the claim."""
 
     sha256: str
     pages: Pages
@@ -154,8 +154,9 @@ class MailroomMapping:
         `routing_at` returns the routing of a letter at a time, or None for an unknown letter. The row's own site and service
         come first. Only a `sent` step whose number has a format of `departures` needs no known letter.
 
-        `sha256` and `written_at` belong to the sidecar and replace a missing time. A date without a time stands for the end of
-        the day, or for `written_at` if that is on the same day: an answer must not come before its letter.
+        `written_at` and `sha256` belong to the sidecar, and replace a missing time: `sha256` in the event id. A date without a
+        time stands for the end of the day, or for `written_at` if that is on the same day: an answer must not come before its
+        letter.
         """
         chrono, step = self._required(row, "chrono"), self._choice(row, "step", Step)
         happened_at = self._time(row, "at") or written_at

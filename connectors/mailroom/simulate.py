@@ -67,7 +67,7 @@ class Mailroom:
                     self._chronos[scan.stem] = _expand_range(directory.name.rpartition("_")[0])
 
     def chronos(self, name: str) -> list[str]:
-        """Return the chrono numbers of the letters of the scan `name`, in order; none if the last `refresh` did not find it."""
+        """Return the chrono numbers of the letters of the scan `name`, in order; none if no `refresh` has found it yet."""
         return self._chronos.get(name, [])
 
     def _drop(self, files: Mapping[str, bytes], written_at: datetime) -> None:
@@ -100,7 +100,7 @@ def make_letter(title: str, pages: int) -> bytes:
 
 
 def make_stack(letters: Iterable[tuple[str, int]], scanned_at: datetime, code: Code) -> bytes:
-    """Return a scan of several letters, each after a separator sheet; `letters` gives the sheet text and the page count."""
+    """Return a PDF scan of several letters, each after a separator sheet; `letters` gives the sheet text and the page count."""
     pages = [page for text, count in letters for page in (make_sheet(text, code), *[make_sheet("", code)] * count)]
     stamp = scanned_at.utctimetuple()
     options: dict[str, Any] = {"save_all": True, "resolution": SHEET_DPI, "creationDate": stamp, "modDate": stamp}
@@ -108,7 +108,7 @@ def make_stack(letters: Iterable[tuple[str, int]], scanned_at: datetime, code: C
 
 
 def make_sheet(text: str, code: Code) -> Image.Image:
-    """Return a page with this barcode; a blank page without a text."""
+    """Return a page with `text` as a barcode of the type `code`; a blank page without a text."""
     page = Image.new("L", SHEET, 255)
     if text:
         image = zxingcpp.create_barcode(text, _FORMATS[code]).to_image(scale=4)

@@ -59,7 +59,7 @@ class AppointmentPage(NamedTuple):
 
 
 class ApiSession:
-    """Session of one account, signed in on demand. Use it from one thread; OAuth tokens are stored in `directory`."""
+    """Session of one account, signed in on demand. Use it from one thread; the OAuth refresh token is stored in `directory`."""
 
     def __init__(self, api: Api, directory: Path) -> None:
         self._api = api

@@ -78,7 +78,7 @@ _CANCELLED_BY: Final = {"excused": Party.CITIZEN, "revoked": Party.SERVICE, DELE
 
 
 class _Times(NamedTuple):
-    """Times of an appointment, in UTC."""
+    """Times of an appointment and of its report (`told_at`), in UTC."""
 
     told_at: datetime
     starts_at: datetime
@@ -320,8 +320,8 @@ def _dated_steps(ordered: Iterable[Step], rdv: Rdv, times: _Times) -> Iterator[t
 def _time_of(step: Step, rdv: Rdv, times: _Times) -> datetime:
     """Return the time of a step: the time stated by the server if available, at most the time of the report.
 
-    For a collective appointment, stated times do not apply to each participation, because people may join later. They are used
-    only if the appointment had started at the first report, as the best available estimate.
+    For a collective appointment, stated times do not apply to each participation, because people may join later. One is used
+    only for a booking that was first reported after the start: its creation time, as the best available estimate.
     """
     at = datetime.fromtimestamp(step.at // 1_000_000, UTC)
     if rdv.collectif and not (step.kind == BOOKED and step.at >= step.starts_at * 1_000_000):

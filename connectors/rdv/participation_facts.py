@@ -113,7 +113,10 @@ class ParticipationFact(msgspec.Struct, kw_only=True):
 
     @property
     def as_of(self) -> int:
-        """Time of the report in microseconds since 1970, plus the offsets of `RANKS` and `WEIGHTS`. Raises `ValueError`."""
+        """Time of the report in microseconds since 1970, plus the offsets of `RANKS` and `WEIGHTS`.
+
+        Raises `ValueError` for an invalid time, and `KeyError` for an unknown `how`.
+        """
         status = self.participation.status if self.participation else ""
         return microseconds(parse_time(self.told_at)) + RANKS[self.how] + WEIGHTS.get(status, CLOSED_WEIGHT)
 

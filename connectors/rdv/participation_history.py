@@ -72,7 +72,7 @@ class Step(NamedTuple):
     native: str
     """Name of the step, used in the event id."""
     revision: str
-    """Number of the repetition of `native`; empty for the first."""
+    """Number of the occurrence of `native`, from `2`; empty for the first one."""
     at: int
     """Latest possible time of the step, in microseconds since 1970."""
     starts_at: int

@@ -35,7 +35,7 @@ class Credentials(NamedTuple):
 
 
 def sign_in(api: Api, server: HttpClient, directory: Path) -> Credentials | None:
-    """Sign in as configured in `api`; return None for an unexpected response. OAuth tokens are stored in `directory`.
+    """Sign in as configured in `api`; return None for an unexpected response. OAuth refresh tokens are stored in `directory`.
 
     Raises `SourceUnavailableError`.
     """
@@ -73,7 +73,7 @@ class _SavedToken(msgspec.Struct):
 
 
 def _renew_token(oauth: OAuth, server: HttpClient, path: Path) -> Credentials | None:
-    """Renew the access token. Each renewal returns the refresh token for the next one.
+    """Renew the access token; return None for an unexpected response. Each renewal gives the refresh token for the next one.
 
     The new refresh token is written to `path` before the access token is used. The server invalidates the old refresh token only
     on that use, so that after a crash one of the two is valid.

@@ -63,7 +63,7 @@ class RdvSource(PolledSource):
         return deletion_fact(key, starts_at, status, page.as_of) if is_future else b""
 
     def map_fact(self, fact: Message) -> Outcome:
-        """Return the events of a fact, or its rejection. An invalid API fact, found in each poll, is rejected only once."""
+        """Return the events of a fact, or its rejection. Until a restart, an invalid API fact is rejected only once."""
         try:
             return self._mapping.map(fact.body, fact.received_at)
         except UnusableRecord as error:

@@ -12,6 +12,7 @@ class ActionKind(StrEnum):
     """Kinds of actions, in the words of the systems; `value`, `amount` and `effective_at` are fields of `Action`."""
 
     LETTER_SCANNED = "letter scanned"
+    """`amount` is the number of pages of each letter, `effective_at` the time of receipt, if it was earlier."""
     LETTER_REGISTERED = "letter registered"
     """In a system where the services register letters themselves; assigned immediately."""
     LETTER_ASSIGNED = "letter assigned"
@@ -86,7 +87,7 @@ class Action(NamedTuple):
     value: str = ""
     amount: int = 0
     effective_at: datetime | None = None
-    """Time that the action concerns, if different: a slot, or the date of receipt."""
+    """Time that the action concerns, if different: a slot, or the time of receipt."""
     place: Place | None = None
     """New place of the case; None if it stays."""
     other_cases: tuple[CitizenCase, ...] = ()

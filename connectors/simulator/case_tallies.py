@@ -14,7 +14,7 @@ DimensionKey = tuple[str, str, str, str]
 RETENTION: Final = timedelta(days=35)
 """Time that a closed case stays known after its last action. Later actions cannot be linked to it."""
 FORGOTTEN_AFTER: Final = timedelta(hours=12)
-"""Time until an open visit counts as forgotten, since the ticket if waiting, or since the call."""
+"""Time until an open visit counts as forgotten: since the ticket or, once the visitor was called, since then."""
 
 
 class _Rule(NamedTuple):
@@ -127,7 +127,7 @@ class CaseTally:
 
 
 class VisitTally(CaseTally):
-    """Counts of a visit. A visitor who left after the call was not answered; one without an end counts as forgotten."""
+    """Counts of a visit. A visitor who left was not answered, even if called. Visits without an end are forgotten."""
 
     def __init__(self, citizen_case: CitizenCase, first: Action) -> None:
         super().__init__(citizen_case, first)
@@ -138,7 +138,7 @@ class VisitTally(CaseTally):
         self.last_at = self._at[action.kind] = action.at
 
     def is_known(self, at: datetime) -> bool:
-        """Return whether an action is still linked to this visit: `FORGOTTEN_AFTER` longer if no end was reported."""
+        """Return whether an action is still linked to this visit: for `RETENTION`, or `FORGOTTEN_AFTER` longer without end."""
         is_over = bool(self._at.keys() & {ActionKind.VISITOR_SERVED, ActionKind.VISITOR_LEFT})
         return at < self.last_at + RETENTION + (timedelta() if is_over else FORGOTTEN_AFTER)
 
@@ -173,7 +173,7 @@ class FeedbackTally(CaseTally):
             self._about.record_feedback(action.at)
 
     def is_known(self, at: datetime) -> bool:
-        """Return whether an action is still linked to this feedback: while the case it is about is known."""
+        """Return whether an action is still linked to this feedback: while its case is known, and always without a known case."""
         return self._about is None or self._is_anonymous or self._about.is_known(at)
 
     def dimension_key(self) -> DimensionKey:

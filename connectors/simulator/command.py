@@ -26,7 +26,7 @@ CONNECTORS: Final = ("asterisk", "demarches", "jdma", "maarch", "mailroom", "rdv
 ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
 PROGRESS_FILE: Final = "played.json"
 CITIZENS_FILE: Final = "citizens.tsv"
-"""Phone number, e-mail address (may be empty) and case number of each citizen, one per line, for lookups by hand."""
+"""File of all citizens, for lookups by hand: one line with phone number, e-mail address (may be empty) and case number each."""
 NICE_INCREMENT: Final = 10
 """Increment of the nice value of a live simulation: the real systems would not run on this machine."""
 

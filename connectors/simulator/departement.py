@@ -40,7 +40,7 @@ SYSTEMS: Final[tuple[Callable[[SimulationRun], System], ...]] = (
 )
 """Classes of systems that need only the run directory."""
 FIRST_CALL_NUMBER: Final = 1_500_000_000
-"""First case number of calls, far above the numbers of plans."""
+"""First case number of ended conversations, far above the numbers of plans."""
 SURVEY_SHARE: Final = 0.08
 """Share of ended conversations whose caller is invited to a survey."""
 
@@ -71,7 +71,7 @@ class Departement:
         self._systems = [*systems, self.calls]
         self._running = [system for system in self._systems if not only or system.connector in only]
         self._planned: list[tuple[datetime, int, Action]] = []
-        """The next action of the plan, and actions that follow from calls, which come after it at the same time."""
+        """Heap of time, order and action: the next action of the plan (order -1), and actions that follow from calls."""
         self._order = count()
         self._actions: Iterator[Action] = iter(())
         self._now = datetime.min.replace(tzinfo=UTC)

@@ -35,7 +35,7 @@ class Ledger:
             self._tally_of(citizen_case, action).record(action)
 
     def numbers(self, at: datetime | None = None) -> dict[DimensionKey, FigureCounts]:
-        """Return the expected figures as of `at`, by default the time of the last action. Those of calls are always current."""
+        """Return the expected figures without zeros, as of `at` or else of the last action. Those of calls are always current."""
         found: defaultdict[DimensionKey, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
         for tally in self._tallies:
             place = found[tally.dimension_key()]

@@ -11,9 +11,9 @@ PARIS: Final = ZoneInfo("Europe/Paris")
 OPENS, CLOSES = time(8, 30), time(17, 0)
 WORKING_DAYS: Final = range(5)
 WORKING_DAYS_PER_YEAR: Final = 252
-"""Working days per year."""
+"""Assumed working days per year, without public holidays."""
 WEEKENDS: Final = 113
-"""Other days per year."""
+"""Other days per year: weekends and public holidays."""
 AT_LEAST: Final = 0.65
 """Minimum volume of an hour with `always`, relative to the busiest hour of the rhythm."""
 

@@ -80,4 +80,4 @@ POSTAGE: Final = {
     "lettre_recommandee": (574, 8),
     "lettre_recommandee_avec_avis": (714, 10),
 }
-"""Postage class → price in euro cents (2026) and weight."""
+"""Postage class → price in euro cents (2026), and share of letters in percent."""

@@ -78,7 +78,10 @@ class RunProgress(NamedTuple):
 
     @classmethod
     def new(cls, of: dict[str, Any], history: int) -> Self:
-        """Return the progress of a new simulation that begins now, or at midnight in Paris `history` days back."""
+        """Return the progress of a new simulation that begins now.
+
+        With `history`, it begins at midnight in Paris, `history` - 1 days before today.
+        """
         now = _now().replace(microsecond=0)
         begin = midnight(now.astimezone(PARIS).date() - timedelta(days=history - 1)) if history else now
         return cls(of, begin, begin)

@@ -43,7 +43,7 @@ JDMA: Final = {10: 68, 5: 19, 0: 13}
 ANSWER_OPINION: Final = 0.3
 WEEKS_LATER_DAYS: Final = ((20, 32), (38, 50))
 FORGOTTEN: Final = 0.005
-"""Share of visitors who are never called, or whose end is not reported."""
+"""Share of visitors who are never called, and share of called ones whose end is not reported the same day."""
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """References in survey links, which identify the contact that an answer concerns.
 
 A reference is the contact's id, encrypted and authenticated (AES-SIV, RFC 5297). Without the secret it can be neither read, nor
-created, nor changed. A contact always has the same reference. The survey tool, its operator, and people who see the link learn
-nothing about the contact, not even its id.
+created, nor changed. With one secret, a contact always has the same reference. The survey tool, its operator, and people
+who see the link learn nothing about the contact, not even its id.
 """
 
 import hashlib

@@ -34,7 +34,7 @@ PARTIES: Final[ValueNames] = {"citizen": _("By the citizen"), "service": _("By t
 
 
 def missed(*matchers: str, by: str = "", window: str) -> str:
-    """Return the no-show rate in `window`: missed ÷ (missed + attended)."""
+    """Return a query for the no-show rate in `window`: missed ÷ (missed + attended)."""
     return ratio(
         SCOPE.increase(_ENDED, 'outcome="missed"', *matchers, by=by, window=window),
         SCOPE.increase(_ENDED, 'outcome=~"attended|missed"', *matchers, by=by, window=window),

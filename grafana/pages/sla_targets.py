@@ -47,7 +47,7 @@ RESULTS: Final[ValueNames] = {"met": _("Met"), "breached": _("Breached"), "cance
 
 
 def kept(*matchers: str, by: str = "", window: str = RANGE) -> str:
-    """Return the share of clocks met in `window`: met ÷ (met + breached)."""
+    """Return a query for the share of SLA clocks met in `window`: met ÷ (met + breached)."""
     counter = "contact_sla_completed_total"
     return ratio(
         SCOPE.increase(counter, 'result="met"', *matchers, by=by, window=window),

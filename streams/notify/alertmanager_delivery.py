@@ -73,7 +73,7 @@ class AlertmanagerDelivery:
         return (min(next_at, self._refresh_at) - now) / 1000
 
     def _over_at(self, alert: Alert) -> int | None:
-        """Return the end time to send: that of the incident, or `show_seconds` after it was shown. None while it is open."""
+        """Return the end to send, at least `show_seconds` after the incident was shown; None while it is open."""
         ended_at = alert.incident.ended_at
         return None if ended_at is None else max(ended_at, (alert.shown_at or 0) + self._show_ms)
 

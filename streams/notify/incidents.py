@@ -42,7 +42,7 @@ class IncidentKind(StrEnum):
     BREACHED = "breached"
     """The deadline passed."""
     AT_RISK = "at_risk"
-    """Most of the time has passed."""
+    """The share `at_risk` of the target is used up."""
 
 
 class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -68,7 +68,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     """Ordinal of the incident among those of its `key`, from 1; 0 if it was over when it became known."""
     late: bool = False
     """True if it became known more than `LATE_MS` after `due_at`. For calls and visits, the limit is
-    `streams.core.sla.events.LATE_MS`, a few seconds."""
+    `streams.core.sla.events.LATE_MS`, ten seconds."""
     ended_at: int | None = None
     """Time of its end; None while it is open. It is before `starts_at` if the target turned out to be met."""
     end: str = ""
@@ -81,7 +81,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     since: int = 0
     """Start of the clock, since which the citizen waits; 0 in records of earlier releases."""
     known_at: int = 0
-    """Time at which a worker reported the beginning; 0 in records of earlier releases."""
+    """Time at which a worker reported the beginning, or at which sending began if later; 0 in records of earlier releases."""
     unsent: str = ""
     """Reason not to send it (`Unsent`); empty if there is none."""
     held: bool = False
@@ -112,7 +112,7 @@ class ClockIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
 
     told_at: int
     heard: tuple[tuple[str, int], ...]
-    """Ids and recorded times of the last `MAX_EVENT_IDS` events of the clock."""
+    """Id and recorded time, in milliseconds since 1970, of each of the last `MAX_EVENT_IDS` events of the clock."""
     breach: Incident | None = None
     risk: Incident | None = None
     is_retold: bool = False

@@ -121,6 +121,5 @@ def _explain(error: Exception) -> str:
 
 
 def _code_of(error: smtplib.SMTPRecipientsRefused) -> int:
-    """Return the SMTP code of the refused recipient."""
     ((code, _),) = error.recipients.values()
     return code

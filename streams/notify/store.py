@@ -58,7 +58,7 @@ class Message(NamedTuple):
     notices: tuple[Notice, ...]
     """Several notices are a digest."""
     queued_at: int
-    """Milliseconds since 1970, like all times here."""
+    """Time of queueing, of the first one for a digest, in milliseconds since 1970 like all times here."""
 
 
 class Alert(NamedTuple):
@@ -321,7 +321,7 @@ class Store:
         return {(kind, reason): number for kind, reason, number in self._database.execute("SELECT * FROM unsent")}
 
     def waiting(self) -> dict[str, Waiting]:
-        """Return the number and age of the pending notifications, by receiver; receivers without any are left out."""
+        """Return the number of pending notifications and the time of the oldest by receiver, without receivers that have none."""
         messages = "SELECT receiver, count(*), min(queued_at) FROM messages GROUP BY receiver"
         alerts = (
             "SELECT receiver, count(*), NULL FROM alerts WHERE shown_at IS NULL OR"

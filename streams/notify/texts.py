@@ -139,7 +139,7 @@ class IncidentFormatter(NamedTuple):
         return f"{self.summarise(incident)}\n  {details}"
 
     def _contact(self, incident: Incident) -> str:
-        """Return the number of a contact in its source system, and the connector's instance name; without one, the whole id."""
+        """Return a contact's number in its source system, and its source `<connector>/<instance>`; the whole id without one."""
         number, source = incident.contact.rpartition(":")[2], source_of(incident.contact)
         return self.translate("no. {} in {}").format(number, source) if source else incident.contact
 

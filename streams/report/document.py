@@ -205,7 +205,6 @@ def _name_rows(dimension_keys: Sequence[Dimensions], options: WebOptions, langua
 
 
 def _name_target(dimensions: Dimensions, texts: Mapping[str, str]) -> str:
-    """Return the name of an SLA target, as on the board."""
     _, clock, channel = dimensions.queue.rsplit(":", 2)
     channel_name = texts["short_form"] if channel == Channel.FORM else texts.get(channel, channel)
     return texts["promise_of"].format(channel=channel_name, clock=texts.get(f"clock_{clock}", clock).lower())

@@ -14,7 +14,7 @@ from streams.report.history import History
 from streams.web.options import WebOptions
 
 WEEKS: Final = MAX_DAYS + 2
-"""Weeks to look back: one or two more than the forecast uses, since some days may be public holidays."""
+"""Weeks to look back: two more than the forecast uses, since public holidays and quiet days are left out."""
 MIN_ABANDONED: Final = 20
 """Minimum number of abandoned contacts for an estimate of patience."""
 MIN_HANDLED: Final = 20

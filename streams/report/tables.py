@@ -392,4 +392,3 @@ _READERS: Final[Mapping[str, Callable[[str, Mapping[Dimensions, Figure], WebOpti
     Channel.FEEDBACK: _read_feedback,
     SLA: _read_clocks,
 }
-"""Channel → function that makes its tables."""

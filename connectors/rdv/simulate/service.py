@@ -93,7 +93,7 @@ class RdvService:
     ) -> int:
         """Book an appointment for `citizens` and return its id. `by` is `User`, `Agent`, `Prescripteur` or `FileAttente`.
 
-        Like the real service, it sends a `created` and an `updated` webhook.
+        Like the real service, it queues a `created` and an `updated` webhook.
         """
         with self._lock:
             people = [_Participation(self._numbers(), citizen, by) for citizen in citizens]

@@ -22,7 +22,7 @@ SERVICES: Final = {
     service: 1 + place for place, service in enumerate(sorted({place.service for place, _ in APPOINTMENTS.places}))
 }
 ROUND_SECONDS: Final = 300
-"""Interval of the connector's API requests, in seconds."""
+"""Interval of the connector's polls of the API, in seconds."""
 
 
 class Appointments(PostingSystem):

@@ -23,7 +23,7 @@ from models.ids import contact_id
 from models.topics import Channel
 
 QUEUES: Final = {"transport-adapte": "mdph", "arretes-voirie": "routes"}
-"""Service without its own queue → service whose queue takes its calls. Other services use the first queue."""
+"""Service without its own queue → service whose queue takes its calls. Other services without a queue use the first one."""
 
 
 CLOSED_LATE_SHARE: Final = 0.5
@@ -84,7 +84,10 @@ class Calls(System):
         draw_caller: Callable[[], str],
         on_ended: Callable[[Conversation], None],
     ) -> None:
-        """Start the calls at `at` or after the last log line, then the manager interface. `on_ended` gets untransferred calls."""
+        """Start the calls at `at` or after the last log line, then the manager interface.
+
+        `on_ended` gets each conversation that ends without a transfer.
+        """
         self._switchboard = _CitizenSwitchboard(seed, self._write_line, profile, draw_caller, on_ended)
         self._switchboard.begin(max(at, self._written_until()).timestamp())
         self._manager = ManagerServer(self._event_writer, port=self.port, secret=self.secret)
@@ -182,7 +185,7 @@ class _CitizenSwitchboard(LogSwitchboard):
         self._late = Random(seed + 2)  # noqa: S311 - a simulation
 
     def call(self, at: float, label: str, phone: str) -> None:
-        """Start a call from `phone` at `at` to the queue with this label, or else the first queue, and set the time to `at`."""
+        """Set the time to `at`, and start a call from `phone`, perhaps withheld, to the queue of this label or the first one."""
         self.now, self._caller = at, phone
         self._arrive(next((queue for queue in self._queues if queue.service.label == label), self._queues[0]))
         self._caller = ""
