@@ -31,6 +31,12 @@ def user_language() -> str:
     return language if type(_catalogue(language)) is not NullTranslations else SOURCE_LANGUAGE
 
 
+def document_language() -> str:
+    """Return the language for documents that a command writes: the user's if it is one of `LANGUAGES`, else English."""
+    language = user_language()
+    return language if language in LANGUAGES else SOURCE_LANGUAGE
+
+
 def _(message: str, /, **values: Any) -> str:
     """Return a message in the user's language (`user_language`), by `translate`."""
     return translate(message, user_language(), **values)

@@ -17,6 +17,7 @@ from models.topics import CONTACTS, SOURCES, Channel
 from streams.cli.base import pass_running_settings
 from streams.cli.figure_labels import figure_label
 from streams.cli.output_tables import (
+    DayParam,
     TimeParam,
     check_known,
     code_or_label,
@@ -67,9 +68,7 @@ class Counted(NamedTuple):
     ),
 )
 @click.argument("figure", required=False)
-@click.option(
-    "--day", type=click.DateTime(["%Y-%m-%d"]), metavar="2026-11-25", help=_("Day to explain, by default today.")
-)
+@click.option("--day", type=DayParam(), metavar="2026-11-25", help=_("Day to explain, by default today."))
 @click.option(
     "--since", type=TimeParam(), help=_("From a time (2026-11-25T08:00), or a duration ago (90m); instead of --day.")
 )

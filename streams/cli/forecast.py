@@ -49,16 +49,6 @@ def command(settings: Settings, /) -> None:
         ),
         rows,
     )
-    if any(NO_NUMBER in row for row in rows):
-        text = _(
-            "{no_number}: the queue has fewer than {days} days like today, {handled} handled contacts or, for Erlang A, "
-            "{abandoned} abandoned ones",
-            no_number=NO_NUMBER,
-            days=MIN_DAYS,
-            handled=MIN_HANDLED,
-            abandoned=MIN_ABANDONED,
-        )
-        click.echo(text)
     if history.history_read_until:
         channels = ", ".join(history.history_read_until)
         click.echo(_("history is still being read: {channels}", channels=channels))
@@ -122,4 +112,22 @@ def _notes(found: list[QueueForecast], options: WebOptions) -> list[str]:
         notes.append(_("based on: ") + ", ".join(map(str, days)))
     if left_out:
         notes.append(_("days with hardly any contacts left out: ") + ", ".join(map(str, left_out)))
+    if any(queue.forecast is None for queue in found):
+        notes.append(_("no forecast for queues with fewer than {min_days} days like today", min_days=MIN_DAYS))
+    if any(queue.forecast and queue.staffing is None for queue in found):
+        notes.append(
+            _(
+                "no number of agents for queues with fewer than {min_handled} handled contacts: their "
+                "duration is unknown",
+                min_handled=MIN_HANDLED,
+            )
+        )
+    if any(queue.staffing and queue.staffing.load.patience_seconds == inf for queue in found):
+        notes.append(
+            _(
+                "no Erlang A for queues with fewer than {min_abandoned} abandoned contacts: the patience of "
+                "callers is unknown",
+                min_abandoned=MIN_ABANDONED,
+            )
+        )
     return notes

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.reconcile import Finding
-from models.locale import LANGUAGES, SOURCE_LANGUAGE, _, user_language
+from models.locale import LANGUAGES, SOURCE_LANGUAGE, _, document_language
 from models.policies import Policies, SlaFile
 from models.reasons import Reason
 from streams.cli.sla import EXAMPLE
@@ -114,6 +114,6 @@ def describe_processes(language: str = SOURCE_LANGUAGE) -> dict[str, list[Metric
 
 
 @click.command(help=_("Print the reference of all Prometheus metrics, as Markdown."))
-@click.option("--lang", type=click.Choice(LANGUAGES), default=user_language(), help=_("Language of the texts."))
+@click.option("--lang", type=click.Choice(LANGUAGES), default=document_language(), help=_("Language of the texts."))
 def command(lang: str) -> None:
     click.echo(write_markdown(lang, describe_processes(lang)), nl=False)

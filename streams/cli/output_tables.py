@@ -69,6 +69,20 @@ class TimeParam(click.ParamType):
         return max(int(at * 1000), 0)
 
 
+class DayParam(click.DateTime):
+    """Day (`2026-11-25`), converted to its midnight, without a time zone."""
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the midnight at the start of the day."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(_("use 2026-11-25"), param, ctx)
+
+
 def _moment_of(value: Any, ctx: click.Context | None) -> float:
     time_at = datetime.fromisoformat(value)
     if time_at.tzinfo is None and ctx is not None:

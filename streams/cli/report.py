@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from models.locale import LANGUAGES, _, user_language
+from models.locale import LANGUAGES, _, document_language
 from models.topics import FIGURES
 from streams.cli.base import pass_running_settings
 from streams.report.document import build_document
@@ -79,7 +79,7 @@ def command(
         raise click.UsageError(_("--output - writes a single file: choose it with --format"))
     period = _choose(periods, datetime.now(settings.web.zone).date())
     history, options = read_figures(settings, period.first, period.last)
-    document = build_document(make_report(history, period, options), history, options, lang or user_language())
+    document = build_document(make_report(history, period, options), history, options, lang or document_language())
     if is_piped:
         click.get_binary_stream("stdout").write(write(document, period, kinds[0]))
         return

@@ -17,6 +17,7 @@ from babel.messages.pofile import read_po
 
 from connectors.sdk.config import walk
 from connectors.sdk.registry import installed, load
+from models import locale
 from models.locale import DIRECTORY, LANGUAGES, translate
 
 ROOT = Path(__file__).parents[2]
@@ -138,3 +139,8 @@ def test_texts_of_click_are_translated() -> None:
 
 def test_empty_message_stays_empty() -> None:
     assert [translate("", language) for language in LANGUAGES] == ["", ""]
+
+
+def test_documents_of_a_further_language_of_the_commands_are_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locale, "user_language", lambda: "de")
+    assert locale.document_language() == "en"
