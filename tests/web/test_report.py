@@ -114,7 +114,7 @@ def test_yesterday_is_written_and_shown(
     assert int(by_now) + int(rest) in {239, 240, 241}
     assert line.split()[-2] in {"1", "2", "3"}, "half an erlang needs one to three agents"
     assert "to answer 80% within 20 s" in result.output
-    assert "for Erlang A" in result.output
+    assert "no Erlang A" in result.output
 
 
 @pytest.mark.parametrize(
