@@ -77,7 +77,7 @@ class Call(msgspec.Struct, array_like=True):
         return self.stay(queue, second)
 
     def wait(self, queue: str, second: int) -> int:
-        """Return the ordinal of the stay in `queue` at `second`, if the caller still waited in it; otherwise 0."""
+        """Return the ordinal of the last stay in `queue` begun by `second` if the caller still waits or it ended then, else 0."""
         for ordinal in range(len(self.stays), 0, -1):
             stay = self.stays[ordinal - 1]
             if stay.queue == queue and stay.since <= second:
@@ -124,6 +124,7 @@ class Second(msgspec.Struct, array_like=True):
 
     lines: int = 0
     changes: dict[str, int] = {}
+    """Number of changes by a text of agent, label of the queue and change, joined by `|`."""
 
 
 class CallHistory(msgspec.Struct):
@@ -176,6 +177,8 @@ class CallHistory(msgspec.Struct):
 
     def number_refusal(self, call: str, refusal: str) -> int:
         """Record a refused stay and return its number above `MAX_STAYS`, derived from a hash of `refusal`.
+
+        `refusal` is the queue's key and which refusal by it this is, joined by `|`.
 
         An interface that reports only some refusals then gives them the same numbers as one that reports all. Only a hash
         collision within the call, one in several hundred, changes a number.

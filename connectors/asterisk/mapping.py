@@ -57,7 +57,7 @@ class QueueLogMapping:
             raise UnusableRecord(Reason.TIME_IN_FUTURE)
 
     def reject(self, line: LogLine, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of the line mapped last, with the memory needed to map it again; empty for an unreadable line."""
+        """Return the rejection of the line mapped last, with the memory needed to map it again: none for an unreadable line."""
         try:
             record = parse(line.content, self._known)
         except UnusableRecord:

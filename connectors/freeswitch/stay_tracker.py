@@ -67,6 +67,7 @@ class StayTracker(msgspec.Struct):
     calls: dict[str, Call] = {}
     """Calls by id, ordered by their last stay."""
     stays: dict[str, QueueStay] = {}
+    """Current stays by `QueueStay.key`, ordered by their start."""
     answering: dict[str, str] = {}
     """Agent → key of the stay that the agent answers, until the connection."""
     agents: dict[str, Agent] = {}

@@ -53,7 +53,10 @@ def explain(error: ValidationError, model: type[BaseModel], above: str) -> list[
 
 
 def list_details(error: ValidationError) -> list[ErrorDetails]:
-    """Return the errors without values. For a list whose items are all invalid, leave out pydantic's 'too short' error."""
+    """Return the errors without values.
+
+    Leave out an error if another one is at or below its path, such as 'too short' for a list whose items are all invalid.
+    """
     details = error.errors(include_input=False, include_url=False)
     return [
         detail

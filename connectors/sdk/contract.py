@@ -82,7 +82,9 @@ class Source(ABC, Generic[Raw, Position]):
     """
 
     checkpoint_seconds: float = 0.0
-    """Shortest time between two calls of `position`. A shorter time costs more; a longer one repeats more after a crash."""
+    """Shortest time between two calls of `position`, except at a stop and after a `SourceUnavailableError`.
+
+    A shorter time costs more; a longer one repeats more after a crash."""
 
     @abstractmethod
     def read(self, wait_seconds: float) -> Sequence[Raw]:
@@ -161,8 +163,8 @@ class Connector(Generic[Config]):
     Raises `SourceUnavailableError`, whose text says what to do. Without a probe, the SDK opens the source and reads from it
     for a short time, and acknowledges nothing."""
     position_files: Callable[[Config], Sequence[str]] = lambda _: CURSOR_FILES
-    """Return the files in the instance's directory that contain the position. Without them the source is read from its
-    beginning. Return none if the source sends each record once and cannot send it again."""
+    """Return the names of the files in the instance's directory that contain the position. Without them the source is read from
+    its beginning. Return none if the source sends each record once and cannot send it again."""
 
 
 class Publisher(Protocol):

@@ -62,7 +62,7 @@ class StreamPosition(NamedTuple):
     """Position of a source that reads a journal."""
 
     saved: bytes
-    """Content of the cursor file."""
+    """Position to save with `Cursor.save`."""
     journal_position: SpoolPosition | None
     """Position up to which the journal can be deleted; None if nothing was read from it."""
 
@@ -80,7 +80,7 @@ class Connection(Protocol[RecordT_co]):
         """Records of the state at the time of connecting."""
 
     def receive(self, wait_seconds: float) -> Sequence[RecordT_co]:
-        """Return received records in order; none after `wait_seconds` without any."""
+        """Return received records in order. Return none after `wait_seconds`, or earlier if what arrived gives no record."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -100,14 +100,16 @@ class Checkpoint(msgspec.Struct, Generic[TrackerT]):
     """Saved state of a `JournaledStream`."""
 
     number: int
+    """Number of the last record mapped; 0 before the first."""
     tracker: TrackerT = msgspec.field(name="watch")
-    """Memory of the records up to this one. Saved as `watch`."""
+    """Memory of the records up to `number`. Saved as `watch`."""
 
 
 class JournaledStream(Generic[RecordT, TrackerT]):
-    """Records of connections that `connect` opens, from a journal in `directory`, after those that `state` contains.
+    """Records of the class `kind` from connections that `connect` opens, journaled in `directory`.
 
-    Records are mapped with the memory of earlier ones. `mapping_with` makes a mapping with it.
+    Records up to `state.number` are skipped. Each mapped record updates `state`. `mapping_with` makes a mapping that uses and
+    updates a memory of earlier records.
     """
 
     def __init__(

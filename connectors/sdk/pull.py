@@ -168,11 +168,11 @@ class HttpClient:
         self._runner = asyncio.Runner()  # any wait in it can be interrupted
 
     def get(self, path: str = "", params: Mapping[str, str | int] | None = None) -> bytes:
-        """Return the response to a GET request for `path` below the server's URL. Raises `SourceUnavailableError`."""
+        """Return the body of the response to a GET request for `path` below the server's URL. Raises `SourceUnavailableError`."""
         return self.ask("GET", path, params=params).content
 
     def post(self, body: Any, path: str = "") -> bytes:
-        """Return the response to a POST request with `body` as JSON. Raises `SourceUnavailableError`."""
+        """Return the body of the response to a POST request with `body` as JSON. Raises `SourceUnavailableError`."""
         return self.ask("POST", path, json=body).content
 
     def ask(self, method: str, path: str = "", *, refusals: Mapping[int, str] = {}, **request: Any) -> Answer:

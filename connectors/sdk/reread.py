@@ -44,9 +44,9 @@ def find_position_files(instance: Instance, context: Context) -> list[Path]:
 
 
 def find_first_event_ms(instance: Instance, context: Context) -> int | None:
-    """Return the earliest event time of the source's first records, in milliseconds since 1970; None if they give no events.
+    """Return the earliest event time of the first records, in milliseconds since 1970; None if they give no events.
 
-    Changes nothing. Raises `ConnectorError` if the source cannot be read.
+    The source is read from its beginning. Changes nothing. Raises `ConnectorError` if the source cannot be read.
     """
     position = [path.name for path in find_position_files(instance, context)]
     with scratch(context, ASIDE, MARK, *position) as own:

@@ -149,7 +149,6 @@ class FolderSource(Source[ReadClaim, int]):
         self._archive.close()
 
     def _claim_ready_groups(self) -> None:
-        """Claim the groups that can be moved; try the others again later."""
         ready = self._inbox.ready(self._archive.begun)[:CLAIMS]
         until = time.monotonic() + BATCH_SECONDS
         for group in ready:

@@ -34,7 +34,8 @@ AGENT_HANGS_UP: Final = 0.3
 OVERFLOWS: Final = 0.5
 THROUGH_A_MENU: Final = 0.5
 LEAVES_A_MESSAGE: Final = 0.3
-"""Probabilities per call. `OVERFLOWS`: a call that timed out enters the first queue."""
+"""Probabilities from `DIVERTED` to here: per call, ring or conversation to which they apply. After a timeout, a call `OVERFLOWS`
+into the first queue."""
 MESSAGE_SECONDS: Final = (8, 60)
 RUSH_EVERY_SECONDS: Final = 2.5 * HOUR
 """Mean interval between rushes in one queue."""
@@ -132,7 +133,10 @@ class Switchboard(ABC):
     def record(
         self, call: Call | None, queue: Queue | None, agent: Agent | None, event: str, *parameters: object
     ) -> None:
-        """Report what happens now. Events and parameters are those of `queue_log`."""
+        """Report what happens now. Events and parameters are those of `queue_log`.
+
+        The dialplan also logs `DID`, `MENU`, `CLOSED`, `DIVERTED`, `FULL` and `VOICEMAIL`.
+        """
 
     @property
     def next_at(self) -> float:
