@@ -1,7 +1,7 @@
 """Memory of earlier records, needed to number queue stays and repeated facts consistently.
 
-The memory is saved with the position in the log, so numbering continues after a restart. It depends only on the records:
-all times are Asterisk's own.
+The memory is saved with the position in the log, or in the journal of messages, so numbering continues after a restart. It
+depends only on the records: all times are Asterisk's own.
 """
 
 from collections.abc import Callable
@@ -131,7 +131,7 @@ class CallHistory(msgspec.Struct):
     """Memory of the calls and agents of one Asterisk, as read from one of its interfaces."""
 
     seconds: dict[int, Second] = {}
-    """Counts of the `MAX_SECONDS` seconds with lines that appeared last, by second since 1970."""
+    """Counts by second since 1970, of the `MAX_SECONDS` seconds whose first lines were read last."""
     calls: dict[str, Call] = {}
     """Calls by id, ordered by their last record."""
     occurrences: dict[str, dict[str, list[int]]] = msgspec.field(name="told", default_factory=dict)

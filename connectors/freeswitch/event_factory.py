@@ -98,7 +98,10 @@ class EventFactory:
         return self._agent_event(agent, AgentChange.RING_UNANSWERED, stay.queue, native, at)
 
     def state_changed(self, name: str, before: Agent, after: Agent) -> Iterator[Event]:
-        """Yield the agent's events in each queue between two states; without a status, the agent is logged out of all."""
+        """Yield the events in each queue of the agent with the pseudonym `name`, from the state `before` to `after`.
+
+        Without a status, the agent is logged out of all queues.
+        """
         old_queues, new_queues = before.queues if before.status else [], after.queues if after.status else []
         for queue in sorted({*old_queues, *new_queues}):
             changes = []

@@ -25,6 +25,7 @@ class QueueStay(msgspec.Struct, array_like=True):
     queue: str
     """The queue's key (`NameResolver.queue_key`)."""
     ordinal: int
+    """Number of this stay in its call, from 1."""
     attempt: int
     """Number of times that this member has waited in this call, including this time."""
     since: int
@@ -36,6 +37,7 @@ class QueueStay(msgspec.Struct, array_like=True):
     given_up_at: int = 0
     """Time when the caller hung up while an agent answered, with the connection still unknown; 0 if that did not happen."""
     hung_up_by: str = ""
+    """Value of `EndedBy`; empty until the agent's leg has ended."""
 
     @property
     def key(self) -> str:
@@ -67,7 +69,7 @@ class StayTracker(msgspec.Struct):
     calls: dict[str, Call] = {}
     """Calls by id, ordered by their last stay."""
     stays: dict[str, QueueStay] = {}
-    """Current stays by `QueueStay.key`, ordered by their start."""
+    """Current stays by `QueueStay.key`."""
     answering: dict[str, str] = {}
     """Agent → key of the stay that the agent answers, until the connection."""
     agents: dict[str, Agent] = {}

@@ -84,7 +84,8 @@ class Ticket(msgspec.Struct):
 class ActionRefusedError(Exception):
     """A request is refused. The text is a code for the pages.
 
-    `nobody`: no visitor waits in these queues. `over`: the visit is over, was not called yet or is of another day.
+    `nobody`: no visitor waits in these queues. `over`: the visit is over, is served before a call, or another day began before the
+    button was pressed.
     `unknown`: no such queue or ticket. `full`: see `MOST_WAITING`.
     """
 

@@ -91,7 +91,7 @@ def format_key_path(keys: Iterable[int | str], given: Any = None) -> str:
 
 
 def suggest(word: str, known: Iterable[str], prefix: str = "") -> str:
-    """Return `; did you mean …?` with `prefix` and the most similar of `known`, to append to a message; empty if none is."""
+    """Return `; did you mean …?` with `prefix` and the most similar of `known`, to append to a message; empty if none is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return _("; did you mean {}?").format(prefix + near[0]) if near else ""
 

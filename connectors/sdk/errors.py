@@ -23,7 +23,7 @@ class KeyFileError(ConnectorError):
 
 
 class CursorDamagedError(ConnectorError):
-    """Saved positions exist but none can be read; the text says what to do."""
+    """A saved position, or state saved with it, is damaged, missing or of another version; the text says what to do."""
 
 
 class InstanceInUseError(ConnectorError):
@@ -54,7 +54,7 @@ class SourceRefusedError(SourceUnavailableError):
 
 
 class SourceMisconfiguredError(SourceUnavailableError):
-    """The file, folder or port of an option cannot be used: it is missing, has the wrong type, or access is denied.
+    """The file, folder or port of an option cannot be used: it is missing, in use or of the wrong type, or access is denied.
 
     Correct the option or the permission. The SDK tries again, since a log may appear later or a directory may be mounted.
     """

@@ -77,7 +77,7 @@ class Connection(Protocol[RecordT_co]):
 
     @property
     def initial_records(self) -> Sequence[RecordT_co]:
-        """Records of the state at the time of connecting."""
+        """Records of the state at the time of connecting, and of the messages received while it was listed."""
 
     def receive(self, wait_seconds: float) -> Sequence[RecordT_co]:
         """Return received records in order. Return none after `wait_seconds`, or earlier if what arrived gives no record."""
@@ -137,9 +137,9 @@ class JournaledStream(Generic[RecordT, TrackerT]):
         """Received records that are not in the journal yet."""
 
     def read(self, wait_seconds: float) -> list[JournalEntry]:
-        """Return records in order, once they are in the journal; none after `wait_seconds` without any.
+        """Return records in order, once they are in the journal; none after at most `wait_seconds` without any.
 
-        Raises `SourceUnavailableError` without a connection, also during a pause, and while the journal is full.
+        Raises `SourceUnavailableError` if no connection can be opened, in the pause after a failure, and if the journal is full.
         """
         if entries := self._read_journal():
             return entries

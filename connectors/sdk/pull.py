@@ -98,7 +98,7 @@ class Interval:
 
 
 class Backoff:
-    """Pauses after failures of a server: each twice as long as the one before, up to a limit, or as long as the server asks."""
+    """Pauses after failures of a server: each twice as long as the one before, up to a limit, or longer if the server asks."""
 
     def __init__(self) -> None:
         self._failures = 0

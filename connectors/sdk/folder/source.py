@@ -119,7 +119,7 @@ class FolderSource(Source[ReadClaim, int]):
     def reject(self, raw: ReadClaim, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of the claim last given to `map`, whose files `acknowledge` then moves to `rejected/`.
 
-        Its record is the path of the claim in the archive.
+        Its record is the path that the claim then has in the archive: `rejected/<reason>/<claim>`.
         """
         reject = _reject(raw.claim, reason, detail)
         self._unsettled[-1] = raw._replace(outcome=reject)

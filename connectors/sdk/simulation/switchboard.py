@@ -41,9 +41,9 @@ RUSH_EVERY_SECONDS: Final = 2.5 * HOUR
 """Mean interval between rushes in one queue."""
 RUSH_SECONDS: Final = (420, 1020)
 RUSH: Final = (2.2, 4.0)
-"""Call volume in a rush, relative to the usual one."""
+"""Lowest and highest call volume in a rush, relative to that between rushes."""
 CALM: Final = 1 / (1 + mean(RUSH_SECONDS) / (RUSH_EVERY_SECONDS + mean(RUSH_SECONDS)) * (mean(RUSH) - 1))
-"""Call volume between rushes, such that the mean volume is the usual one."""
+"""Call volume between rushes, relative to the usual one, such that the mean volume is the usual one."""
 ROSTER_SECONDS: Final = 900  # between adjustments of the number of agents
 UNTIL_BREAK_SECONDS: Final = (0.75 * HOUR, 2 * HOUR)
 BREAK_SECONDS: Final = (300, 600)
@@ -96,6 +96,7 @@ class Queue:
         self.needed = 0
         """Agents required for the usual calls."""
         self.rush = 1.0
+        """Call volume relative to that between rushes."""
         self.first_agent = first_agent
 
     def add_agent(self) -> Agent:

@@ -32,6 +32,7 @@ ARRIVAL_SECONDS: Final = 60.0
 """Longest wait for a message to be accepted and for its response, on a busy machine."""
 
 Sign = Callable[[int, bytes], Mapping[str, str]]
+"""Returns the headers of a message with this number and body, as `PushConformance.headers`."""
 
 
 class PushHarness(ConnectorHarness):
