@@ -34,7 +34,7 @@ class StoredStay(msgspec.Struct, array_like=True):
     since: int
     """Second when the call entered the queue, or of the first record about the stay if no entry was read."""
     ended: int = 0
-    """Second when the caller left the queue or the conversation ended; 0 while the stay continues."""
+    """Second when the caller left the queue unanswered, or the conversation ended; 0 before that."""
     answered: int = 0
     """Second when an agent answered; 0 before that."""
 

@@ -99,7 +99,7 @@ class StayTracker(msgspec.Struct):
         return call in self.calls and member in self.calls[call].members and self.find(call, member) is None
 
     def end(self, stay: QueueStay) -> None:
-        """Remove a stay from the current ones, also if an agent is answering it. An ended stay changes nothing."""
+        """Remove a stay from `stays`, and its agent from `answering`. For an ended stay do nothing."""
         self.stays.pop(stay.key, None)
         if self.answering.get(stay.agent) == stay.key:
             del self.answering[stay.agent]

@@ -84,9 +84,8 @@ class Ticket(msgspec.Struct):
 class ActionRefusedError(Exception):
     """A request is refused. The text is a code for the pages.
 
-    `nobody`: no visitor waits in these queues. `over`: the visit is over, is served before a call, or another day began before the
-    button was pressed.
-    `unknown`: no such queue or ticket. `full`: see `MOST_WAITING`.
+    `nobody`: no visitor waits in these queues. `over`: the visit is over, was not called yet but is to be served, or the button
+    was pressed on another day than the ticket was taken. `unknown`: no such queue or ticket. `full`: see `MOST_WAITING`.
     """
 
 

@@ -161,7 +161,7 @@ class Connector(Generic[Config]):
     description: str = ""
     """One-line description for `accueil connectors list`."""
     probe: Callable[[Config, Context], Sequence[Outcome]] | None = None
-    """Test the source for `accueil connectors check`: return the outcomes of its first records, and change nothing there.
+    """Test the source for `accueil connectors check`: return the outcomes of its next records, and change nothing there.
 
     Raises `SourceUnavailableError`, whose text says what to do. Without a probe, the SDK opens the source and reads from it
     for a short time, and acknowledges nothing."""

@@ -87,7 +87,7 @@ _CONFIGURATION_ERRORS: Final = (FileNotFoundError, NotADirectoryError, IsADirect
 def safe_error_text(error: Exception) -> str:
     """Return a text for `error` that contains no record's values.
 
-    It is the text of a `ConnectorError`, the class and text of an `OSError`, and otherwise the class and the line of code.
+    It is the text of a `ConnectorError`, the class and text of an `OSError`, and otherwise the class, with file and line.
     """
     if isinstance(error, ConnectorError):
         return str(error)

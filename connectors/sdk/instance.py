@@ -40,7 +40,7 @@ STEADY_SECONDS: Final = 60.0
 STUCK_SECONDS: Final = 60.0
 """Time without progress after which an instance is stalled. It is then stuck too, unless earlier restarts did not help it."""
 LONGEST_STUCK_SECONDS: Final = 3_600.0
-"""Longest wait for an instance that restarts did not help. The wait doubles with each restart while other instances work."""
+"""Longest time without progress before an instance is stuck. It doubles with each restart from the `MOST_STARTS`-th on."""
 MOST_STARTS: Final = MOST_ATTEMPTS + 1
 """Consecutive restarts because of an instance before the wait doubles. After so many, a record that causes them is rejected."""
 STUCK: Final = "stuck"
@@ -132,7 +132,10 @@ class InstanceRunner:
 
     @property
     def stuck(self) -> bool:
-        """True if the process must exit: the time without progress exceeds `STUCK_SECONDS`, or more if restarts did not help."""
+        """True if the process must exit even if other instances work.
+
+        The time without progress then exceeds `STUCK_SECONDS`, or more if restarts did not help.
+        """
         return time.monotonic() - self._step_at > self._patience
 
     @property

@@ -1,7 +1,7 @@
 """HTTP client for polled sources, with common rules for requests, errors and pauses.
 
-Nothing here sleeps. `Source.read` is called repeatedly, and the server is not asked before the interval has passed. A long pause
-therefore delays no stop, and does not make an instance look stuck.
+Nothing here sleeps, and a request takes at most `TOTAL_SECONDS`. `Source.read` is called repeatedly, and the server is not asked
+before the interval has passed. A long pause therefore delays no stop, and does not make an instance look stuck.
 
     def read(self, wait_seconds):
         if not self._interval.due:

@@ -95,8 +95,9 @@ class FolderSource(Source[ReadClaim, int]):
     def read(self, wait_seconds: float) -> Sequence[ReadClaim]:
         """Claim groups of the inbox if no claim is left, and read claims for about `BATCH_SECONDS`.
 
-        Return none after `wait_seconds` without claims. Raises `SourceUnavailableError` if the folder cannot be read, or if files
-        cannot be moved and no claim was read. Raises `ConnectorError` if claiming fails for another reason.
+        Return none after `wait_seconds` without claims. Raises `SourceUnavailableError` if the folder or the first claim cannot
+        be read, or if files cannot be moved and no claim was read. Raises `ConnectorError` if claiming fails for another reason,
+        and those of `read_claim` for the first claim.
         """
         try:
             if not self._claims and time.monotonic() - self._listed_at >= LIST_SECONDS and self._inbox.update():

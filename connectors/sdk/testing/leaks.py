@@ -93,7 +93,7 @@ def _as_times(digits: str) -> dict[str, str]:
 
 
 def fill(record: bytes, value: str) -> Iterator[bytes]:
-    """Yield copies of a JSON record with each value in turn replaced by `value`, as text and as a number if possible.
+    """Yield copies of a JSON record with each value in turn replaced by `value`, as text and, if possible, as numbers.
 
     Records other than JSON objects and arrays give no copies.
     """
