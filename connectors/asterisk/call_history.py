@@ -45,7 +45,7 @@ class Call(msgspec.Struct, array_like=True):
     second: int
     """Second of the last record about it."""
     stays: list[StoredStay]
-    """Stays by ordinal, from 1. Stays that the queue refused are in `CallHistory.refusals`."""
+    """Stays in order; the first has the ordinal 1. Stays that the queue refused are in `CallHistory.refusals`."""
 
     def enter(self, queue: str, second: int) -> int:
         """Start a stay and return its ordinal, from 1.

@@ -160,9 +160,9 @@ class WaitingRoom:
         return ticket
 
     def close_days(self, today: date) -> Iterator[Action]:
-        """Yield the actions, to be applied, for tickets that still wait from days before `today`: their visitors left then.
+        """Yield the actions, to be applied, by which visitors leave whose tickets still wait from days before `today`.
 
-        The time is the last second of that day. The id depends on the ticket only, so a repeated action is the same.
+        The time is the last second of the ticket's day. The id depends on the ticket only, so a repeated action is the same.
         The end of a called visit is unknown if no agent reported it. It is not invented, since an agent may still report it.
         """
         for ticket in self.waiting:

@@ -148,7 +148,7 @@ class Connection(H11Protocol):
         """Monotonic time of the last progress."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Add the connection to the pool, and wait for a request unless the pool closes it."""
+        """Add the connection to the pool. Unless the pool closes it, it then counts as waiting for a request."""
         super().connection_made(transport)
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # asyncio's, for one call of recv()
         self._pool.admit(self)
@@ -156,12 +156,12 @@ class Connection(H11Protocol):
             self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Parse received bytes."""
+        """Parse received bytes, and update whether the connection waits for its client."""
         super().data_received(data)
         self._update_waiting()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Count the connection as waiting for the next request, unless the client has sent it already."""
         super().on_response_complete()
         self._wait()
         self._update_waiting()

@@ -55,7 +55,7 @@ CURVE: Final = (
 """Points of hour of the day and relative call volume; interpolated linearly."""
 PEAK: Final = max(height for _, height in CURVE)
 USUAL_HOURS: Final = 9
-"""Duration of a usual day if its calls came evenly, in hours."""
+"""Calls of a usual day, relative to those of a usual hour."""
 MIN_SHARE: Final = 0.65
 """Lowest value of the curve for a switchboard that never closes; corresponds to 0.6 times a usual hour."""
 WRAP_UP_SECONDS: Final = 20

@@ -36,7 +36,7 @@ class FakeBroker:
         return self
 
     def send_all(self, records: Sequence[Record]) -> Sequence[Any]:
-        """Store records, and return the future of an acknowledgement."""
+        """Store records, and return one future that is done: all are acknowledged."""
         for record in records:
             kill_point("send")
             self._sent.append((record.value, record.headers))
