@@ -85,7 +85,10 @@ class EventFactory:
     def transferred(
         self, stay: QueueStay, kind: TransferKind, extension: str, at: int, *, busy: bool
     ) -> Iterator[Event]:
-        """Yield the events of a transfer by the agent; `busy` as for `ended`, the target queue empty if not configured."""
+        """Yield the events of a transfer by the agent to `extension`, of the call and the agent as for `ended`.
+
+        The target queue is empty if none has this extension.
+        """
         target, talked = self._names.queue_of_extension(extension), seconds_between(stay.answered_at, at)
         data = {"kind": kind, "to_queue": target, "handle_seconds": talked}
         yield self._talk_event(CallTransferred, stay, at, data)

@@ -166,8 +166,8 @@ class Connector(Generic[Config]):
     Raises `SourceUnavailableError`, whose text says what to do. Without a probe, the SDK opens the source and reads from it
     for a short time, and acknowledges nothing."""
     position_files: Callable[[Config], Sequence[str]] = lambda _: CURSOR_FILES
-    """Return the names of the files in the instance's directory that contain the position. Without them the source is read from
-    its beginning. Return none if the source sends each record once and cannot send it again."""
+    """Return the names of the files in the instance's directory that contain the position. Without them the source is read as
+    on its first start. Return none if the source sends each record once and cannot send it again."""
 
 
 class Publisher(Protocol):

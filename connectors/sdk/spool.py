@@ -39,7 +39,7 @@ class SpoolPosition(NamedTuple):
     segment: int
     offset: int
     records: int
-    """Number of records before the position since the spool was opened."""
+    """Number of records before the position, from the first one that the spool contained when it was opened."""
 
 
 @dataclass(slots=True)

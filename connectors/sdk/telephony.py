@@ -107,7 +107,7 @@ class PhoneNames(ABC):
         return (scope and scope.service) or service, (scope and scope.site) or site
 
     def queue_key(self, name: str) -> str:
-        """Return the key of a queue, the parameter of `queue`: the same for all its spellings; empty if `name` means no queue."""
+        """Return the key of a queue, which `queue` takes: the same for all its spellings; empty if `name` means no queue."""
         return self._cached_queue_key(name)
 
     def agent(self, name: str) -> str:

@@ -21,7 +21,7 @@ from connectors.sdk.simulation.call_profile import CALLER_RANGES, HOUR, SERVICES
 
 FIRST_AGENT: Final = 3101
 MAX_AGENTS: Final = 100
-"""Numbers of agents: the first number in the first queue, and the distance to the first number in the next queue."""
+"""Distance between the first agent numbers of two queues. `FIRST_AGENT` is the first number in the first queue."""
 DIVERTED: Final = 0.01
 WITHHELD: Final = 0.08
 FORGOTTEN: Final = 0.001
@@ -94,7 +94,7 @@ class Queue:
         self.waiting: list[Call] = []
         self.agents: list[Agent] = []
         self.needed = 0
-        """Agents required for the usual calls."""
+        """Agents required for the usual calls until the next adjustment."""
         self.rush = 1.0
         """Call volume relative to that between rushes."""
         self.first_agent = first_agent
