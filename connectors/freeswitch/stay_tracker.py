@@ -33,7 +33,7 @@ class QueueStay(msgspec.Struct, array_like=True):
     answered_at: int = 0
     ring_seconds: float | None = None
     talks: bool = False
-    """True once agent and caller are connected. The caller may have hung up before."""
+    """True once it is known that agent and caller were connected; the conversation may be over by then."""
     given_up_at: int = 0
     """Time when the caller hung up while an agent answered, with the connection still unknown; 0 if that did not happen."""
     hung_up_by: str = ""

@@ -26,7 +26,7 @@ class FakeBroker:
 
     @property
     def headers(self) -> list[Headers]:
-        """Headers of each record."""
+        """Headers of each record received, in order, with duplicates."""
         return [headers for _, headers in self._sent]
 
     def open_producer(self) -> Producer:
