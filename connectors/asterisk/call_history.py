@@ -1,7 +1,7 @@
 """Memory of earlier records, needed to number queue stays and repeated facts consistently.
 
-The memory is saved with the position in the log, so numbering continues after a restart. It depends only on the records:
-all times are Asterisk's own.
+The memory is saved with the position in the log, or in the journal of messages, so numbering continues after a restart. It
+depends only on the records: all times are Asterisk's own.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class StoredStay(msgspec.Struct, array_like=True):
     since: int
     """Second when the call entered the queue, or of the first record about the stay if no entry was read."""
     ended: int = 0
-    """Second when the caller left the queue or the conversation ended; 0 while the stay continues."""
+    """Second when the caller left the queue unanswered, or the conversation ended; 0 before that."""
     answered: int = 0
     """Second when an agent answered; 0 before that."""
 
@@ -45,7 +45,7 @@ class Call(msgspec.Struct, array_like=True):
     second: int
     """Second of the last record about it."""
     stays: list[StoredStay]
-    """Stays by ordinal, from 1. Stays that the queue refused are in `CallHistory.refusals`."""
+    """Stays in order; the first has the ordinal 1. Stays that the queue refused are in `CallHistory.refusals`."""
 
     def enter(self, queue: str, second: int) -> int:
         """Start a stay and return its ordinal, from 1.
@@ -77,7 +77,7 @@ class Call(msgspec.Struct, array_like=True):
         return self.stay(queue, second)
 
     def wait(self, queue: str, second: int) -> int:
-        """Return the ordinal of the stay in `queue` at `second`, if the caller still waited in it; otherwise 0."""
+        """Return the ordinal of the last stay in `queue` begun by `second` if the caller still waits or it ended then, else 0."""
         for ordinal in range(len(self.stays), 0, -1):
             stay = self.stays[ordinal - 1]
             if stay.queue == queue and stay.since <= second:
@@ -124,13 +124,14 @@ class Second(msgspec.Struct, array_like=True):
 
     lines: int = 0
     changes: dict[str, int] = {}
+    """Number of changes by a text of agent, label of the queue and change, joined by `|`."""
 
 
 class CallHistory(msgspec.Struct):
     """Memory of the calls and agents of one Asterisk, as read from one of its interfaces."""
 
     seconds: dict[int, Second] = {}
-    """Counts of the `MAX_SECONDS` seconds with lines that appeared last, by second since 1970."""
+    """Counts by second since 1970, of the `MAX_SECONDS` seconds whose first lines were read last."""
     calls: dict[str, Call] = {}
     """Calls by id, ordered by their last record."""
     occurrences: dict[str, dict[str, list[int]]] = msgspec.field(name="told", default_factory=dict)
@@ -176,6 +177,8 @@ class CallHistory(msgspec.Struct):
 
     def number_refusal(self, call: str, refusal: str) -> int:
         """Record a refused stay and return its number above `MAX_STAYS`, derived from a hash of `refusal`.
+
+        `refusal` is the queue's key and which refusal by it this is, joined by `|`.
 
         An interface that reports only some refusals then gives them the same numbers as one that reports all. Only a hash
         collision within the call, one in several hundred, changes a number.

@@ -22,7 +22,10 @@ _ANSWER: Final = re.compile("|".join(rf"\|{event}(?:\||$)" for event in ("CONNEC
 
 
 class QueueLogMapping:
-    """Maps the lines of one log in order. `history` is the memory of earlier lines, which each line updates."""
+    """Maps the lines of one log in order. `history` is the memory of earlier lines, which each line updates.
+
+    With `again`, lines that were rejected are mapped, and times are not checked here.
+    """
 
     def __init__(
         self, source: str, config: AsteriskConfig, key: PseudonymKey, history: CallHistory, *, again: bool = False
@@ -57,7 +60,7 @@ class QueueLogMapping:
             raise UnusableRecord(Reason.TIME_IN_FUTURE)
 
     def reject(self, line: LogLine, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of the line mapped last, with the memory needed to map it again; empty for an unreadable line."""
+        """Return the rejection of the line mapped last, with the memory needed to map it again: none for an unreadable line."""
         try:
             record = parse(line.content, self._known)
         except UnusableRecord:

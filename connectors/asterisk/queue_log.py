@@ -57,7 +57,7 @@ TURNED_AWAY: Final = {
     "=empty": LeaveReason.EMPTY,
     "=other": LeaveReason.OTHER,
 }
-"""Internal events for exits and refusals that the log does not report. Parameter 0, if present, is the wait in seconds."""
+"""Internal events for exits and refusals that the log does not report → reason. Parameter 0, if present, is the wait seconds."""
 CONVERSATION_OVER: Final = "=over"
 """Internal event: a conversation ended unobserved. Parameters 0 and 1, if present, are wait and conversation seconds."""
 MESSAGE_LEFT: Final = "=message"

@@ -77,6 +77,7 @@ class QueueStay(msgspec.Struct, frozen=True):
     queue_key: str
     """See `NameResolver.queue_key`."""
     queue: str
+    """Label of the queue in events."""
     ordinal: int
     """Number of this stay in the call; 0 outside queues, and for a refused stay until it is numbered."""
     service: str
@@ -348,5 +349,5 @@ def _ignore(*_arguments: object) -> Sequence[Event]:
 
 
 def _joined(record: QueueLogRecord) -> str:
-    """Return the choice in a menu of one or more levels."""
+    """Return a menu choice: the keys of its levels, joined by `-`."""
     return "-".join(filter(None, record.parameters))

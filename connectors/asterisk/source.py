@@ -118,7 +118,10 @@ class AsteriskSource(Source[LogLine | JournalEntry, StreamPosition]):
         return rejected
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Return the events of a rejected record; the rejection itself if its interface is no longer configured."""
+        """Return the events of a rejected record; the rejection itself if its interface is no longer configured.
+
+        Raises `UnusableRecord`.
+        """
         if reject.context.startswith(b'{"manager"'):
             tracker = msgspec.json.decode(reject.context, type=ManagerContext).manager
             return self._manager.map_again(reject.record, tracker, read_at) if self._manager else reject

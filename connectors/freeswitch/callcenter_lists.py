@@ -25,7 +25,10 @@ class CallcenterListComparison:
         self._tracker = tracker
 
     def compare(self, record: EventSocketRecord, at: int, factory: EventFactory) -> Iterator[Event]:
-        """Yield events for the differences between the lists of the time `at` and the tracked state, and update the state."""
+        """Yield events for the differences between the lists of the time `at` and the tracked state, and update it.
+
+        A record without `members` lists only agents.
+        """
         if record.members is not None:
             stays = {"|".join(map(self._names.call, key.split("|"))) for key in record.reported if "|" in key}
             yield from self._compare_calls(record.members, stays, at, factory)

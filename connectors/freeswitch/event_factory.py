@@ -85,7 +85,10 @@ class EventFactory:
     def transferred(
         self, stay: QueueStay, kind: TransferKind, extension: str, at: int, *, busy: bool
     ) -> Iterator[Event]:
-        """Yield the events of a transfer by the agent; `busy` as for `ended`, the target queue empty if not configured."""
+        """Yield the events of a transfer by the agent to `extension`, of the call and the agent as for `ended`.
+
+        The target queue is empty if none has this extension.
+        """
         target, talked = self._names.queue_of_extension(extension), seconds_between(stay.answered_at, at)
         data = {"kind": kind, "to_queue": target, "handle_seconds": talked}
         yield self._talk_event(CallTransferred, stay, at, data)
@@ -98,7 +101,10 @@ class EventFactory:
         return self._agent_event(agent, AgentChange.RING_UNANSWERED, stay.queue, native, at)
 
     def state_changed(self, name: str, before: Agent, after: Agent) -> Iterator[Event]:
-        """Yield the agent's events in each queue between two states; without a status, the agent is logged out of all."""
+        """Yield the events in each queue of the agent with the pseudonym `name`, from the state `before` to `after`.
+
+        Without a status, the agent is logged out of all queues.
+        """
         old_queues, new_queues = before.queues if before.status else [], after.queues if after.status else []
         for queue in sorted({*old_queues, *new_queues}):
             changes = []

@@ -60,7 +60,7 @@ class EventSocketSession(SocketSession[Frame]):
             raise
 
     def receive(self, wait_seconds: float) -> list[EventSocketRecord]:
-        """Return new events in order; none after `wait_seconds` without any.
+        """Return new events in order. Return none after `wait_seconds`, or earlier if what arrived gives no event.
 
         Without events, request the agent lists every `RELIST_SECONDS`, and return them if they have changed. If the request
         fails, return the events received before; the next call raises `SourceUnavailableError`.

@@ -25,6 +25,7 @@ class QueueStay(msgspec.Struct, array_like=True):
     queue: str
     """The queue's key (`NameResolver.queue_key`)."""
     ordinal: int
+    """Number of this stay in its call, from 1."""
     attempt: int
     """Number of times that this member has waited in this call, including this time."""
     since: int
@@ -32,10 +33,11 @@ class QueueStay(msgspec.Struct, array_like=True):
     answered_at: int = 0
     ring_seconds: float | None = None
     talks: bool = False
-    """True once agent and caller are connected. The caller may have hung up before."""
+    """True once it is known that agent and caller were connected; the conversation may be over by then."""
     given_up_at: int = 0
     """Time when the caller hung up while an agent answered, with the connection still unknown; 0 if that did not happen."""
     hung_up_by: str = ""
+    """Value of `EndedBy`; empty until the agent's leg has ended."""
 
     @property
     def key(self) -> str:
@@ -67,6 +69,7 @@ class StayTracker(msgspec.Struct):
     calls: dict[str, Call] = {}
     """Calls by id, ordered by their last stay."""
     stays: dict[str, QueueStay] = {}
+    """Current stays by `QueueStay.key`."""
     answering: dict[str, str] = {}
     """Agent → key of the stay that the agent answers, until the connection."""
     agents: dict[str, Agent] = {}
@@ -96,7 +99,7 @@ class StayTracker(msgspec.Struct):
         return call in self.calls and member in self.calls[call].members and self.find(call, member) is None
 
     def end(self, stay: QueueStay) -> None:
-        """Remove a stay from the current ones, also if an agent is answering it. An ended stay changes nothing."""
+        """Remove a stay from `stays`, and its agent from `answering`. For an ended stay do nothing."""
         self.stays.pop(stay.key, None)
         if self.answering.get(stay.agent) == stay.key:
             del self.answering[stay.agent]

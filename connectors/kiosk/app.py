@@ -61,7 +61,7 @@ class Headers:
 
 
 def create_app(service: KioskService, config: KioskConfig) -> Starlette:
-    """Return the application that serves the pages and the API of `service` to the host names of `config`."""
+    """Return the application that serves the pages and the API of `service` under the host names that `config` allows."""
     return Starlette(
         routes=[
             Route("/", partial(_page, "kiosk.html")),

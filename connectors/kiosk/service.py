@@ -57,8 +57,8 @@ class KioskService:
     def perform(self, action_request: ActionRequest) -> Ticket:
         """Perform the requested action, store it for sending, and return its ticket; a repeated request only returns the ticket.
 
-        The first call of a day also does the work of `_begin_day`. Raises `ActionRefusedError`, and `OSError` or
-        `JournalDamagedError` if the journal cannot be written.
+        The first call of a day first ends the waits of earlier days, and drops old tickets. Raises `ActionRefusedError`, and
+        `OSError` or `JournalDamagedError` if the journal cannot be written.
         """
         with self._lock:
             self._begin_day()
@@ -70,7 +70,7 @@ class KioskService:
             return performed
 
     def state(self) -> dict[str, Any]:
-        """Return the state that the pages show, as JSON values, after the work of `_begin_day`.
+        """Return the state that the pages show, as JSON values. The first call of a day first does the same as in `perform`.
 
         Waiting tickets come oldest first, calls latest first. Raises the errors of `perform`, except `ActionRefusedError`.
         """

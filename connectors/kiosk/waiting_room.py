@@ -84,8 +84,8 @@ class Ticket(msgspec.Struct):
 class ActionRefusedError(Exception):
     """A request is refused. The text is a code for the pages.
 
-    `nobody`: no visitor waits in these queues. `over`: the visit is over, was not called yet or is of another day.
-    `unknown`: no such queue or ticket. `full`: see `MOST_WAITING`.
+    `nobody`: no visitor waits in these queues. `over`: the visit is over, was not called yet but is to be served, or the button
+    was pressed on another day than the ticket was taken. `unknown`: no such queue or ticket. `full`: see `MOST_WAITING`.
     """
 
 
@@ -160,9 +160,9 @@ class WaitingRoom:
         return ticket
 
     def close_days(self, today: date) -> Iterator[Action]:
-        """Yield the actions, to be applied, for tickets that still wait from days before `today`: their visitors left then.
+        """Yield the actions, to be applied, by which visitors leave whose tickets still wait from days before `today`.
 
-        The time is the last second of that day. The id depends on the ticket only, so a repeated action is the same.
+        The time is the last second of the ticket's day. The id depends on the ticket only, so a repeated action is the same.
         The end of a called visit is unknown if no agent reported it. It is not invented, since an agent may still report it.
         """
         for ticket in self.waiting:

@@ -5,8 +5,8 @@ file `unfinished` in the instance's directory contains the digest of the record 
 there, this record ended the previous process. A record that ended `MOST_ATTEMPTS` processes is not mapped again.
 
 Usually one note covers a batch, at the cost of two short writes for thousands of records. After a process ended within a batch,
-each record gets its own note until the instance has run for `STEADY_SECONDS`. The notes are not synced: they survive the end of
-the process, but not a failure of the machine.
+each record gets its own note until the source has been open for `STEADY_SECONDS`. The notes are not synced: they survive the end
+of the process, but not a failure of the machine.
 """
 
 import json
@@ -29,7 +29,7 @@ NOTE: Final = "unfinished"
 MOST_ATTEMPTS: Final = 3
 """A record that ended this number of processes is rejected."""
 STEADY_SECONDS: Final = 60.0
-"""Running time of an instance after which the end of the next batch resets the counts."""
+"""Time since the source was opened after which the next batch that ends without an error resets the counts."""
 BATCH: Final = "batch"
 """Note for a whole batch, in place of a record's digest."""
 NOTE_BYTES: Final = 64
@@ -133,8 +133,8 @@ def has_worked(directory: Path) -> bool:
 def content_of(raw: Any) -> bytes:
     """Return the content of a raw record as bytes, for its note and for its rejection.
 
-    It is the record itself if that is bytes, else its first field of type bytes. If there is none, or it is empty, it is the
-    record's `repr`.
+    It is the record itself if that is bytes, or the first field of type bytes of a tuple. If there is none, or it is empty, it is
+    the record's `repr`.
     """
     parts = [raw, *raw] if isinstance(raw, tuple) else [raw]
     return next((part for part in parts if isinstance(part, bytes)), None) or repr(raw).encode("utf-8", "replace")

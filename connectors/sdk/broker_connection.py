@@ -24,9 +24,9 @@ class Producer(Protocol):
     """Interface of a producer: kafka-python's, or a fake one in tests."""
 
     def send_all(self, records: Sequence[Record]) -> Sequence[Any]:
-        """Send records, in order per partition, and return futures that are done when all are acknowledged.
+        """Send records, in order per partition. Return futures, often fewer, that are all done once all records are acknowledged.
 
-        Each has `is_done`, `failed()`, `exception` and `get(seconds)`.
+        Each future has `is_done`, `failed()`, `exception` and `get(seconds)`.
         """
 
     def abandon(self) -> None:
@@ -42,7 +42,7 @@ class BrokerConnection:
     def __init__(self, open_producer: Callable[[], Producer], failures: tuple[type[Exception], ...]) -> None:
         self.producer: Producer | None = None
         self.refusal = ""
-        """Reason why Kafka refused the last connection; empty if it did not."""
+        """Reason why Kafka refused the last attempt to connect; empty if it did not."""
         self._open = open_producer
         self._expected = failures
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-connect")
@@ -51,7 +51,7 @@ class BrokerConnection:
         self._try_at = 0.0
 
     def connect(self, wait_seconds: float) -> None:
-        """Start to connect, and wait up to `wait_seconds` for the result. During a pause, only wait.
+        """Start to connect, unless already begun, and wait up to `wait_seconds` for the result. In a pause, only wait.
 
         On success set `producer`. After a failure begin a pause, and set `refusal` if Kafka refused.
         """
@@ -89,7 +89,7 @@ class BrokerConnection:
             self._pause()
 
     def close(self) -> None:
-        """Wait until a connection that is being opened succeeds or fails, then close it."""
+        """Close the connection, if any. If one is being opened, first wait until this succeeds or fails."""
         self._thread.shutdown(wait=True)
         if self._opening is not None and self._opening.exception() is None:
             self.producer = self._opening.result()

@@ -21,7 +21,7 @@ FILE: Final = "cluster.json"
 def mark_lost_positions(instances: Iterable[Instance], directory: Path) -> None:
     """Mark the start of a reread for each instance that has read its source but has no position file left.
 
-    Sources that send each record once have no such file, and are left out.
+    Sources that send each record once have no such file, and are left out. `directory` contains the data of all connectors.
     """
     for instance in instances:
         context = instance.context(directory, lasting=False)
@@ -33,7 +33,8 @@ def mark_lost_positions(instances: Iterable[Instance], directory: Path) -> None:
 def find_other_cluster(instances: Iterable[Instance], directory: Path, cluster: str) -> list[Instance]:
     """Return the instances whose events before the position are in another cluster; save `cluster` for all others.
 
-    Sources that send each record once, or that were never read, have no such position.
+    Sources that send each record once, or that were never read, have no such position. `directory` contains the data of all
+    connectors.
     """
     elsewhere = []
     for instance in instances:
@@ -48,7 +49,7 @@ def find_other_cluster(instances: Iterable[Instance], directory: Path, cluster: 
 
 
 def is_elsewhere(home: Path, cluster: str) -> bool | None:
-    """Return whether the events of the instance in `home` are in another cluster than `cluster`; None if no id is saved."""
+    """Return whether the events of the instance in `home` are in another cluster than `cluster`; None without a readable id."""
     known = _read(home)
     return known != cluster if known else None
 

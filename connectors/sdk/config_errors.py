@@ -53,7 +53,10 @@ def explain(error: ValidationError, model: type[BaseModel], above: str) -> list[
 
 
 def list_details(error: ValidationError) -> list[ErrorDetails]:
-    """Return the errors without values. For a list whose items are all invalid, leave out pydantic's 'too short' error."""
+    """Return the errors without values.
+
+    Leave out an error if another one is at or below its path, such as 'too short' for a list whose items are all invalid.
+    """
     details = error.errors(include_input=False, include_url=False)
     return [
         detail
@@ -88,7 +91,7 @@ def format_key_path(keys: Iterable[int | str], given: Any = None) -> str:
 
 
 def suggest(word: str, known: Iterable[str], prefix: str = "") -> str:
-    """Return `; did you mean …?` with `prefix` and the most similar of `known`, to append to a message; empty if none is."""
+    """Return `; did you mean …?` with `prefix` and the most similar of `known`, to append to a message; empty if none is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return _("; did you mean {}?").format(prefix + near[0]) if near else ""
 

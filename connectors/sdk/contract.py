@@ -49,7 +49,7 @@ class Reject:
     detail: str = ""
     """Description of the error. Contains no value of the record, except the name of its type if that is one plain word."""
     context: bytes = field(default=b"", repr=False)
-    """UTF-8 text with the information from earlier records that `map_rejected` needs."""
+    """UTF-8 text with what `map_rejected` needs besides the record: information from earlier records, or the id of a message."""
     reports_answer: bool = False
     """True if the record reports an answer or its end: without it, a contact looks unanswered or does not end."""
 
@@ -82,11 +82,13 @@ class Source(ABC, Generic[Raw, Position]):
     """
 
     checkpoint_seconds: float = 0.0
-    """Shortest time between two calls of `position`. A shorter time costs more; a longer one repeats more after a crash."""
+    """Shortest time between two calls of `position`, except at a stop and after a `SourceUnavailableError`.
+
+    A shorter time costs more; a longer one repeats more after a crash."""
 
     @abstractmethod
     def read(self, wait_seconds: float) -> Sequence[Raw]:
-        """Return new records in order, at most a few thousand. Return none after `wait_seconds` without new records.
+        """Return new records in order, at most a few thousand. Return none after at most `wait_seconds` without new records.
 
         Split the input into records, but do not parse them: after an error here, the instance restarts at the same record.
         Raises `SourceUnavailableError`.
@@ -94,7 +96,9 @@ class Source(ABC, Generic[Raw, Position]):
 
     @abstractmethod
     def map(self, raw: Raw) -> Outcome:
-        """Return the events of `raw`. Raises `UnusableRecord`, which has the effect of `reject`, and no other error.
+        """Return the outcome of `raw`: its events, or a rejection.
+
+        Raises `UnusableRecord`, which has the effect of `reject`, and no other error.
 
         The result depends on this and earlier records only: no clock, no I/O, no random values. The same records from the same
         position therefore give the same event ids. The SDK checks the times of the events.
@@ -110,7 +114,8 @@ class Source(ABC, Generic[Raw, Position]):
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - other sources need it
         """Map a record again that was read and rejected at `read_at`, using only the data in `reject`.
 
-        Reads nothing and leaves the position unchanged. This implementation is for the same records as `reject`.
+        Reads nothing and leaves the position unchanged. Raises `UnusableRecord`. This implementation is for the same records as
+        `reject`.
         """
         return self.map(cast("Raw", reject.record))
 
@@ -156,13 +161,13 @@ class Connector(Generic[Config]):
     description: str = ""
     """One-line description for `accueil connectors list`."""
     probe: Callable[[Config, Context], Sequence[Outcome]] | None = None
-    """Test the source for `accueil connectors check`: return the outcomes of its first records, and change nothing there.
+    """Test the source for `accueil connectors check`: return the outcomes of its next records, and change nothing there.
 
     Raises `SourceUnavailableError`, whose text says what to do. Without a probe, the SDK opens the source and reads from it
     for a short time, and acknowledges nothing."""
     position_files: Callable[[Config], Sequence[str]] = lambda _: CURSOR_FILES
-    """Return the files in the instance's directory that contain the position. Without them the source is read from its
-    beginning. Return none if the source sends each record once and cannot send it again."""
+    """Return the names of the files in the instance's directory that contain the position. Without them the source is read as
+    on its first start. Return none if the source sends each record once and cannot send it again."""
 
 
 class Publisher(Protocol):

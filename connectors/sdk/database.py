@@ -17,8 +17,8 @@ SETTINGS: Final = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 class Database:
     """The SQLite file at `path`, in which `commands` create missing tables. For one thread.
 
-    Raises `lost` if the file is damaged, or if it `was_there` and is missing or empty; the text ends with `advice`. Its methods
-    raise that too, and `ConnectorError` if the file cannot be used now.
+    The constructor raises `lost` if the file `was_there` and is missing or empty. Like the methods, it raises `lost` if the file
+    is damaged, and `ConnectorError` if it cannot be used now. The texts of `lost` end with `advice`.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ _TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{\]}]', re.DOTAL
 """A complete or truncated string, or a bracket. The pattern visits each byte once."""
 _MISSING: Final = re.compile(r"missing required field `(\w+)`")
 _FIELD: Final = re.compile(r"- at `\$\.([\w.]+)")
-"""Field path in msgspec's error messages; it contains names of the type only."""
+"""Field path in msgspec's error messages; it contains only names of the type's fields."""
 
 
 def decode_json(content: bytes | str, kind: type[T]) -> T:

@@ -25,13 +25,15 @@ from models.events import Event
 WINDOW_EVENTS: Final = 20_000
 """Number of unacknowledged events from which the source is not read. kafka-python's own buffer has no limit."""
 SPOOL_ROOM_BYTES: Final = 24 << 20
-"""Free space in the spool below which the source is not read: one read and all unacknowledged events must fit."""
+"""Free space in the spool below which, without a broker, the source is not read.
+
+One read and all unacknowledged events must fit."""
 CHUNK_EVENTS: Final = 1_000
-"""Number of events sent from the spool at a time."""
+"""Most events sent from the spool at a time."""
 PATIENCE_SECONDS: Final = 10.0
 """Longest wait for an acknowledgement; the broker then counts as unreachable."""
 CONNECT_SECONDS: Final = 1.0
-"""Longest wait for the first connection before events go to the spool."""
+"""Longest wait of the constructor for a connection; without one, events first go to the spool."""
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +46,7 @@ class _Delivery:
     sent_at: float
     futures: Sequence[Any] = ()
     acknowledged: int = 0
-    """Number of acknowledged records, from the first on."""
+    """Number of acknowledged `futures`, from the first on."""
 
 
 class SpooledPublisher:

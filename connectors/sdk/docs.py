@@ -15,10 +15,7 @@ READMES: Final[dict[str, str]] = {"README.md": "en", "README.fr.md": "fr"}
 
 
 def find_readmes(connector: Connector[Any]) -> dict[Path, str]:
-    """Return the READMEs with options of `connector`: next to its code or, for a separate package, one level above.
-
-    Return none if neither has any.
-    """
+    """Return the READMEs of `connector` with their languages: those next to its code or, if there are none, one level above."""
     home = Path(inspect.getfile(connector.config)).parent
     for directory in (home, home.parent):
         if found := {directory / name: language for name, language in READMES.items() if (directory / name).exists()}:

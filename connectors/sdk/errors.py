@@ -23,7 +23,7 @@ class KeyFileError(ConnectorError):
 
 
 class CursorDamagedError(ConnectorError):
-    """Saved positions exist but none can be read; the text says what to do."""
+    """A saved position, or state saved with it, is damaged, missing or of another version; the text says what to do."""
 
 
 class InstanceInUseError(ConnectorError):
@@ -54,7 +54,7 @@ class SourceRefusedError(SourceUnavailableError):
 
 
 class SourceMisconfiguredError(SourceUnavailableError):
-    """The file, folder or port of an option cannot be used: it is missing, has the wrong type, or access is denied.
+    """The file, folder or port of an option cannot be used: it is missing, in use or of the wrong type, or access is denied.
 
     Correct the option or the permission. The SDK tries again, since a log may appear later or a directory may be mounted.
     """
@@ -87,7 +87,7 @@ _CONFIGURATION_ERRORS: Final = (FileNotFoundError, NotADirectoryError, IsADirect
 def safe_error_text(error: Exception) -> str:
     """Return a text for `error` that contains no record's values.
 
-    It is the text of a `ConnectorError`, the class and text of an `OSError`, and otherwise the class and the line of code.
+    It is the text of a `ConnectorError`, the class and text of an `OSError`, and otherwise the class, with file and line.
     """
     if isinstance(error, ConnectorError):
         return str(error)

@@ -23,7 +23,7 @@ class ExclusiveResource(NamedTuple):
     """One exclusive resource."""
 
     setting: str
-    """Option that names it, with its full path if it is compared with other instances."""
+    """Option that names it, such as `port`; to compare instances, its full path, such as `connectors.desk.port`."""
     kind: Literal["port", "path", "mailbox"]
     value: str
     """Port, path, or account and folder of the mailbox."""

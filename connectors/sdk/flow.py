@@ -19,13 +19,13 @@ from models.events import Event
 from models.reasons import Reason
 
 WAIT_SECONDS: Final = 0.05
-"""Longest wait for new records or for a confirmation in one step."""
+"""Longest wait for new records, and longest wait for a confirmation, in one step."""
 
 log = structlog.get_logger(__name__)
 
 
 class Flow:
-    """Moves records from `source` to `publisher`, one `step` at a time."""
+    """Moves records from `source` to `publisher`; each `step` moves those of one read."""
 
     def __init__(
         self,
@@ -61,7 +61,8 @@ class Flow:
     def step(self) -> None:
         """Process confirmations. If the publisher is ready, then read and map records, publish events and store rejected records.
 
-        Raises `SourceUnavailableError`, after publishing the position, and the errors of the publisher and of storage.
+        Raises `SourceUnavailableError`; the records read before are nevertheless acknowledged once they are safe. Raises also the
+        errors of the publisher and of storage.
         """
         self._meter.update_response_counts(self._source.response_counts)
         self._publisher.poll(0.0 if self._busy else WAIT_SECONDS)
@@ -84,7 +85,7 @@ class Flow:
             self._publisher.publish(events, self._checkpoint() if due else lambda: None)
 
     def drain(self, grace_seconds: float) -> None:
-        """Publish the position after the records read, and wait up to `grace_seconds` for all confirmations.
+        """Wait up to `grace_seconds` until all events are confirmed, and acknowledge the records whose events are.
 
         Reads nothing. Do not call `step` afterwards.
         """

@@ -121,7 +121,10 @@ class Pool:
         self.waiting.pop(connection, None)
 
     def check(self, now: float) -> None:
-        """Close connections that exceed a time limit, then others without progress until `UNSENT_BYTES` suffices for the rest."""
+        """Close connections that exceed a time limit.
+
+        Then close those with unread responses, the longest without progress first, until the rest is within `UNSENT_BYTES`.
+        """
         for connection in list(self._open):
             connection.check(now)
         stuck = sorted((connection for connection in self._open if connection.unsent), key=lambda each: each.taken_at)
@@ -140,12 +143,12 @@ class Connection(H11Protocol):
         self._since = 0.0
         self._awaits_body = False
         self.unsent = 0
-        """Unread bytes of a response at the last progress; 0 while the application adds to them."""
+        """Unread bytes of a response at the last progress; 0 if there are none, or while the application still adds some."""
         self.taken_at = 0.0
         """Monotonic time of the last progress."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Add the connection to the pool, and wait for a request unless the pool closes it."""
+        """Add the connection to the pool. Unless the pool closes it, it then counts as waiting for a request."""
         super().connection_made(transport)
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # asyncio's, for one call of recv()
         self._pool.admit(self)
@@ -153,12 +156,12 @@ class Connection(H11Protocol):
             self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Parse received bytes."""
+        """Parse received bytes, and update whether the connection waits for its client."""
         super().data_received(data)
         self._update_waiting()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Count the connection as waiting for the next request, unless the client has sent it already."""
         super().on_response_complete()
         self._wait()
         self._update_waiting()
@@ -192,7 +195,7 @@ class Connection(H11Protocol):
         self.transport.abort()
 
     def check(self, now: float) -> None:
-        """Close the connection if its client exceeds a time limit."""
+        """Note the progress of the client, and close the connection if it exceeds a time limit."""
         unsent = self.transport.get_write_buffer_size()
         if not unsent or not (self._is_answered or self.flow.write_paused):
             self.unsent = 0

@@ -16,7 +16,7 @@ MAX_SECONDS: Final = 604_800
 MAX_PLAIN_NUMBER: Final = 99_999_999
 """Highest record number that an id contains unchanged: eight digits. A French telephone number has nine without its 0."""
 REFERENCE: Final = re.compile(r"(?=.*\d)[A-Z0-9./_-]{1,100}", re.ASCII)
-"""Capitals, digits and `._/-`, at least one digit: e-mail addresses and names do not have this format."""
+"""Up to 100 capitals, digits and `._/-`, at least one digit: e-mail addresses and names do not have this format."""
 _MONTH, _DAY, _YEAR = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])", r"(?:19|20)\d\d"
 _DATE: Final = re.compile(
     rf"(?<!\d)(?:{_YEAR}(?:([./_-]?){_MONTH}\1{_DAY})?|{_DAY}([./_-]?){_MONTH}\2{_YEAR})(?!\d)", re.ASCII

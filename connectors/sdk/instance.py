@@ -38,11 +38,11 @@ RESTART_SECONDS: Final = (0.2, 1.0, 5.0, 15.0)
 STEADY_SECONDS: Final = 60.0
 """An error after a longer run of the source counts as the first of consecutive errors."""
 STUCK_SECONDS: Final = 60.0
-"""Longest time without progress. Beyond it an instance is stuck, and the process exits, since a restart can help."""
+"""Time without progress after which an instance is stalled. It is then stuck too, unless earlier restarts did not help it."""
 LONGEST_STUCK_SECONDS: Final = 3_600.0
-"""Longest wait for an instance that restarts did not help. The wait doubles with each restart while other instances work."""
+"""Longest time without progress before an instance is stuck. It doubles with each restart from the `MOST_STARTS`-th on."""
 MOST_STARTS: Final = MOST_ATTEMPTS + 1
-"""Number of restarts before the wait doubles. After this number, a record that causes the failure is rejected."""
+"""Consecutive restarts because of an instance before the wait doubles. After so many, a record that causes them is rejected."""
 STUCK: Final = "stuck"
 """File with the number of consecutive restarts because of the instance."""
 MIN_DELAY_SECONDS: Final = 5.0
@@ -120,7 +120,7 @@ class InstanceRunner:
     ) -> None:
         self.instance = instance
         self.trouble = _("not started")
-        """Last reported reason why records are not read, or events not accepted; empty if the instance works."""
+        """Last reported reason why the instance does not work, or only in part; empty if it works. Initially `not started`."""
         self._directory = directory
         self._open_publisher = open_publisher
         self._meter = meter
@@ -132,7 +132,10 @@ class InstanceRunner:
 
     @property
     def stuck(self) -> bool:
-        """True if the process must exit: the time without progress exceeds `STUCK_SECONDS`, or more if restarts did not help."""
+        """True if the process must exit even if other instances work.
+
+        The time without progress then exceeds `STUCK_SECONDS`, or more if restarts did not help.
+        """
         return time.monotonic() - self._step_at > self._patience
 
     @property
@@ -151,7 +154,7 @@ class InstanceRunner:
             replace_file(self._stuck_file, str(self._times_stuck + 1).encode())
 
     def report_stall(self) -> None:
-        """Report an instance that is stalled but not stuck yet. Called in another thread, since its own makes no progress."""
+        """If the instance is stalled but not stuck, set `trouble` and log it. For another thread, since its own is blocked."""
         trouble = _("makes no progress, as before the last restarts; the other instances continue")
         if self.is_stalled and not self.stuck:
             self._report(trouble, connector=self.instance.source)

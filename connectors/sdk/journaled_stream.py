@@ -62,7 +62,7 @@ class StreamPosition(NamedTuple):
     """Position of a source that reads a journal."""
 
     saved: bytes
-    """Content of the cursor file."""
+    """Position to save with `Cursor.save`."""
     journal_position: SpoolPosition | None
     """Position up to which the journal can be deleted; None if nothing was read from it."""
 
@@ -77,10 +77,10 @@ class Connection(Protocol[RecordT_co]):
 
     @property
     def initial_records(self) -> Sequence[RecordT_co]:
-        """Records of the state at the time of connecting."""
+        """Records of the state at the time of connecting, and of the messages received while it was listed."""
 
     def receive(self, wait_seconds: float) -> Sequence[RecordT_co]:
-        """Return received records in order; none after `wait_seconds` without any."""
+        """Return received records in order. Return none after `wait_seconds`, or earlier if what arrived gives no record."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -100,14 +100,16 @@ class Checkpoint(msgspec.Struct, Generic[TrackerT]):
     """Saved state of a `JournaledStream`."""
 
     number: int
+    """Number of the last record mapped; 0 before the first."""
     tracker: TrackerT = msgspec.field(name="watch")
-    """Memory of the records up to this one. Saved as `watch`."""
+    """Memory of the records up to `number`. Saved as `watch`."""
 
 
 class JournaledStream(Generic[RecordT, TrackerT]):
-    """Records of connections that `connect` opens, from a journal in `directory`, after those that `state` contains.
+    """Records of the class `kind` from connections that `connect` opens, journaled in `directory`.
 
-    Records are mapped with the memory of earlier ones. `mapping_with` makes a mapping with it.
+    Records up to `state.number` are skipped. Each mapped record updates `state`. `mapping_with` makes a mapping that uses and
+    updates a memory of earlier records.
     """
 
     def __init__(
@@ -135,9 +137,9 @@ class JournaledStream(Generic[RecordT, TrackerT]):
         """Received records that are not in the journal yet."""
 
     def read(self, wait_seconds: float) -> list[JournalEntry]:
-        """Return records in order, once they are in the journal; none after `wait_seconds` without any.
+        """Return records in order, once they are in the journal; none after at most `wait_seconds` without any.
 
-        Raises `SourceUnavailableError` without a connection, also during a pause, and while the journal is full.
+        Raises `SourceUnavailableError` if no connection can be opened, in the pause after a failure, and if the journal is full.
         """
         if entries := self._read_journal():
             return entries

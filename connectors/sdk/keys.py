@@ -44,9 +44,10 @@ class Keys:
         self._ids_file = instance / "keys.json"
 
     def pseudonym_key(self, sector: str) -> PseudonymKey:
-        """Return the key of `sector`, and create it when the instance uses it for the first time.
+        """Return the key of `sector`; create its file if it is missing and the instance never used it.
 
-        Raises `KeyFileError` for the reasons of `load_key`, and if the key that the instance used is missing or was replaced.
+        Raises `KeyFileError` for the reasons of `load_key`, if the key that the instance used is missing or was replaced, and if
+        `keys.json` is damaged.
         """
         ids = self._read_ids()
         path = _path(self._directory, sector)

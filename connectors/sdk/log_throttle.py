@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 GATHER_SECONDS: Final = 5.0
-"""Time of counting events before they are logged."""
+"""Time from the first counted event to the log message, to count further ones."""
 INTERVAL_SECONDS: Final = 300.0
 """Shortest interval between two log messages."""
 

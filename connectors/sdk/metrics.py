@@ -91,13 +91,19 @@ class Meter:
             self._last_event.set(newest)
 
     def update_response_counts(self, response_counts: Mapping[int, int]) -> None:
-        """Add the responses since the last call. Counts begin at 0 when the source is opened; zeros create the series."""
+        """Add the responses since the last call.
+
+        Call it also when the source is opened: the counts are then 0, which creates the series and restarts the comparison.
+        """
         for status, count in response_counts.items():
             self._metrics.requests.labels(self._name, str(status)).inc(max(0, count - self._answered[status]))
             self._answered[status] = count
 
     def update_reconcile_stats(self, reconcile_stats: ReconcileStats | None) -> None:
-        """Add the findings since the last call, and set the time of the last poll; do nothing if the source is not polled."""
+        """Add the findings since the last call, in the first call all stored ones, and set the time of the last poll.
+
+        Do nothing if the source is not polled.
+        """
         if reconcile_stats is None:
             return
         for finding in Finding:

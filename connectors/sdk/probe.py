@@ -21,7 +21,7 @@ from connectors.sdk.instance import LOCK, Instance
 from models.reasons import Reason
 
 WAIT_SECONDS: Final = 2.0
-"""Longest wait for a new record."""
+"""Longest wait for the first record."""
 MOST_RECORDS: Final = 10_000
 """Number of records after which a probe reads no further ones."""
 READING_SECONDS: Final = 2.0
@@ -91,7 +91,10 @@ def _open_and_read(connector: Connector[Any], config: ConnectorConfig, context: 
 
 
 def read_available(source: Source[Any, Any], wait_seconds: float) -> ProbedOutcomes:
-    """Read and map until no record comes, or beyond `MOST_RECORDS` or `READING_SECONDS`; wait only for the first record."""
+    """Return the outcomes of new records, until none comes, or `MOST_RECORDS` or `READING_SECONDS` are reached.
+
+    Wait up to `wait_seconds` for the first record only.
+    """
     outcomes = ProbedOutcomes()
     now, deadline = datetime.now(UTC), time.monotonic() + READING_SECONDS
     while raws := source.read(0.0 if outcomes else wait_seconds):

@@ -27,9 +27,8 @@ def citizen_identities(
 ) -> str:
     """Return the `identities` of one citizen: pseudonyms of the known values, the strongest first; empty if none is known.
 
-    Pseudonyms are separated by spaces. Values are as written in the source, empty if unknown. Blocked values, and those that are
-    not a valid address or number, are left out.
-    `region` is the country of numbers in national format.
+    Pseudonyms are separated by spaces. Values are as written in the source, empty if unknown. Blocked values, and addresses
+    and numbers that are not valid, are left out. `region` is the country of numbers in national format.
     """
     known = (
         (IdentityKind.CASE, case.strip()),
@@ -40,7 +39,7 @@ def citizen_identities(
 
 
 def join(pseudonyms: Iterable[str]) -> str:
-    """Return `pseudonyms`, ordered by strength, separated by spaces. Empty ones, which blocked values have, are left out."""
+    """Return `pseudonyms`, given strongest first, separated by spaces. Empty ones, which blocked values have, are left out."""
     return " ".join(filter(None, pseudonyms))
 
 

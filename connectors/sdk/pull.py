@@ -1,7 +1,7 @@
 """HTTP client for polled sources, with common rules for requests, errors and pauses.
 
-Nothing here sleeps. `Source.read` is called repeatedly, and the server is not asked before the interval has passed. A long pause
-therefore delays no stop, and does not make an instance look stuck.
+Nothing here sleeps, and a request takes at most `TOTAL_SECONDS`. `Source.read` is called repeatedly, and the server is not asked
+before the interval has passed. A long pause therefore delays no stop, and does not make an instance look stuck.
 
     def read(self, wait_seconds):
         if not self._interval.due:
@@ -98,7 +98,7 @@ class Interval:
 
 
 class Backoff:
-    """Pauses after failures of a server: each twice as long as the one before, up to a limit, or as long as the server asks."""
+    """Pauses after failures of a server: each twice as long as the one before, up to a limit, or longer if the server asks."""
 
     def __init__(self) -> None:
         self._failures = 0
@@ -168,11 +168,11 @@ class HttpClient:
         self._runner = asyncio.Runner()  # any wait in it can be interrupted
 
     def get(self, path: str = "", params: Mapping[str, str | int] | None = None) -> bytes:
-        """Return the response to a GET request for `path` below the server's URL. Raises `SourceUnavailableError`."""
+        """Return the body of the response to a GET request for `path` below the server's URL. Raises `SourceUnavailableError`."""
         return self.ask("GET", path, params=params).content
 
     def post(self, body: Any, path: str = "") -> bytes:
-        """Return the response to a POST request with `body` as JSON. Raises `SourceUnavailableError`."""
+        """Return the body of the response to a POST request with `body` as JSON. Raises `SourceUnavailableError`."""
         return self.ask("POST", path, json=body).content
 
     def ask(self, method: str, path: str = "", *, refusals: Mapping[int, str] = {}, **request: Any) -> Answer:

@@ -134,6 +134,7 @@ class PollScope(NamedTuple):
 
 
 EVERYTHING: Final = PollScope()
+"""Default scope: only the group `""`, and a list that may be incomplete, so that no key is gone."""
 _decode: Final = msgspec.json.Decoder(Observations).decode
 
 

@@ -28,7 +28,7 @@ class Record(msgspec.Struct, frozen=True):
     """The Kafka record of one event.
 
     `happened_ms` is the time of the event in milliseconds since 1970. `replayed`: the connector had first rejected the source's
-    record. `reread`: the source is being read again.
+    record. `reread`: the source is read again, and the event is older than the start of this.
     """
 
     topic: str

@@ -39,7 +39,7 @@ class StoredReject(NamedTuple):
 
     @property
     def content(self) -> str:
-        """SHA-256 of record, reason and detail; the same each time that the source is read."""
+        """Hexadecimal SHA-256 of reason, detail and record; the same each time that the source is read."""
         reason, detail = self.reject.reason.value.encode(), self.reject.detail.encode()
         return hashlib.sha256(b"\n".join((reason, detail, self.reject.record))).hexdigest()
 

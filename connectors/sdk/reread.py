@@ -1,4 +1,4 @@
-"""Reading of a source again from its beginning.
+"""Reading of a source again, from its beginning or from where its option `start` begins.
 
 The instance's position is moved aside. The publisher then marks each older event with the header `topics.REREAD`. Workers reject
 a marked event if its contact was counted and removed. For contacts that are still stored, known event ids count once.
@@ -18,7 +18,7 @@ from connectors.sdk.probe import read_first, scratch
 from models.timestamps import milliseconds
 
 MARK: Final = "reread.json"
-"""File in the instance's directory with the time of the last start from the beginning."""
+"""File in the instance's directory with the time at which the last reread was requested."""
 ASIDE: Final = "before-reread"
 """Folder in the instance's directory with the position that was moved aside."""
 _SIBLINGS: Final = ("", "-wal", "-shm")
@@ -44,9 +44,9 @@ def find_position_files(instance: Instance, context: Context) -> list[Path]:
 
 
 def find_first_event_ms(instance: Instance, context: Context) -> int | None:
-    """Return the earliest event time of the source's first records, in milliseconds since 1970; None if they give no events.
+    """Return the earliest event time of the first records, in milliseconds since 1970; None if they give no events.
 
-    Changes nothing. Raises `ConnectorError` if the source cannot be read.
+    The source is read as on its first start. Changes nothing. Raises `ConnectorError` if the source cannot be read.
     """
     position = [path.name for path in find_position_files(instance, context)]
     with scratch(context, ASIDE, MARK, *position) as own:
@@ -56,7 +56,7 @@ def find_first_event_ms(instance: Instance, context: Context) -> int | None:
 
 
 def start_reread(instance: Instance, context: Context) -> Path:
-    """Make the next start read the source from its beginning; return the directory with the old position.
+    """Make the next start read the source as on its first start; return the directory with the old position.
 
     The caller holds the instance's lock. After a crash within this function, call it again.
     """

@@ -50,7 +50,7 @@ def begin(name: str, kind: Kind, into: Path) -> Path:
 
 
 def _render(kind: Kind, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the path of each file in the package, and its content."""
+    """Yield the path of each file below the package's root, with `NAME` for the connector's name, and its content."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,

@@ -70,9 +70,10 @@ class SocketSession(ABC, Generic[MessageT]):
         """Add received bytes, and return the messages that they complete."""
 
     def receive_messages(self, wait_seconds: float) -> list[MessageT]:
-        """Return received messages in order, skipped ones first; none after `wait_seconds` without any.
+        """Return received messages in order, skipped ones first. Without any, wait up to `wait_seconds` for bytes.
 
-        In that case send a ping if one is due, or raise if the last one was not answered in time.
+        If these complete no message, return none. In that case send a ping if one is due, or raise if the last one was not
+        answered in time.
         """
         if not self._skipped and not self._inbox:
             self._fill_inbox(wait_seconds)

@@ -2,8 +2,8 @@
 
 Records are appended to segment files, each with its length and a checksum over both. `append` returns when they are on disk. A
 record that a crash left incomplete at the end of the last segment is detected by its checksum and cut off. Damaged data elsewhere
-is moved to a `.bad` file, and the records around it are kept. A segment is removed once all its records were dropped. Until
-then, a restart reads its dropped records again (at least once).
+is moved to a `.bad` file, and the records around it are kept. A segment is removed once a record of a later one was
+dropped, or none is left. Until then, a restart reads its dropped records again (at least once).
 """
 
 import errno
@@ -39,7 +39,7 @@ class SpoolPosition(NamedTuple):
     segment: int
     offset: int
     records: int
-    """Number of records before the position since the spool was opened."""
+    """Number of records before the position, from the first one that the spool contained when it was opened."""
 
 
 @dataclass(slots=True)
@@ -68,12 +68,12 @@ class Spool:
 
     @property
     def empty(self) -> bool:
-        """True if no record is in the spool, read or unread."""
+        """True if all records were dropped."""
         return self.records == 0
 
     @property
     def records(self) -> int:
-        """Number of records in the spool, read or unread."""
+        """Number of records that were not dropped, read or unread."""
         return self._appended - self._start.records
 
     @property

@@ -339,7 +339,6 @@ def _is_of(file: _File, position: TailPosition) -> bool:
 
 
 def _is_at(file: _File, position: TailPosition) -> bool:
-    """Return whether `file` is that of `position` and reaches at least to its offset."""
     return file.status.st_size >= position.offset and _is_of(file, position)
 
 

@@ -107,7 +107,7 @@ class PhoneNames(ABC):
         return (scope and scope.service) or service, (scope and scope.site) or site
 
     def queue_key(self, name: str) -> str:
-        """Return the key of a queue for `queue`, the same for all its spellings; empty if `name` means no queue."""
+        """Return the key of a queue, which `queue` takes: the same for all its spellings; empty if `name` means no queue."""
         return self._cached_queue_key(name)
 
     def agent(self, name: str) -> str:
@@ -121,11 +121,11 @@ class PhoneNames(ABC):
 
     @abstractmethod
     def _queue_key(self, name: str) -> str:
-        """Return a key of a queue that is a label, or a label that may be empty, `~` and a keyed hash."""
+        """Return the key of a queue: a label, or a label (or nothing), `~` and a keyed hash. Empty if `name` means no queue."""
 
     @abstractmethod
     def _configured_queue(self, key: str) -> QueueOptions | None:
-        """Return the options of a queue by its key."""
+        """Return the options of a queue by its key; None if it is not configured."""
 
     def _queue(self, key: str) -> QueueOptions:
         """Return the options of a queue by its key, with its label filled in, except for an empty key."""

@@ -14,7 +14,7 @@ OVERSIZED: Final = "=oversized"
 """Event name that replaces a message longer than `MAX_MESSAGE_BYTES`."""
 CONNECTED: Final = "=connected"
 LISTED: Final = "=listed"
-"""Second of two internal events for a new connection: `CONNECTED` for its start, `LISTED` for the status of the queues."""
+"""Event name of an internal record with the status of the queues; `CONNECTED` is that of the record for a connection's start."""
 END: Final = b"\r\n\r\n"
 
 

@@ -29,7 +29,7 @@ class Progress(msgspec.Struct, array_like=True):
     place: str = ""
     """Keyed hash of the dialplan context and extension where the call entered the queue."""
     requested: str = ""
-    """Last queue that the dialplan asked for."""
+    """Queue of the last step of the dialplan into a queue, also if the queue then refuses the call."""
     given_up: Leaving | None = None
     """The call left the queue unanswered: the caller hung up, or another reason follows. None once that is known."""
     gone: Leaving | None = None
@@ -53,8 +53,9 @@ class CallTracker(msgspec.Struct):
     calls: dict[str, Progress] = {}
     """Calls by id, ordered by their last message."""
     talks: dict[str, tuple[str, str]] = {}
+    """Conversations in progress: call → key of the queue, and agent."""
     members: dict[str, dict[str, bool]] = {}
-    """Queue → agent → whether the agent is paused there."""
+    """Key of the queue → agent → whether the agent is paused there."""
 
     def progress(self, call: str) -> Progress:
         """Return the state of a call, created if unknown, as the most recent one. Beyond `MAX_CALLS`, forget the least recent."""

@@ -51,7 +51,10 @@ class ManagerRecord(StreamRecord, array_like=True):
 
 
 def filter_message(message: Message, names: NameResolver) -> Message | None:
-    """Return the retained fields, None if not needed. Dialled numbers are retained only if a key, a queue or a line."""
+    """Return the retained fields of a message; None if it is not needed.
+
+    Dialled numbers are retained only if they are keys, the extension of a queue, or a configured line.
+    """
     event = message.get("Event", "")
     if event not in RETAINED_FIELDS:
         return None

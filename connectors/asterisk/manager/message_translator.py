@@ -224,6 +224,6 @@ def _exit_record(ami_event: ManagerEvent, leaving: Leaving, event: str) -> Queue
 
 
 def abandonment_records(ami_event: ManagerEvent, progress: Progress) -> Sequence[QueueLogRecord]:
-    """Return an `ABANDON` record if `given_up` is set, since no other reason followed, and clear it; otherwise none."""
+    """Return an `ABANDON` record if `progress.given_up` is set, since no other reason followed, and clear it; else none."""
     given_up, progress.given_up = progress.given_up, None
     return [_exit_record(ami_event, given_up, "ABANDON")] if given_up else ()

@@ -46,7 +46,7 @@ class AmiEventWriter:
         self.now = max(self.now, at)
 
     def events_for(self, line: str, at: float) -> list[Event]:
-        """Return the events for a log line written at `at`, sent after a random delay, and update the queue status."""
+        """Return the events for a log line written at `at`, dated after a random delay, and update the queue status."""
         self.advance_to(at + self._random.uniform(*DELAY_SECONDS))
         second, call, queue, agent, event, *parameters = line.rstrip("\n").split("|")
         if call in {"NONE", "MANAGER"}:

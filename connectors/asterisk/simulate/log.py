@@ -45,7 +45,7 @@ def simulate_day(
 
 
 def configuration(path: Path | None = None, ami: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return the connector options to read the simulated log at `path`, the simulated manager interface, or both."""
+    """Return the connector options to read the simulated log at `path`, the manager interface with the options `ami`, or both."""
     return {
         **({"path": str(path)} if path else {}),
         **({"ami": ami} if ami else {}),

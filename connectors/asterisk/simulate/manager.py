@@ -64,7 +64,6 @@ class _Connection(ClientConnection):
             self.send_message(event)
 
     def send_message(self, message: Event) -> None:
-        """Send a message."""
         lines = "".join(f"{key}: {value}\r\n" for key, value in message.items())
         self.send(f"{lines}\r\n".encode())
 

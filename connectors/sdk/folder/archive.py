@@ -64,7 +64,7 @@ class Archive:
     def claim(self, group: Group) -> Claim | None:
         """Move the files of a group to `work/`, or the missing files of a partial claim; return None if they are gone.
 
-        If only some of them can be moved, the claim stays partial and the error is raised.
+        If one of them cannot be moved, the error is raised; if others were moved, the claim stays partial.
         """
         part = self._parts.pop(group.stem, None) or self._begin(len(group.names))
         try:

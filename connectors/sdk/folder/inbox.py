@@ -59,7 +59,10 @@ class Inbox:
         self._listing = self._list()
 
     def update(self) -> bool:
-        """Continue the listing for up to `LIST_SECONDS`, and return whether it is complete. After OSError it begins again."""
+        """Continue the listing for up to `LIST_SECONDS`, and return whether it is complete.
+
+        The first call, and one after a complete listing or an OSError, begins a new listing.
+        """
         try:
             return next(self._listing)
         except OSError:

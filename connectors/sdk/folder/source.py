@@ -95,8 +95,9 @@ class FolderSource(Source[ReadClaim, int]):
     def read(self, wait_seconds: float) -> Sequence[ReadClaim]:
         """Claim groups of the inbox if no claim is left, and read claims for about `BATCH_SECONDS`.
 
-        Return none after `wait_seconds` without claims. Raises `SourceUnavailableError` if the folder cannot be read, or if files
-        cannot be moved and no claim was read. Raises `ConnectorError` if claiming fails for another reason.
+        Return none after `wait_seconds` without claims. Raises `SourceUnavailableError` if the folder or the first claim cannot
+        be read, or if files cannot be moved and no claim was read. Raises `ConnectorError` if claiming fails for another reason,
+        and those of `read_claim` for the first claim.
         """
         try:
             if not self._claims and time.monotonic() - self._listed_at >= LIST_SECONDS and self._inbox.update():
@@ -119,7 +120,7 @@ class FolderSource(Source[ReadClaim, int]):
     def reject(self, raw: ReadClaim, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of the claim last given to `map`, whose files `acknowledge` then moves to `rejected/`.
 
-        Its record is the path of the claim in the archive.
+        Its record is the path that the claim then has in the archive: `rejected/<reason>/<claim>`.
         """
         reject = _reject(raw.claim, reason, detail)
         self._unsettled[-1] = raw._replace(outcome=reject)
@@ -149,7 +150,6 @@ class FolderSource(Source[ReadClaim, int]):
         self._archive.close()
 
     def _claim_ready_groups(self) -> None:
-        """Claim the groups that can be moved; try the others again later."""
         ready = self._inbox.ready(self._archive.begun)[:CLAIMS]
         until = time.monotonic() + BATCH_SECONDS
         for group in ready:

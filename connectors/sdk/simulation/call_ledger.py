@@ -27,7 +27,7 @@ class QueueTotals:
     waiting: int = 0
     transferred: int = 0
     transferred_to: dict[str, int] = field(default_factory=dict)
-    """Transferred calls by target queue; empty key if the log does not name it."""
+    """Transferred calls by the label of the target queue; empty key if the log does not name it."""
     ended: int = 0
     in_progress: int = 0
     ring_unanswered: int = 0
@@ -40,7 +40,7 @@ class QueueTotals:
 
 @dataclass(slots=True)
 class Ledger:
-    """True figures of the switchboard by queue."""
+    """True figures of the switchboard, by the label of the queue."""
 
     queues: dict[str, QueueTotals] = field(
         default_factory=lambda: {service.label: QueueTotals() for service in SERVICES}

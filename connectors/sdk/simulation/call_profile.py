@@ -21,6 +21,7 @@ class Service:
     label: str
     number: str
     share: float
+    """Share of all calls from outside; the shares of `SERVICES` add up to 1."""
     talk_seconds: float
     """Median duration of conversations, which follow a log-normal distribution."""
     spare: int = 1
@@ -30,7 +31,7 @@ class Service:
     timeout_seconds: float = 300
     capacity: int = 12
     openings: tuple[tuple[float, float], ...] = ((8.5, 17.0),)
-    """Opening hours, as hours of the day."""
+    """Opening hours on working days: pairs of beginning and end, as hours of the day."""
 
 
 SERVICES: Final = (
@@ -51,10 +52,10 @@ CURVE: Final = (
     *((0, 0.0), (7, 0.02), (8, 0.1), (8.5, 0.8), (9.5, 1.5), (11, 1.4), (12, 0.7), (13, 0.45), (14, 1.3), (15.5, 1.2)),
     *((17, 0.6), (17.5, 0.1), (19, 0.02), (24, 0.0)),
 )
-"""Call volume by hour of the day, relative; interpolated linearly."""
+"""Points of hour of the day and relative call volume; interpolated linearly."""
 PEAK: Final = max(height for _, height in CURVE)
 USUAL_HOURS: Final = 9
-"""Duration of a usual day if its calls came evenly, in hours."""
+"""Calls of a usual day, relative to those of a usual hour."""
 MIN_SHARE: Final = 0.65
 """Lowest value of the curve for a switchboard that never closes; corresponds to 0.6 times a usual hour."""
 WRAP_UP_SECONDS: Final = 20

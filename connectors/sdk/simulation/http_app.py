@@ -13,7 +13,10 @@ from connectors.sdk.sockets import listen
 
 @contextmanager
 def serving(app: ASGIApp, port: int = 0, *, date_header: bool = True) -> Iterator[str]:
-    """Serve `app` on this machine at `port`, or any free one, and yield its URL. Raises `OSError`."""
+    """Serve `app` on this machine at `port`, or any free one, and yield its URL. Raises `OSError`.
+
+    `date_header`: responses have a Date header.
+    """
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, date_header=date_header))
     with listen(HOST, port) as listener:
         thread = threading.Thread(target=server.run, args=([listener],), name="simulation")

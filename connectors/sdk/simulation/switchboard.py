@@ -21,7 +21,7 @@ from connectors.sdk.simulation.call_profile import CALLER_RANGES, HOUR, SERVICES
 
 FIRST_AGENT: Final = 3101
 MAX_AGENTS: Final = 100
-"""Numbers of agents: the first number in the first queue, and the distance to the first number in the next queue."""
+"""Distance between the first agent numbers of two queues. `FIRST_AGENT` is the first number in the first queue."""
 DIVERTED: Final = 0.01
 WITHHELD: Final = 0.08
 FORGOTTEN: Final = 0.001
@@ -34,15 +34,16 @@ AGENT_HANGS_UP: Final = 0.3
 OVERFLOWS: Final = 0.5
 THROUGH_A_MENU: Final = 0.5
 LEAVES_A_MESSAGE: Final = 0.3
-"""Probabilities per call. `OVERFLOWS`: a call that timed out enters the first queue."""
+"""Probabilities from `DIVERTED` to here: per call, ring or conversation to which they apply. After a timeout, a call `OVERFLOWS`
+into the first queue."""
 MESSAGE_SECONDS: Final = (8, 60)
 RUSH_EVERY_SECONDS: Final = 2.5 * HOUR
 """Mean interval between rushes in one queue."""
 RUSH_SECONDS: Final = (420, 1020)
 RUSH: Final = (2.2, 4.0)
-"""Call volume in a rush, relative to the usual one."""
+"""Lowest and highest call volume in a rush, relative to that between rushes."""
 CALM: Final = 1 / (1 + mean(RUSH_SECONDS) / (RUSH_EVERY_SECONDS + mean(RUSH_SECONDS)) * (mean(RUSH) - 1))
-"""Call volume between rushes, such that the mean volume is the usual one."""
+"""Call volume between rushes, relative to the usual one, such that the mean volume is the usual one."""
 ROSTER_SECONDS: Final = 900  # between adjustments of the number of agents
 UNTIL_BREAK_SECONDS: Final = (0.75 * HOUR, 2 * HOUR)
 BREAK_SECONDS: Final = (300, 600)
@@ -93,8 +94,9 @@ class Queue:
         self.waiting: list[Call] = []
         self.agents: list[Agent] = []
         self.needed = 0
-        """Agents required for the usual calls."""
+        """Agents required for the usual calls until the next adjustment."""
         self.rush = 1.0
+        """Call volume relative to that between rushes."""
         self.first_agent = first_agent
 
     def add_agent(self) -> Agent:
@@ -132,7 +134,10 @@ class Switchboard(ABC):
     def record(
         self, call: Call | None, queue: Queue | None, agent: Agent | None, event: str, *parameters: object
     ) -> None:
-        """Report what happens now. Events and parameters are those of `queue_log`."""
+        """Report what happens now. Events and parameters are those of `queue_log`.
+
+        The dialplan also logs `DID`, `MENU`, `CLOSED`, `DIVERTED`, `FULL` and `VOICEMAIL`.
+        """
 
     @property
     def next_at(self) -> float:

@@ -26,7 +26,7 @@ class FakeBroker:
 
     @property
     def headers(self) -> list[Headers]:
-        """Headers of each record."""
+        """Headers of each record received, in order, with duplicates."""
         return [headers for _, headers in self._sent]
 
     def open_producer(self) -> Producer:
@@ -36,7 +36,7 @@ class FakeBroker:
         return self
 
     def send_all(self, records: Sequence[Record]) -> Sequence[Any]:
-        """Store records, and return the future of an acknowledgement."""
+        """Store records, and return one future that is done: all are acknowledged."""
         for record in records:
             kill_point("send")
             self._sent.append((record.value, record.headers))

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Final
 NAMED: Final = frozenset({"os.mkdir", "os.rename", "os.remove", "os.link", "os.truncate", "os.rmdir", "os.symlink"})
 """Audit events that count as actions; creating a file is `open`."""
 OFTEN: Final = 2
-"""Number of repetitions of an action in one run that are killed separately."""
+"""Most occurrences of an action with one call trace that are killed, each in another run; further ones are not."""
 
 Trace = tuple[object, ...]
 """An action and the lines of code that lead to it."""
@@ -31,7 +31,7 @@ class Killed(BaseException):
 
 
 class KillInjector:
-    """Kills this thread's actions on files below `directory`: each run at a different call trace."""
+    """Kills this thread's actions on files below `directory`, and at kill points: each run at a different call trace."""
 
     active: "ClassVar[KillInjector | None]" = None
     """The injector of the current run."""

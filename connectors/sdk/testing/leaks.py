@@ -41,7 +41,7 @@ def contents(directory: Path, but: Path | None = None) -> str:
 def leak_forms(value: str, source: str) -> dict[str, str]:
     """Return the forms of a personal value by their names: unchanged, normalised, as a time, and hashed without a key.
 
-    Hashes are cut to 16 characters, so that shortened ones are found too. `source` is that of event ids.
+    MD5 and SHA hashes are cut to 16 characters, so that shortened ones are found too. `source` is that of event ids.
     """
     plain = {
         "as it is": value,
@@ -93,7 +93,7 @@ def _as_times(digits: str) -> dict[str, str]:
 
 
 def fill(record: bytes, value: str) -> Iterator[bytes]:
-    """Yield copies of a JSON record with each value in turn replaced by `value`, as text and as a number if possible.
+    """Yield copies of a JSON record with each value in turn replaced by `value`, as text and, if possible, as numbers.
 
     Records other than JSON objects and arrays give no copies.
     """

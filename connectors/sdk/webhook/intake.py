@@ -70,7 +70,7 @@ class Intake:
 
     @property
     def has_room(self) -> bool:
-        """True if fewer than `most_waiting` messages wait; False if the instance does not read, or after `close`."""
+        """True if the instance reads and fewer than `most_waiting` messages wait; False after `close`."""
         is_read = not self._closed and time.monotonic() - self._asked_at <= self.stall_seconds
         return is_read and self.waiting < self.most_waiting
 

@@ -41,6 +41,7 @@ class Page(NamedTuple):
 
     facts: Sequence[bytes]
     read_at: datetime
+    """Time of the response by this machine's clock."""
     as_of: datetime
     """Time of the response by the source's clock."""
     end: PollScope | None = None
@@ -207,7 +208,7 @@ class PolledSource(PushSource):
     def position(self) -> int:
         """Return the number of this call, from 1, as the position.
 
-        Ends the comparison with a completed poll, and stores what `acknowledge` must save and confirm for this position.
+        Ends the comparison with a completed poll, and remembers what `acknowledge` must save and confirm for this position.
         """
         if self._ended is not None and self._ended.end is not None:
             self._end_round(self._ended, self._ended.end)

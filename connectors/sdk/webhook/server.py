@@ -46,6 +46,7 @@ CLOSE: Final = {"connection": "close"}
 """Sent when the body was not read to its end: the rest would be taken for the next request."""
 
 Verify = Callable[[Mapping[str, str], bytes, float], str]
+"""Checks headers and body of a request at a time, and returns the message's id, as `PushSource.verify`."""
 
 log = structlog.get_logger(__name__)
 

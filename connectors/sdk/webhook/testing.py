@@ -32,6 +32,7 @@ ARRIVAL_SECONDS: Final = 60.0
 """Longest wait for a message to be accepted and for its response, on a busy machine."""
 
 Sign = Callable[[int, bytes], Mapping[str, str]]
+"""Returns the headers of a message with this number and body, as `PushConformance.headers`."""
 
 
 class PushHarness(ConnectorHarness):
@@ -128,7 +129,7 @@ class PushConformance(Conformance):
         """Return the headers of the message `number`, signed with the current time."""
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
-        """Add a part of the bodies to the outbox."""
+        """Add part number `part`, from 0, of `parts` of the bodies to the outbox."""
         bodies = self.bodies()
         size = -(-len(bodies) // parts)
         self._put(directory, bodies[part * size : (part + 1) * size])
