@@ -1,6 +1,7 @@
 """`accueil forecast`: contacts still expected today, and the agents needed now."""
 
 from datetime import UTC, date, datetime, timedelta
+from math import inf
 from typing import Final
 
 import click

@@ -78,9 +78,10 @@ class DayParam(click.DateTime):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Return the midnight at the start of the day."""
         try:
-            return super().convert(value, param, ctx)
+            day: datetime = super().convert(value, param, ctx)
         except click.BadParameter:
             self.fail(_("use 2026-11-25"), param, ctx)
+        return day
 
 
 def _moment_of(value: Any, ctx: click.Context | None) -> float:
