@@ -53,8 +53,9 @@ class NameResolver(PhoneNames):
         self._keys_by_saved = {self._as_one_word(name): self._queue_key(name) for name in config.queues}
 
     def call(self, unique_id: str, second: int) -> str:
-        """Return the id of a call in events: Asterisk's own, or a keyed hash if it may be another number.
+        """Return the id of a call in events: Asterisk's own, or a keyed hash if it is no such id of about this time.
 
+        Another number may be a telephone number.
         `second` is that of the record, for the age of the id. A `ResolvedName` is returned unchanged.
         """
         if type(unique_id) is ResolvedName:

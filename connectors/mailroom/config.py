@@ -32,7 +32,7 @@ FieldName = Literal[
 
 
 _PARTS: Final = {"year": r"(?P<year>(?:19|20)\d\d)", "number": r"(?P<number>\d{1,9})"}
-_PLACEHOLDER: Final = re.compile(r"\{(?:(year)|(number)(?::0[1-9]d?)?)\}")
+_PLACEHOLDER: Final = re.compile(r"\{(?:(year)|(number)(?::0[1-9][0-9]?d?)?)\}")
 MAX_LENGTH: Final = 80
 """Longest fixed text of a number format, in characters."""
 LARGEST: Final = MAX_PLAIN_NUMBER

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, or_, select, update
 
-from streams.timeline.links import IS_ORPHANED, revoke_shared
-from streams.timeline.owners import read_identities
+from streams.timeline.links import IS_ORPHANED
 from streams.timeline.schema import ENTRIES, ERASURE_CONTACTS, ERASURE_REQUESTS, ERASURES, LINKS, PROMISES, REVOCATIONS
 
 
@@ -61,13 +60,9 @@ def find_sectors(connection: Connection, identity: str) -> list[str]:
 
 
 def begin(connection: Connection, request: ErasureRequest, contacts: Sequence[str]) -> ErasureRequest:
-    """Write a request and its contacts. Return it with the numbers of the contacts' entries and links found now.
-
-    Links of other citizens to identities shared with this one are revoked, see `links.revoke_shared`.
-    """
+    """Write a request and its contacts. Return it with the numbers of the contacts' entries and links found now."""
     rows = [{"request": request.id, "contact": contact} for contact in contacts]
     connection.execute(insert(ERASURE_CONTACTS), rows)
-    revoke_shared(connection, contacts, read_identities(connection, contacts), request.requested_at)
     remains = look(connection, request.id)
     request = request._replace(entries=remains.entries, links=remains.links)
     connection.execute(insert(ERASURE_REQUESTS).values(request._asdict()))

@@ -155,30 +155,6 @@ def revoke(connection: Connection, link: Link, at: int, ground: RevocationReason
     return True
 
 
-def revoke_shared(connection: Connection, contacts: Collection[str], own: Collection[str], at: int) -> None:
-    """Revoke the links of other citizens to the weak identities in `own`, before `contacts` are erased; the reason is SHARED.
-
-    `own` has the identities of these contacts. Without the links of the erased citizen, a shared telephone number would lead to
-    one citizen alone, who would get all its calls. An identity that another contact of the citizen names is left out: it stays
-    shared. An identity with more than `LinkLimits.fan_out` other links is left out too.
-    """
-    for identity in sorted(own):
-        if is_strong(identity):
-            continue
-        query = (
-            select(LINKS.c.one, LINKS.c.other)
-            .where(
-                or_(LINKS.c.one == identity, LINKS.c.other == identity), ~_IS_REVOKED, LINKS.c.contact.not_in(contacts)
-            )
-            .distinct()
-            .limit(LinkLimits().fan_out + 1)
-        )
-        found = [Link(*row) for row in connection.execute(query)]
-        if len(found) <= LinkLimits().fan_out and not any({*link} <= {*own} for link in found):
-            for link in found:
-                revoke(connection, link, at, RevocationReason.SHARED)
-
-
 def restore(connection: Connection, link: Link) -> bool:
     """Delete the revocation of a link in its direction; return False if it was not revoked."""
     revoked = delete(REVOCATIONS).where(REVOCATIONS.c.one == link.one, REVOCATIONS.c.other == link.other)

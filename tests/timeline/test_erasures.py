@@ -143,17 +143,6 @@ def test_contacts_missing_in_the_timelines_are_found_in_the_state(world: World) 
     assert world.erasures.finder.find(CASE, "").contacts == ["call:a:1", "call:a:2", "call:a:9"]
 
 
-def test_calls_of_a_shared_number_do_not_pass_to_the_other_citizen(world: World) -> None:
-    other = "rdv_user:k1-other"
-    world.write([*call("call:a:4", 300, f"{other} {PHONE}"), *call("call:a:5", 400, f"{other} email:k1-other")])
-    assert world.erasures.finder.find(other, "").contacts == ["call:a:4", "call:a:5"], "the number is shared"
-    name = world.erase(CASE)
-    world.apply_erasures()
-    assert world.look(name)["state"] == "proved"
-    assert world.erasures.finder.find(other, "").contacts == ["call:a:4", "call:a:5"]
-    assert [record.reason for record in world.timeline.read_links(other, 9)] == [None, "shared"]
-
-
 def test_erasure_is_limited_to_one_sector(world: World) -> None:
     world.write([make("letter.arrived", 1, subject="mail:a:1", identities=CASE, sector="social", pages=1)])
     world.write([make("letter.arrived", 1, subject="mail:a:2", identities=CASE, sector="routes", pages=1)])

@@ -94,6 +94,8 @@ class DeadlineIndex:
     def _begin_slot(self, slot: int, rows: Mapping[bytes, Contact]) -> None:
         if slot <= self._slot:
             return
+        if sum(map(len, self._later.values())) > 2 * len(rows):  # most entries are stale
+            self.rebuild(rows)
         self._slot = slot
         for begun in [known for known in self._later if known <= slot]:
             for key in dict.fromkeys(self._later.pop(begun)):

@@ -78,3 +78,13 @@ def test_sheets_are_reported_completely_or_not_at_all() -> None:
         barcode_worker._answer(1000, [[sheet]] * 1000, barcode_worker.SeparatorSheets({name}))
         == barcode_worker.TOO_COSTLY
     )
+
+
+def test_known_sheet_wins_over_other_barcodes_of_the_page() -> None:
+    sheets = barcode_worker.SeparatorSheets(frozenset({"A"}), "MAARCH_")
+    assert [sheets.read(codes) for codes in (["MAARCH_B", "A"], ["8A 01", "MAARCH_B"], ["8A 01"], [])] == [
+        "A",
+        "",
+        None,
+        None,
+    ]

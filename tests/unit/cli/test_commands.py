@@ -242,7 +242,7 @@ def commands_in(text: str) -> Iterator[list[str]]:
         if (
             found
             and re.search(r"(^|[ =]|[^ ]/)$", before)
-            and not before.startswith(("useradd", "systemctl", "install"))
+            and not before.startswith(("useradd", "systemctl", "install", "sudo -u postgres"))
         ):
             yield after.split()
 
