@@ -41,7 +41,7 @@ def test_refused_and_unknown_requests_are_reported(ui: TimelineUi) -> None:
     assert ui.trouble == "■ Ce n'est pas dans un secteur de ce jeton. Ce refus est enregistré."
     assert not ui.is_shown("#story")
     ui.open().sign_in("chef")
-    assert "Votre rôle ne donne accès au fil de personne." in ui.text
+    assert "Votre rôle ne donne accès à aucun historique." in ui.text
     assert not ui.is_shown("#search")
     ui.open().sign_in("agent").search("01 99 00 77 77")
     assert "Rien n’est connu sous cet identifiant" in ui.trouble
@@ -98,7 +98,7 @@ def test_unavailable_database_and_server_are_reported(page: Page, tmp_path: Path
         (served.data / "timeline.db").mkdir()
         served.start()
         ui = TimelineUi(page, served).open().sign_in().search(NUMBER)
-        assert "La base des fils ne répond pas." in ui.trouble
+        assert "La base des historiques ne répond pas." in ui.trouble
         served.child.kill()
         served.child.wait()
         ui.search(NUMBER)

@@ -86,7 +86,7 @@ def test_summary_and_cards_show_targets_and_appointments(ui: TimelineUi) -> None
     assert re.search(r"tampon du \d+ \S+ \d{4} \(il y a 20 jours\)\ndepuis \d", letter)
     assert "◇ Délai suspendu : délai annoncé" in form
     assert "Aucun délai connu" in cards[1]
-    assert "2 faits" in cards[1]
+    assert "2 étapes" in cards[1]
 
 
 def test_filtered_list_matches_diagram_and_table(ui: TimelineUi) -> None:
@@ -182,14 +182,14 @@ def test_agent_of_several_sectors_selects_one(page: Page, tmp_path: Path) -> Non
 
 def test_link_is_revoked_with_a_reason_and_restored(ui: TimelineUi) -> None:
     ui.open().sign_in("agent").search(NUMBER)
-    assert "Rompre ce lien" not in ui.text, "only a data protection officer may revoke"
+    assert "Révoquer ce lien" not in ui.text, "only a data protection officer may revoke"
     ui.open().sign_in().search(NUMBER)
     ui.page.run("document.querySelector('.links li button').click()")
     ui.wait_for("#question[open]")
     assert ui.focused[0] == "ground"
     ui.press(Keys.ARROW_DOWN)
     ui.page.run("question.querySelector('.first').click()")
-    wait_until(lambda: "Lien rompu" in ui.text, "the separate timelines", 10, lambda: ui.text)
+    wait_until(lambda: "Lien révoqué" in ui.text, "the separate timelines", 10, lambda: ui.text)
     axe.check(ui.page)
     assert "Courrier" not in ui.page.text(".lanes")
     assert ui.page.run("return document.querySelectorAll('.links li').length") == 1
@@ -201,7 +201,7 @@ def test_link_is_revoked_with_a_reason_and_restored(ui: TimelineUi) -> None:
 def test_ten_thousand_events_are_read_page_by_page(ui: TimelineUi) -> None:
     write_many(ui.served, 3334)
     ui.open().sign_in().search(MANY)
-    assert "portent sur les 200 faits les plus récents" in ui.text
+    assert "portent sur les 200 étapes les plus récentes" in ui.text
     rows = "return document.querySelectorAll('.facts tr[data-channel]').length"
     assert ui.page.run(rows) == 50
     for read in (250, 450, 650):
@@ -210,7 +210,7 @@ def test_ten_thousand_events_are_read_page_by_page(ui: TimelineUi) -> None:
             ui.press(Keys.ENTER)
         ui.press(Keys.ENTER)
         wait_until(lambda read=read: ui.page.run(rows) == read, f"{read} events")
-        assert f"{read} faits lus ; il y en a de plus anciens" in ui.text
+        assert f"{read} étapes lues ; il y en a de plus anciennes" in ui.text
     assert ui.page.run("return document.querySelectorAll('.picture [data-id]').length") == 500
     assert ui.page.run("return new Set([...document.querySelectorAll('.facts time')]"
                          ".map((one) => one.dateTime)).size") > 600  # fmt: skip
