@@ -57,7 +57,7 @@ def test_missing_input_is_reported_without_a_request(ui: TimelineUi) -> None:
     assert (ui.trouble, ui.focused[0]) == ("▲ Saisissez un identifiant.", "value")
     ui.element("value").send_keys(NUMBER + Keys.ENTER)
     wait_until(lambda: ui.focused[0] == "purpose", "the focus on the purpose")
-    assert ui.trouble == "▲ Choisissez pour quelle raison vous cherchez : elle est enregistrée."
+    assert ui.trouble == "▲ Choisissez le motif de votre recherche : il est enregistré."
     assert not ui.is_shown("#story")
     reasons = ui.page.run("return [...purpose.options].map((option) => option.value)")
     assert reasons == ["", *PURPOSES[Role.AGENT]]

@@ -62,7 +62,7 @@ def test_page_is_operable_by_keyboard(ui: TimelineUi) -> None:
     ui.press(Keys.ENTER)
     ui.wait_for("#door")
     assert ui.focused[0] == "token"
-    assert "Rien ne reste" in ui.text
+    assert "Les données affichées ont été retirées." in ui.text
     ui.page.assert_quiet()
 
 
@@ -85,7 +85,7 @@ def test_summary_and_cards_show_targets_and_appointments(ui: TimelineUi) -> None
     assert "● Délai tenu : accusé de réception" in letter
     assert re.search(r"tampon du \d+ \S+ \d{4} \(il y a 20 jours\)\ndepuis \d", letter)
     assert "◇ Délai suspendu : délai annoncé" in form
-    assert "Aucun délai connu" in cards[1]
+    assert "Aucun délai" in cards[1]
     assert "2 étapes" in cards[1]
 
 
@@ -101,7 +101,7 @@ def test_filtered_list_matches_diagram_and_table(ui: TimelineUi) -> None:
     wait_until(lambda: ui.page.run(rows) < whole, "fewer events")
     assert ui.page.run("return document.querySelectorAll('.lanes tbody tr').length") == 1
     assert sum(ui.page.run(numbers)) == ui.page.run(marks) == ui.page.run(rows)
-    assert f"sur {whole} lus" in ui.text
+    assert f"sur {whole} lues" in ui.text
 
 
 HIDDEN = """
@@ -130,9 +130,9 @@ def test_shared_identifiers_are_shown_with_links(ui: TimelineUi) -> None:
     assert "Partagé, donc non montré" in ui.text
     assert ui.page.run("return document.querySelectorAll('.links li').length") == 4
     ui.page.run("[...document.querySelectorAll('.links button')].at(-1).click()")
-    wait_until(lambda: "mène à plusieurs personnes" in ui.text, "the shared number")
+    wait_until(lambda: "appartient à plusieurs personnes" in ui.text, "the shared number")
     assert ui.page.run("return document.querySelectorAll('.links li').length") == 3
-    assert ui.page.text(".links h2") == "À qui il mène"
+    assert ui.page.text(".links h2") == "Usagers qui le partagent"
     assert not ui.is_shown(".facts")
 
 
@@ -158,7 +158,7 @@ def test_late_response_to_an_earlier_request_is_not_shown(ui: TimelineUi) -> Non
     ui.wait_for("#story-title")
     ui.page.run("await new Promise((go) => setTimeout(go))")
     assert ui.page.run("return document.querySelectorAll('#story-title').length") == 1
-    assert "mène à plusieurs personnes" in ui.text
+    assert "appartient à plusieurs personnes" in ui.text
     assert not ui.is_shown(".card")
 
 

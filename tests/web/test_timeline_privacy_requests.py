@@ -71,7 +71,7 @@ def test_export_is_downloaded_as_a_file(ui: TimelineUi, api: ServedHarness, tmp_
     ui.press(Keys.ENTER)
     ui.wait_for("#question[open]")
     assert ui.focused[0] == "export-format"
-    assert "Il reste sur cet ordinateur, hors d’Accueil : vous en répondez. L’export est enregistré." in ui.text
+    assert "Il est enregistré sur cet ordinateur, hors d’Accueil, sous votre responsabilité." in ui.text
     axe.check(ui.page)
     assert ui.page.run(CONTRASTS) == []
     ui.screenshot(f"export-{theme}")
@@ -98,9 +98,9 @@ def test_erasure_explains_its_effects_and_needs_confirmation(
     ui.tab_to(lambda at: at[0] == "erase-button")
     ui.press(Keys.ENTER)
     ui.wait_for("#question[open]")
-    assert "Cela ne peut être annulé. Les chiffres ne changent pas." in ui.text
+    assert "Cette action est irréversible. Les chiffres ne changent pas." in ui.text
     why = ui.page.run("return document.getElementById('question-why').textContent")
-    assert re.match(r"3 contacts, du \d.+ au \d.+\. 1 affaire en cours\. Tout ce qui est conservé", why), why
+    assert re.match(r"3 contacts, du \d.+ au \d.+\. 1 affaire en cours\. Toutes les données de l’usager", why), why
     assert ui.focused[0] == "erase-sure"
     axe.check(ui.page)
     ui.screenshot("erase")
@@ -129,14 +129,14 @@ def test_erasure_explains_its_effects_and_needs_confirmation(
     api.state.apply_erasures(api.timeline)
     wait_until(lambda: "Effacement prouvé" in ui.text, "the proof", 60, lambda: ui.text)
     assert ui.focused[0] == "erasure-title"
-    assert "les numéros de leurs contacts, pour que rien ne revienne" in ui.text
+    assert "les numéros de ses contacts, pour qu" in ui.text
     assert ui.page.run("return document.querySelectorAll('.erasure li').length") == 6
     ui.tab_to(lambda at: at[0] == "save-proof")
     ui.press(Keys.ENTER)
     wait_until(lambda: [*files.glob("erasure-*.json")], "the proof as a file", 20, lambda: ui.text)
     (file,) = files.glob("erasure-*.json")
     assert json.loads(file.read_text())["proof"]["remains"]
-    assert "Faits\n8, désormais 0" in ui.text
+    assert "Étapes\n8, désormais 0" in ui.text
     assert not ui.is_shown("#look-at-erasure")
     axe.check(ui.page)
     assert ui.page.run(CONTRASTS) == []
