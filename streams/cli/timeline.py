@@ -80,6 +80,15 @@ def _run(settings: Settings) -> None:
         sys.exit(timeline_process.run(settings))
 
 
+def _prompt_purpose() -> str:
+    """Print the purposes with their labels, and return the one that is typed."""
+    width = max(map(len, Purpose))
+    for purpose in Purpose:
+        click.echo(f"  {purpose.value:{width}}  {vocabulary_label('purpose', purpose.value)}", err=True)
+    chosen: str = prompt(_("purpose"), type=PURPOSE, show_choices=False)
+    return chosen
+
+
 @group.command(
     help=_(
         "Show a citizen's timeline, latest first. NAME is a contact id or a pseudonym; without it, "
@@ -102,7 +111,7 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, pu
     audited_sector = "" if name else choose_sector(settings, sector)
     require_timelines(settings)
     subject_id = name or prompt_pseudonym(settings, IdentityKind(kind), audited_sector)
-    purpose = purpose or prompt(_("purpose"), type=PURPOSE)
+    purpose = purpose or _prompt_purpose()
     operation = Operation.READ_TIMELINE if name else Operation.LOOK_UP
     try:
         with opened_timeline(settings) as timeline:

@@ -17,7 +17,7 @@ ABOUT: Final = (
         "sector’s key. Names, subjects and texts are not stored. Numbers given by the services are shown in clear, such "
         "as the registration number of a letter, and those of your contacts."
     ),
-    N_("“The citizen” is you."),
+    N_("In this document, “the citizen” means you."),
 )
 HIDDEN_ACCESSES: Final = N_(
     "Employees are not named (Court of Justice of the EU, C-579/21). Accesses for security incidents, not listed: {count}."
@@ -104,7 +104,7 @@ def build_document(personal_data: PersonalData, language: str, zone: tzinfo) -> 
         for item in personal_data.accesses
     ]
     kept = [
-        (item.what, item.where, translate("{days} days", days=item.days) if item.days else "", item.until)
+        (item.what, item.until if item.days is None else f"{translate('{days} days', days=item.days)} {item.until}")
         for item in personal_data.retention
     ]
     return Document(
@@ -115,23 +115,21 @@ def build_document(personal_data: PersonalData, language: str, zone: tzinfo) -> 
         [
             Section(
                 N_("Your identities"),
-                (N_("identity"), N_("what"), C_("export", "linked to"), N_("contacts"), N_("since")),
+                (N_("identity"), C_("export", "kind"), N_("linked to"), N_("contacts"), N_("since")),
                 known,
             ),
-            Section(
-                N_("Withheld data and the reasons"), (N_("identity"), N_("why"), C_("export", "linked to")), withheld
-            ),
+            Section(N_("Withheld data and the reasons"), (N_("identity"), N_("reason"), N_("linked to")), withheld),
         ],
         translate("Your contacts: {count}", count=personal_data.contact_count),
         (_make_chapter(contact, formatter) for contact in personal_data.contacts),
         [
             Section(
-                N_("Accesses: when and what for"),
-                (N_("when"), N_("what"), N_("why"), N_("role"), N_("result"), N_("identity")),
+                N_("Accesses to your data"),
+                (N_("when"), N_("operation"), N_("purpose"), N_("role"), N_("result"), N_("identity or contact")),
                 accesses,
                 " ".join(access_notes),
             ),
-            Section(N_("Retention periods"), (N_("what"), N_("where"), N_("duration"), N_("starting")), kept),
+            Section(N_("Retention periods"), (N_("data"), N_("duration")), kept),
         ],
     )
 
@@ -175,9 +173,9 @@ def _make_chapter(contact: ContactData, formatter: Formatter) -> Chapter:
         for item in contact.stays
     ]
     parts = [
-        Section(N_("What happened"), (N_("when"), N_("what"), N_("where"), N_("state"), N_("outcome")), entries),
+        Section(N_("Events"), (N_("when"), C_("page", "event"), N_("where"), N_("state"), N_("outcome")), entries),
         Section(
-            N_("SLA targets"), (N_("what"), C_("export", "from"), N_("deadline"), N_("ended"), N_("result")), promises
+            N_("SLA targets"), (N_("target"), C_("export", "from"), N_("deadline"), N_("ended"), N_("result")), promises
         ),
         Section(
             N_("Waits"),
@@ -202,4 +200,4 @@ def _make_facts(caption: str, facts: Iterable[Fact], formatter: Formatter) -> Se
         )
         for item in facts
     ]
-    return Section(caption, (N_("what"), N_("first"), C_("export", "last"), N_("Details")), rows)
+    return Section(caption, (C_("page", "event"), N_("first"), C_("export", "last"), N_("Details")), rows)

@@ -5,9 +5,11 @@ from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from models.locale import translate
+from models.locale import N_, translate
 from models.timestamps import day_ending_at, milliseconds
 from streams.privacy.vocabulary import name
+
+DATE: Final = N_("%Y-%m-%d")
 
 
 class Formatter(NamedTuple):
@@ -18,7 +20,7 @@ class Formatter(NamedTuple):
     services: Mapping[str, str]
     """Code of a service → its name."""
     has_offsets: bool = False
-    """True: write times with their UTC offset, because the text does not name the time zone."""
+    """True: write times as ISO 8601 with their UTC offset, because the text does not name the time zone."""
     queues: Mapping[tuple[str, str, str], str] = MappingProxyType({})
     """Channel, site and code of a queue → its name."""
 
@@ -31,16 +33,21 @@ class Formatter(NamedTuple):
         return name(of, value, self.language)
 
     def format_time(self, time: str) -> str:
-        """Return an ISO 8601 time as `2026-11-25 09:00:00` in the time zone; empty if `time` is empty."""
+        """Return an ISO 8601 time in the time zone, as `25/11/2026 09:00` in French; empty if `time` is empty.
+
+        With offsets, it is `2026-11-25 09:00:00+01:00` in every language.
+        """
         if not time:
             return ""
-        text = datetime.fromisoformat(time).astimezone(self.zone).isoformat(" ", "seconds")
-        return text if self.has_offsets else text[: len("2026-11-25 09:00:00")]
+        local = datetime.fromisoformat(time).astimezone(self.zone)
+        return local.isoformat(" ", "seconds") if self.has_offsets else local.strftime(f"{self.translate(DATE)} %H:%M")
 
     def deadline(self, time: str) -> str:
         """Return an ISO 8601 deadline: the last day if it is the midnight after a day, else the time; empty if it is empty."""
         day = day_ending_at(milliseconds(datetime.fromisoformat(time)), self.zone) if time else None
-        return self.format_time(time) if day is None else day.isoformat()
+        if day is None:
+            return self.format_time(time)
+        return day.isoformat() if self.has_offsets else day.strftime(self.translate(DATE))
 
     def where(self, site: str, service: str) -> str:
         """Return a place as the name of its service and its site, or as the one of both that is known; empty if neither is."""

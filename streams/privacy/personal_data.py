@@ -122,9 +122,10 @@ class RetentionRule(msgspec.Struct, frozen=True):
     """Retention period of one kind of data."""
 
     what: str
-    where: str
     days: int | None
+    """None: no fixed period."""
     until: str
+    """Start of the period, or a text if there is none."""
 
 
 class PersonalData(NamedTuple):

@@ -146,7 +146,7 @@ VOCABULARY: Final[Mapping[str, Mapping[str, str]]] = {
         "begun": N_("begun"),
         "done": N_("done"),
         "failed": N_("failed or unknown"),
-        "shown": N_("done"),
+        "shown": C_("vocabulary", "shown"),
         "proved": N_("proved"),
         "not_found": N_("nothing found"),
         "refused": N_("refused"),

@@ -7,7 +7,6 @@ from typing import Any
 
 from connectors.sdk.publisher import DeliveryError, deliver
 from models.events import PersonalDataErased
-from models.locale import translate
 from models.topics import DAY_MS
 from streams.access.audit import read as read_audit
 from streams.access.concealment import load_secret, recorded_forms_of, secret_path
@@ -18,7 +17,7 @@ from streams.privacy.citizen_finder import CitizenFinder, KafkaUnavailable
 from streams.privacy.erasures import Erasures, RetentionPeriods
 from streams.privacy.personal_data import PersonalData, PrivacyRequests, RetentionRule
 from streams.runtime.instance_lock import find_cluster
-from streams.settings.retention import MONTH_DAYS, erased_days, retention_rules
+from streams.settings.retention import MONTH_DAYS, citizen_retention, erased_days
 from streams.settings.schema import ConfigError, Settings
 from streams.timeline.store import Timeline
 
@@ -57,11 +56,11 @@ def open_erasures(settings: Settings, timeline: Timeline) -> Erasures:
 def collect_personal_data(
     settings: Settings, timeline: Timeline, finder: CitizenFinder, asked: str, sector: str, language: str
 ) -> PersonalData:
-    """Return all personal data of the citizen `asked`, including the accesses recorded in the audit."""
-    rules = [
-        RetentionRule(translate(rule.what, language), rule.where, rule.days, translate(rule.until, language))
-        for rule in retention_rules(settings)
-    ]
+    """Return all personal data of the citizen `asked`, including the accesses recorded in the audit.
+
+    See `personal_data.collect_personal_data`.
+    """
+    rules = [RetentionRule(*fields) for fields in citizen_retention(settings, language)]
 
     def records() -> Iterator[Mapping[str, Any]]:
         return (line.record for line in read_audit(settings.data / "audit") if line.record is not None)

@@ -159,6 +159,52 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
     return [rule._replace(days=_days(settings, rule.setting) if rule.setting else None) for rule in RULES]
 
 
+class CitizenRetention(NamedTuple):
+    """Retention period of one kind of personal data, in a citizen's words."""
+
+    what: str
+    settings: tuple[str, ...]
+    """Settings with the days, of which the largest applies; empty if there is no fixed period."""
+    until: str
+
+
+CITIZEN_RULES: Final = (
+    CitizenRetention(
+        N_("your contacts: events, SLA targets, waits, opinions, identities and links"),
+        ("timeline.keep_days", "worker.keep_closed_days", "notify.keep_ended_days"),
+        N_("after the contact was closed; the contact's id, as long after an erasure"),
+    ),
+    CitizenRetention(
+        N_("events on their way, under pseudonyms (telephone numbers until they are replaced)"),
+        ("retention.events_days", "retention.dead_letters_days"),
+        SINCE_TOLD,
+    ),
+    CitizenRetention(
+        N_("records that could not be read, as they came, perhaps with names and texts"),
+        ("retention.rejects_days",),
+        N_("after they were read"),
+    ),
+    CitizenRetention(
+        N_("accesses to your data and their purposes; proofs of erasure"),
+        ("audit.keep_days",),
+        N_("after the access, plus up to a month"),
+    ),
+    CitizenRetention(
+        N_("registration numbers and scans of letters, revoked links, digests that recognise duplicates"),
+        (),
+        N_("without a fixed period"),
+    ),
+)
+"""Retention periods of all personal data in `RULES`, for the citizen's export."""
+
+
+def citizen_retention(settings: Settings, language: str) -> Iterator[tuple[str, int | None, str]]:
+    """Yield data, days and the start of the period, in `en` or `fr`, for each of `CITIZEN_RULES`."""
+    for rule in CITIZEN_RULES:
+        days = max((_days(settings, setting) for setting in rule.settings), default=None)
+        yield translate(rule.what, language), days, translate(rule.until, language)
+
+
 def _days(settings: Settings, setting: str) -> int:
     days: int = attrgetter(setting)(settings)
     return days

@@ -70,7 +70,7 @@ def records() -> list[dict[str, Any]]:
 
 
 def collect(timeline: Timeline, finder: CitizenFinder, subject: str) -> PersonalData:
-    rules = [RetentionRule("timelines", "timeline.db", 92, "after it was closed")]
+    rules = [RetentionRule("timelines", 92, "after it was closed")]
     return collect_personal_data(timeline, finder, subject, "", records, rules, NOW)
 
 

@@ -201,11 +201,11 @@ def test_notice_of_the_controller_comes_first(timeline: Timeline, kind: Format) 
     is_pdf = kind is Format.PDF
     text = PdfReader(BytesIO(content)).pages[0].extract_text() if is_pdf else "\n".join(Page(content.decode()).text)
     order = (
-        "Tout ce qui est",
+        "Toutes les données",
         "De la part du",
         "Responsable : commune",
         "Finalité : <répondre> aux usagers.",
-        "Ce par quoi",
+        "Vos identités",
     )
     assert [text.index(one) for one in order] == sorted(text.index(one) for one in order)
     without = b"".join(write(collect(timeline, finder, CASE), Format.HTML, "fr", ZONE)).decode()
@@ -221,11 +221,11 @@ def test_document_uses_labels_instead_of_codes(timeline: Timeline) -> None:
     export = collect_personal_data(timeline, fill(timeline, events()), CASE, "", lambda: accesses, [], NOW, *names)
     page = b"".join(write(export, Format.HTML, "en", ZONE)).decode()
     assert "administrator at the command line" in page
-    assert page.count("<td>done</td>") == page.count("<td>begun</td>") == 1
+    assert page.count("<td>shown</td>") == page.count("<td>begun</td>") == 1
     assert "Disability office (siege)" in page
     assert "<td>Disability line</td>" in page
     assert "<td>mdph</td>" not in page
-    assert not any(f"<td>{code}</td>" in page for code in ("siege/mdph", "shown"))
+    assert not any(f"<td>{code}</td>" in page for code in ("siege/mdph", "look_up"))
     assert all(
         vocabulary.name("kind", kind, "en")[0].isupper() for kind in IdentityKind if kind is not IdentityKind.AGENT
     )
@@ -234,12 +234,12 @@ def test_document_uses_labels_instead_of_codes(timeline: Timeline) -> None:
 def test_pdf_breaks_no_word_of_a_header_and_keeps_the_text_of_wrapped_cells() -> None:
     broken = " ".join(["rejects.jsonl, *.bad …", "l’usager – 3 €", "漢字"] * 9)
     sections = [
-        Section("Details", ("Details", "first", "export\4last", "what"), [("x" * 400, *"abc")]),
+        Section("Details", ("Details", "first", "export\4last", "data"), [("x" * 400, *"abc")]),
         Section("Details", ("Details", "first"), [(broken, broken)]),
     ]
     reader = PdfReader(BytesIO(b"".join(write_pdf(Document("essai", [], "", [], sections, "", iter(()), []), "fr"))))
     text = " ".join(page.extract_text() for page in reader.pages)
-    assert {"Détails", "d’abord", "dernier", "quoi"} <= {*text.split()}
+    assert {"Détails", "premier", "dernier", "données"} <= {*text.split()}
     assert all(text.count(word) == 18 for word in ("…", "l’usager", "–", "€", "??"))
 
 
@@ -255,14 +255,14 @@ def test_sla_entry_has_the_pages_label_and_no_state(timeline: Timeline) -> None:
 def test_midnight_deadline_is_shown_as_last_day(timeline: Timeline) -> None:
     finder = fill(timeline, events())
     page = written(timeline, finder, Format.HTML, "fr").decode()
-    assert "accusé de réception : règle courrier</th><td>2025-03-03 09:00:10</td><td>2025-03-17</td>" in page
-    assert "réponse : règle telephone</th><td>2025-03-03 09:00:01</td><td>2025-03-03 09:01:01</td>" in page
+    assert "accusé de réception : règle courrier</th><td>03/03/2025 09:00</td><td>17/03/2025</td>" in page
+    assert "réponse : règle telephone</th><td>03/03/2025 09:00</td><td>03/03/2025 09:01</td>" in page
     for_programs = written(timeline, finder, Format.JSON).decode()
     assert '"2025-03-17T23:00:00Z"' in for_programs, "programs read the moment"
 
 
 LABELS = (
-    "received (stamp): 2025-03-01 09:00:00",
+    "received (stamp): 2025-03-01 09:00",
     "postage: registered, with receipt",
     "cost: €7.14",
     "line called: County archives",
@@ -316,7 +316,7 @@ def test_pdf_has_the_same_content(timeline: Timeline) -> None:
     reader = PdfReader(BytesIO(written(timeline, finder, Format.PDF, "fr")))
     text = " ".join(page.extract_text() for page in reader.pages)
     assert reader.metadata is not None
-    assert reader.metadata.title == "Tout ce qui est conservé sur vous"
+    assert reader.metadata.title == "Toutes les données conservées sur vous"
     for expected in ("Appel abandonné par l’usager", "Courrier mail:mailroom/", PHONE, "2 / 5 (satisfaction)"):
         assert expected in text
     assert len(reader.outline[1]) > 3

@@ -86,7 +86,7 @@ def test_state_is_the_highest_level_of_the_row(served: Served, page: Page) -> No
     assert level(2, "recent") == "action"
     assert page.text("#rows tr:nth-child(2) .state") == "■ Agir"
     rule = page.text(".rules")
-    assert "État : la plus pressante des marques de la ligne" in rule
+    assert "État : la marque la plus urgente de la ligne" in rule.replace("\N{NO-BREAK SPACE}", " ")
     served.worker.stocks(ROADS, served.now(), waiting=6, agents_on_contact=1)
     wait_until(lambda: level(2, "waiting") == "attention", "the waiting contacts")
     served.worker.stocks(ROADS, served.now() - timedelta(seconds=301), waiting=6, agents_on_contact=1)

@@ -41,7 +41,7 @@ def test_refused_and_unknown_requests_are_reported(timeline: TimelineWindow) -> 
     assert timeline.error_text == "■ Ce n'est pas dans un secteur de ce jeton. Ce refus est enregistré."
     assert not timeline.is_visible("#story")
     timeline.open().sign_in("chef")
-    assert "Votre rôle ne donne accès au fil de personne." in timeline.text
+    assert "Votre rôle ne donne accès à aucun historique." in timeline.text
     assert not timeline.is_visible("#search")
     timeline.open().sign_in("agent").search("01 99 00 77 77")
     assert "Rien n’est connu sous cet identifiant" in timeline.error_text
@@ -57,7 +57,7 @@ def test_missing_input_is_reported_without_a_request(timeline: TimelineWindow) -
     assert (timeline.error_text, timeline.focused[0]) == ("▲ Saisissez un identifiant.", "value")
     timeline.element("value").send_keys(NUMBER + Keys.ENTER)
     wait_until(lambda: timeline.focused[0] == "purpose", "the reason's box")
-    assert timeline.error_text == "▲ Choisissez pour quelle raison vous cherchez : elle est enregistrée."
+    assert timeline.error_text == "▲ Choisissez le motif de votre recherche : il est enregistré."
     assert not timeline.is_visible("#story")
     reasons = timeline.page.run("return [...purpose.options].map((option) => option.value)")
     assert reasons == ["", *PURPOSES[Role.AGENT]]
@@ -98,7 +98,7 @@ def test_unavailable_database_and_server_are_reported(page: Page, tmp_path: Path
         (served.data / "timeline.db").mkdir()
         served.start()
         timeline = TimelineWindow(page, served).open().sign_in().search(NUMBER)
-        assert "La base des fils ne répond pas." in timeline.error_text
+        assert "La base des historiques ne répond pas." in timeline.error_text
         served.child.kill()
         served.child.wait()
         timeline.search(NUMBER)

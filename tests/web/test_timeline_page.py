@@ -64,7 +64,7 @@ def test_agent_uses_the_whole_page_by_keyboard(timeline: TimelineWindow) -> None
     timeline.press(Keys.ENTER)
     timeline.wait_for("#door")
     assert timeline.focused[0] == "token"
-    assert "Rien ne reste" in timeline.text
+    assert "Les données affichées ont été retirées." in timeline.text
     timeline.page.assert_no_errors()
 
 
@@ -85,8 +85,8 @@ def test_summary_line_shows_the_essentials_and_missing_data(timeline: TimelineWi
     assert "● Délai tenu : accusé de réception" in letter
     assert re.search(r"tampon du \d+ \S+ \d{4} \(il y a 20 jours\)\ndepuis \d", letter)
     assert "◇ Délai suspendu : délai annoncé" in form
-    assert "Aucun délai connu" in cards[1]
-    assert "2 faits" in cards[1]
+    assert "Aucun délai" in cards[1]
+    assert "2 étapes" in cards[1]
 
 
 def test_list_is_filtered_and_equals_the_table_of_lanes(timeline: TimelineWindow) -> None:
@@ -101,7 +101,7 @@ def test_list_is_filtered_and_equals_the_table_of_lanes(timeline: TimelineWindow
     wait_until(lambda: timeline.page.run(rows) < whole, "fewer facts")
     assert timeline.page.run("return document.querySelectorAll('.lanes tbody tr').length") == 1
     assert sum(timeline.page.run(numbers)) == timeline.page.run(marks) == timeline.page.run(rows)
-    assert f"sur {whole} lus" in timeline.text
+    assert f"sur {whole} lues" in timeline.text
 
 
 HIDDEN = """
@@ -130,9 +130,9 @@ def test_shared_identifiers_are_shown_with_links(timeline: TimelineWindow) -> No
     assert "Partagé, donc non montré" in timeline.text
     assert timeline.page.run("return document.querySelectorAll('.links li').length") == 4
     timeline.page.run("[...document.querySelectorAll('.links button')].at(-1).click()")
-    wait_until(lambda: "mène à plusieurs personnes" in timeline.text, "the shared number")
+    wait_until(lambda: "appartient à plusieurs personnes" in timeline.text, "the shared number")
     assert timeline.page.run("return document.querySelectorAll('.links li').length") == 3
-    assert timeline.page.text(".links h2") == "À qui il mène"
+    assert timeline.page.text(".links h2") == "Usagers qui le partagent"
     assert not timeline.is_visible(".facts")
 
 
@@ -158,7 +158,7 @@ def test_late_response_to_an_earlier_request_is_not_shown(timeline: TimelineWind
     timeline.wait_for("#story-title")
     timeline.page.run("await new Promise((go) => setTimeout(go))")
     assert timeline.page.run("return document.querySelectorAll('#story-title').length") == 1
-    assert "mène à plusieurs personnes" in timeline.text
+    assert "appartient à plusieurs personnes" in timeline.text
     assert not timeline.is_visible(".card")
 
 
@@ -182,14 +182,14 @@ def test_agent_of_several_sectors_selects_one(page: Page, tmp_path: Path) -> Non
 
 def test_link_is_revoked_with_a_reason_and_restored(timeline: TimelineWindow) -> None:
     timeline.open().sign_in("agent").search(NUMBER)
-    assert "Rompre ce lien" not in timeline.text, "for a data protection officer alone"
+    assert "Révoquer ce lien" not in timeline.text, "for a data protection officer alone"
     timeline.open().sign_in().search(NUMBER)
     timeline.page.run("document.querySelector('.links li button').click()")
     timeline.wait_for("#question[open]")
     assert timeline.focused[0] == "ground"
     timeline.press(Keys.ARROW_DOWN)
     timeline.page.run("question.querySelector('.first').click()")
-    wait_until(lambda: "Lien rompu" in timeline.text, "the revoked link", 10, lambda: timeline.text)
+    wait_until(lambda: "Lien révoqué" in timeline.text, "the revoked link", 10, lambda: timeline.text)
     axe.check(timeline.page)
     assert "Courrier" not in timeline.page.text(".lanes")
     assert timeline.page.run("return document.querySelectorAll('.links li').length") == 1
@@ -201,7 +201,7 @@ def test_link_is_revoked_with_a_reason_and_restored(timeline: TimelineWindow) ->
 def test_ten_thousand_events_are_read_page_by_page(timeline: TimelineWindow) -> None:
     write_many(timeline.served, 3334)
     timeline.open().sign_in().search(MANY)
-    assert "portent sur les 200 faits les plus récents" in timeline.text
+    assert "portent sur les 200 étapes les plus récentes" in timeline.text
     rows = "return document.querySelectorAll('.facts tr[data-channel]').length"
     assert timeline.page.run(rows) == 50
     for read in (250, 450, 650):
@@ -210,7 +210,7 @@ def test_ten_thousand_events_are_read_page_by_page(timeline: TimelineWindow) -> 
             timeline.press(Keys.ENTER)
         timeline.press(Keys.ENTER)
         wait_until(lambda read=read: timeline.page.run(rows) == read, f"{read} facts")
-        assert f"{read} faits lus ; il y en a de plus anciens" in timeline.text
+        assert f"{read} étapes lues ; il y en a de plus anciennes" in timeline.text
     assert timeline.page.run("return document.querySelectorAll('.picture [data-id]').length") == 500
     assert timeline.page.run("return new Set([...document.querySelectorAll('.facts time')]"
                          ".map((one) => one.dateTime)).size") > 600  # fmt: skip

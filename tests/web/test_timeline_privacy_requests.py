@@ -74,7 +74,7 @@ def test_export_is_downloaded_as_a_file(
     timeline.press(Keys.ENTER)
     timeline.wait_for("#question[open]")
     assert timeline.focused[0] == "export-format"
-    assert "Il reste sur cet ordinateur, hors d’Accueil : vous en répondez. L’export est enregistré." in timeline.text
+    assert "Il est enregistré sur cet ordinateur, hors d’Accueil, sous votre responsabilité." in timeline.text
     axe.check(timeline.page)
     assert server.recorded()[-1]["operation"] == "look_up", "nothing was handed out yet"
     timeline.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
@@ -101,9 +101,9 @@ def test_erasure_explains_its_effects_and_needs_confirmation(
     timeline.tab_to(lambda at: at[0] == "erase-button")
     timeline.press(Keys.ENTER)
     timeline.wait_for("#question[open]")
-    assert "Cela ne peut être annulé. Les chiffres ne changent pas." in timeline.text
+    assert "Cette action est irréversible. Les chiffres ne changent pas." in timeline.text
     why = timeline.page.run("return document.getElementById('question-why').textContent")
-    assert re.match(r"3 contacts, du \d.+ au \d.+\. 1 affaire en cours\. Tout ce qui est conservé", why), why
+    assert re.match(r"3 contacts, du \d.+ au \d.+\. 1 affaire en cours\. Toutes les données de l’usager", why), why
     assert timeline.focused[0] == "erase-sure"
     axe.check(timeline.page)
     timeline.press(Keys.ENTER)
@@ -133,14 +133,14 @@ def test_erasure_explains_its_effects_and_needs_confirmation(
     server.work()
     wait_until(lambda: "Effacement prouvé" in timeline.text, "the proof", 60, lambda: timeline.text)
     assert timeline.focused[0] == "erasure-title"
-    assert "les numéros de leurs contacts, pour que rien ne revienne" in timeline.text
+    assert "les numéros de ses contacts, pour qu" in timeline.text
     assert timeline.page.run("return document.querySelectorAll('.erasure li').length") == 6
     timeline.tab_to(lambda at: at[0] == "save-proof")
     timeline.press(Keys.ENTER)
     wait_until(lambda: [*files.glob("erasure-*.json")], "the proof as a file", 20, lambda: timeline.text)
     (file,) = files.glob("erasure-*.json")
     assert json.loads(file.read_text())["proof"]["remains"]
-    assert "Faits\n8, désormais 0" in timeline.text
+    assert "Étapes\n8, désormais 0" in timeline.text
     assert not timeline.is_visible("#look-at-erasure")
     axe.check(timeline.page)
     timeline.page.assert_no_errors()

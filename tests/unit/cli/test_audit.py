@@ -86,7 +86,7 @@ def test_show_prints_a_table() -> None:
     subject_id = ["general", "phone:a1b2-0"]
     titles, first, *_ = [re.split("  +", line) for line in command("show").stdout.splitlines()]
     assert titles == ["WHEN", "CLIENT", "OPERATION", "SECTOR", "SUBJECT", "PURPOSE", "RESULT"]
-    labels = ["looked up by number, address or reference", *subject_id, "The citizen is here", "done"]
+    labels = ["looked up by number, address or reference", *subject_id, "The citizen is here", "shown"]
     assert first[1:] == ["guichet", *labels], "labels in the table, codes only in JSON"
     assert json.loads(command("show", "--json").stdout.splitlines()[0])["operation"] == "look_up"
 

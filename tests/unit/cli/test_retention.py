@@ -38,7 +38,17 @@ from streams.runtime.supervisor import _LogFile
 from streams.runtime.timeline_database import open_timeline
 from streams.runtime.timeline_process import EXPIRY_INTERVAL_MS, make_store
 from streams.settings.loader import load
-from streams.settings.retention import CONTRADICTIONS, describe, find_contradictions, find_due, retention_rules
+from streams.settings.retention import (
+    CITIZEN_RULES,
+    CONTRADICTIONS,
+    NOTHING,
+    RULES,
+    citizen_retention,
+    describe,
+    find_contradictions,
+    find_due,
+    retention_rules,
+)
 from streams.timeline import erasures
 from streams.timeline.erasures import ErasureRequest
 from streams.timeline.store import Timeline
@@ -80,6 +90,14 @@ def test_show_uses_the_settings_of_a_running_demo(data: Path) -> None:
 @pytest.mark.parametrize(("page", "language"), [("PRIVACY.md", "en"), ("PRIVACY.fr.md", "fr")])
 def test_privacy_pages_contain_the_table_of_defaults(data: Path, page: str, language: str) -> None:
     assert describe(load(), language) in (ROOT / page).read_text(encoding="utf-8")
+
+
+def test_the_citizens_table_has_all_periods_and_no_setting_or_path(data: Path) -> None:
+    settings = {rule.setting for rule in RULES if rule.personal != NOTHING} - {""}
+    assert {setting for rule in CITIZEN_RULES for setting in rule.settings} == settings
+    rows = [*citizen_retention(load(), "fr")]
+    assert [days for _, days, _ in rows] == [92, 30, 30, 365, None]
+    assert not [row for row in rows if {*"/=_`"} & {*f"{row[0]}{row[2]}"}]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_text_contains_all_facts_to_find_the_contact() -> None:
     assert FR.explain(notice, incident.deadline_at + 3_900_000).splitlines() == [
         "Service : Solidarités (site siege)",
         "Canal : démarche en ligne",
-        "Promis : première réponse sous 10 jours ouvrés (règle demarches)",
+        "Délai : première réponse sous 10 jours ouvrés (règle demarches)",
         "Reçu le : 16/03/2026 03:00 CET",
         "Échéance : 16/03/2026 13:00 CET, dépassée de 1 h 05 min",
         "Contact : n° 17 dans demarches/essai",
@@ -62,7 +62,7 @@ def test_waiting_caller_is_identified_by_queue_and_second() -> None:
     lines = FR.explain(Notice(ChangeKind.STARTED, incident), incident.known_at).splitlines()
     assert lines[0] == "Service : Solidarités (site siege, file RSA)"
     assert lines[2:5] == [
-        "Promis : réponse sous 5 min (règle demarches)",
+        "Délai : réponse sous 5 min (règle demarches)",
         "Attend depuis : 16/03/2026 03:00:00 CET",
         "Échéance : 16/03/2026 13:00:00 CET",
     ]
