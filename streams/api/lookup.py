@@ -184,7 +184,10 @@ def _read(
     limit: int,
     before: EntryPosition | None = None,
 ) -> tuple[Sequence[Mapping[str, Any]], bool]:
-    """Return the latest entries that the client may see, at most `limit`, and whether all entries were searched for them."""
+    """Return the latest `limit` entries of `owners` before `before` that the client may see, if only in outline.
+
+    Also return whether all entries were searched, not only the latest `MAX_WALKED` of each owner.
+    """
     services = _services(client)
     since = snapshot.find_bound(owners) if services else None
     return snapshot.read(owners, limit, before, services, since, sectors), since is None

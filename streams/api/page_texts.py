@@ -252,7 +252,7 @@ _TEXTS |= {f"remnant_{what}": text for what, text in REMNANTS.items()}
 _TEXTS |= {f"{of}_{value}": text for of in _SHARED for value, text in VOCABULARY[of].items()}
 
 _NO_BREAK: Final = re.compile(r" (?=[:;?!÷%»]|s(?![\w’])|min\b)|(?<=«) ")
-"""Spaces that must not break a line: before two-part punctuation (Imprimerie nationale) and before units of time."""
+"""Spaces that must not break a line: those of French punctuation (Imprimerie nationale), and before `÷`, `%`, `s` and `min`."""
 
 TEXTS: Final = {
     language: {

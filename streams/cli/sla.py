@@ -265,7 +265,7 @@ def active_sla_file(settings: Settings) -> Path | None:
 
 
 def load_active_policies(settings: Settings, file: Path | None) -> Policies:
-    """Return the policies of `active_sla_file`; an error says that running workers keep the previous ones."""
+    """Return the policies of `file`, the result of `active_sla_file`. An error says that workers keep the previous ones."""
     try:
         return load_policies(file, "" if find(settings, or_demo=True) else _find_origin())
     except ConfigError as error:

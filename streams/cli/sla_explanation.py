@@ -20,7 +20,7 @@ UNITS: Final = {
     Unit.CLEAR_DAYS: (N_("clear day"), N_("clear days")),
     Unit.MONTHS: (N_("month"), N_("months")),
 }
-"""Units of days and months, singular and plural, in English and in French law."""
+"""Unit of days or months → singular and plural; their translations are the terms of French law."""
 
 DEADLINE: Final = N_("deadline")
 
@@ -62,7 +62,7 @@ def describe_clock(
 
 
 def explain_mismatch(clock: SlaClock, policies: Policies, zone: tzinfo) -> str:
-    """Return why the deadline differs from the current SLA file; empty if it does not."""
+    """Return why the terms or the deadline of a clock differ from the SLA file; empty if they do not."""
     terms = clock.terms
     if all(terms != other for other, _ in policies.sla_targets()):
         return _(
@@ -135,7 +135,7 @@ def _steps(clock: SlaClock, closures: Pauses) -> Iterator[tuple[int, str]]:
 
 
 def _pause(begin: int, end: int | None, ended_at: int | None, closures: Pauses) -> Iterator[tuple[int, str]]:
-    """Yield the steps of a pause, including periods when the case was closed."""
+    """Yield time and text of the steps of a pause, including periods when the case was closed; none for the end of the clock."""
     waiting = _("paused: waiting for the citizen")
     closed = [(first, last) for first, last in closures if begin <= first and (end is None or first < end)]
     if not closed or closed[0][0] > begin:
@@ -159,7 +159,7 @@ def describe_amount(target: int, unit: Unit) -> str:
 
 
 def describe_counted(amount: int, unit: Unit) -> str:
-    """Format counted time: milliseconds as hours for units of time, else a number of days."""
+    """Format counted time: milliseconds as hours, minutes and seconds for units of time, else a number of days."""
     if unit in TIME_UNITS:
         return _seconds(amount // 1000)
     return _("{amount} d", amount=amount)

@@ -28,7 +28,7 @@ SHARED_ACCESSES: Final = N_(
 
 
 class Section(NamedTuple):
-    """A table with a caption and an optional note. Caption and columns are untranslated messages."""
+    """A table with a caption and an optional note. Caption and columns are untranslated messages; the rest is translated."""
 
     caption: str
     columns: Sequence[str]

@@ -31,7 +31,7 @@ class Formatter(NamedTuple):
         return name(of, value, self.language)
 
     def format_time(self, time: str) -> str:
-        """Return an ISO 8601 time as `2026-11-25 09:00:00` in the time zone; empty if `time` is empty."""
+        """Return an ISO 8601 time as `2026-11-25 09:00:00` in `zone`, with offset if `has_offsets`; empty if `time` is empty."""
         if not time:
             return ""
         text = datetime.fromisoformat(time).astimezone(self.zone).isoformat(" ", "seconds")
@@ -96,7 +96,11 @@ _SETS: Final = {"outcome": "outcome", "decision": "outcome", "postage": "postage
 
 
 def format_entry(type_: str, detail: str, formatter: Formatter) -> str:
-    """Return the text of a timeline entry with its details, as the timeline page shows it; for SLA events with the policy."""
+    """Return the text of a timeline entry with its details, as the timeline page shows it; for SLA events with the policy.
+
+    The form of `detail` depends on the event type: `policy:clock` for SLA, a time for appointments and letters, `scale:score` for
+    feedback.
+    """
     what = formatter.name("type", type_)
     match type_.partition(".")[0]:
         case "sla":

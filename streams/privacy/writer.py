@@ -36,7 +36,7 @@ _BUFFERED_PIECES: Final = 16
 
 
 def write(personal_data: PersonalData, kind: Format, language: str, zone: tzinfo) -> Iterator[bytes]:
-    """Return the pieces of a file. The first one is made before this returns; later ones may raise `Unavailable`."""
+    """Return the pieces of a file. The first, for PDF the whole, is made before this returns. Each may raise `Unavailable`."""
     pieces = _write(personal_data, kind, language, zone)
     return chain([next(pieces)], pieces)
 
