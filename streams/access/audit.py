@@ -370,7 +370,7 @@ def _last(path: Path) -> dict[str, Any]:
 
 
 def _follow(position: ChainPosition, content: bytes) -> tuple[ChainPosition, int]:
-    """Return the position after the lines of `content` that continue the chain from `position`, and their size in bytes."""
+    """Return the end of the chain from `position` along the first lines of `content`, and the size of these lines in bytes."""
     whole = 0
     for line in io.BytesIO(content):
         if hash_chain.check(position, line):
@@ -389,7 +389,7 @@ def _end_as_claimed(path: Path) -> Head:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Append to an existing file and sync it to disk."""
+    """Append `content` to an existing file and sync it to disk; `_cut` only syncs, with empty `content`."""
     with _opened_file(path, os.O_WRONLY | os.O_APPEND) as descriptor:
         _write_all(descriptor, content)
         os.fdatasync(descriptor)

@@ -28,7 +28,7 @@ _MADE: Final = re.compile(
 def load_secret(path: Path) -> bytes:
     """Return the secret in a private file; create the file if it does not exist. Raises `OSError`.
 
-    The secret signs cursors and conceals names. A new secret invalidates cursors and hides earlier concealed names from searches.
+    The secret signs cursors and conceals subjects. A new one invalidates cursors and hides concealed subjects from searches.
     """
     if not path.exists():
         make_private_directory(path.parent)

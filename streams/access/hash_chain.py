@@ -66,7 +66,7 @@ class Damage(StrEnum):
     MISPLACED = "misplaced"
     """Another line than expected: lines were removed, moved or inserted here."""
     TRUNCATED = "truncated"
-    """Lines are missing at the end."""
+    """Lines are missing at the end: up to the end in the head, or to the position noted elsewhere."""
     MISSING_BEFORE = "missing_before"
     """Lines before the first file are missing, and no `prune` record mentions them."""
     HEAD_TORN = "head_torn"

@@ -388,7 +388,7 @@ async def _take_turn(client: CurrentClient) -> AsyncIterator[AuthenticatedClient
 
 
 ExclusiveClient = Annotated[AuthenticatedClient, Depends(_take_turn)]
-"""The same for slow routes: the token's next request to such a route waits until the last byte of this answer was sent."""
+"""Parameter type of slow routes: the client, whose next request to such a route waits for the last byte of this answer."""
 
 
 def json_response(body: Any, status: int = 200) -> Response:
@@ -409,4 +409,4 @@ def responses(*kinds: str) -> dict[int | str, dict[str, Any]]:
 
 
 CITIZEN_PROBLEMS: Final = ("refused", "not-known", "too-large", "media-type", "invalid")
-"""Kinds of errors of the routes about a citizen."""
+"""Kinds of errors common to the routes about a citizen."""

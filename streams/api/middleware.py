@@ -50,7 +50,7 @@ class AuthMiddleware:
         self._app = app
         self._api = api
         self._limited: set[str] = set()
-        """Names of tokens beyond their rate limit whose refusal was recorded: only the first of a series is."""
+        """Names of tokens beyond their rate limit whose refusal was recorded: only the first refusal of a series is."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""

@@ -228,7 +228,7 @@ class _Citizen(NamedTuple):
     sector: str
     """Empty if there are several or none."""
     is_known: bool
-    """True if the timelines know the citizen."""
+    """True if the timelines have a contact of the citizen in the searched sectors."""
     names: set[str]
     """Pseudonyms and contacts of the citizen; for a shared identity, only the given name and its owner."""
     hint: str

@@ -132,12 +132,12 @@ def make_formatter(settings: Settings) -> Formatter:
 
 
 def vocabulary_label(of: str, value: str) -> str:
-    """Return the label of a value of the vocabulary set `of`, in the language of the locale; the value if it has none."""
+    """Return the label of a value of the vocabulary `of`, in the language of the locale; the value if it has none."""
     return name(of, value, user_language())
 
 
 def code_or_label(of: str, value: str) -> str:
-    """Return the value in English, and its label in the vocabulary set `of` in other languages."""
+    """Return the value itself if the locale's language is English, else its label in the vocabulary `of`."""
     return value if user_language() == SOURCE_LANGUAGE else vocabulary_label(of, value)
 
 

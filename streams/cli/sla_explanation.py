@@ -92,7 +92,10 @@ def _current_state(clock: SlaClock, calendar: Calendar | None, now: int) -> str:
 
 
 def describe_distance(clock: SlaClock, calendar: Calendar | None, now: int) -> str:
-    """Return the time left or overdue of an open clock that has a deadline, in working time like the board."""
+    """Return the time left or overdue of an open clock that has a deadline, in words: working time, as on the board.
+
+    Elapsed time if the target is in elapsed time, or without a calendar.
+    """
     assert clock.deadline_at is not None  # checked by callers
     begin, end = sorted((clock.deadline_at, now))
     if calendar is None or clock.terms.unit is Unit.ELAPSED:
@@ -107,7 +110,7 @@ def describe_distance(clock: SlaClock, calendar: Calendar | None, now: int) -> s
 
 
 def _pending_deadline(clock: SlaClock, calendar: Calendar) -> str:
-    """Describe the deadline of a paused clock, which is not fixed yet."""
+    """Describe the deadline of a paused clock, which is not fixed yet, by the amount left."""
     terms = clock.terms
     try:
         left = calendar.deadline(clock.started_at, terms.amount, terms.unit, clock.pauses, roll=terms.roll).left

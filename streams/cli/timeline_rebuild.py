@@ -96,7 +96,10 @@ def _cluster(settings: Settings) -> Iterator[Cluster]:
 
 
 def rebuild(timeline: Timeline, brokers: str, client: dict[str, Any]) -> Rebuilt:
-    """Write all present records of the topic, and the positions after them; entries already in the database do not change."""
+    """Write all records that the topic has at the start, and the positions after them, unless the stored ones are later.
+
+    Entries already in the database do not change.
+    """
     count, first_at = 0, None
     with open_consumer(brokers, client) as consumer:
         numbers = consumer.partitions_for_topic(TIMELINE.name) or ()

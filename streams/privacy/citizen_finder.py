@@ -37,8 +37,8 @@ class AmbiguousSector(Exception):  # noqa: N818
 
 
 Rows = Callable[[Callable[[bytes, bytes], bool]], Mapping[bytes, bytes]]
-"""Function from `wanted(key, value)` to the committed rows of the workers' state, both undecoded, by contact id. Raises
-`KafkaUnavailable`."""
+"""Function from `wanted(key, value)` to those committed rows of the workers' state: key → value, both undecoded. The key of a
+contact's row is the contact id. Raises `KafkaUnavailable`."""
 
 
 class Found(NamedTuple):

@@ -63,7 +63,6 @@ class _Pages(FPDF):
         self.multi_cell(0, 6, _encodable(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def write_text(self, text: str) -> None:
-        """Write a paragraph; nothing if `text` is empty."""
         if text:
             self.set_font("helvetica", size=8)
             self.multi_cell(0, _LINE_MM, _encodable(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)

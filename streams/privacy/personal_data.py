@@ -156,7 +156,7 @@ class PersonalData(NamedTuple):
 
 
 Records = Callable[[], Iterable[Mapping[str, Any]]]
-"""Function that returns all records of the audit log."""
+"""Function that returns all readable records of the audit log as stored, thus with the JSON keys of `audit_records.Access`."""
 FindRecordedForms = Callable[[Iterable[str]], Mapping[str, str]]
 """Function that returns, for some names, each form in the audit log (plain or concealed) → the name."""
 
@@ -180,7 +180,7 @@ def collect_personal_data(
 ) -> PersonalData:
     """Return all data about the citizen with the identity `asked` in a sector, or about the contact `asked`.
 
-    Contacts are read only while `contacts` is iterated, which may raise `Unavailable`. Raises as `CitizenFinder.find` and
+    Entries of another sector are left out. Contacts are read only while `contacts` is iterated, which may raise `Unavailable`. Raises as `CitizenFinder.find` and
     `records` do.
     """
     found = finder.find(asked, sector)

@@ -1,4 +1,4 @@
-"""Write an export as JSON, HTML or PDF, in pieces. All three formats have the same content."""
+"""Write an export as JSON, HTML or PDF, in pieces. All formats have the same data; only HTML and PDF name codes."""
 
 from collections.abc import Iterator
 from datetime import tzinfo
