@@ -389,7 +389,7 @@ def _end_as_claimed(path: Path) -> Head:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Append `content` to an existing file and sync it to disk; `_cut` only syncs, with empty `content`."""
+    """Append `content`, which may be empty, to an existing file and sync it to disk."""
     with _opened_file(path, os.O_WRONLY | os.O_APPEND) as descriptor:
         _write_all(descriptor, content)
         os.fdatasync(descriptor)

@@ -67,7 +67,7 @@ class Stay(msgspec.Struct, frozen=True):
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """A case event in the workers' state, with its first and last time and its data."""
+    """All case events of one `type` of a contact, as in `CaseEvent`: times of the first and last one, and data of one of them."""
 
     type: str
     first_at: str
@@ -180,8 +180,8 @@ def collect_personal_data(
 ) -> PersonalData:
     """Return all data about the citizen with the identity `asked` in a sector, or about the contact `asked`.
 
-    Entries of another sector are left out. Contacts are read only while `contacts` is iterated, which may raise `Unavailable`. Raises as `CitizenFinder.find` and
-    `records` do.
+    Entries of another sector are left out. Contacts are read only while `contacts` is iterated, which may raise `Unavailable`.
+    Raises as `CitizenFinder.find` and `records` do.
     """
     found = finder.find(asked, sector)
     story = found.story
