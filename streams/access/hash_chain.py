@@ -131,7 +131,7 @@ def read_record(line: bytes) -> dict[str, Any] | None:
 
 
 def claimed_position(line: bytes, after: ChainPosition) -> ChainPosition:
-    """Return the position that a line claims, so that later lines can be checked; without a number, the one after `after`."""
+    """Return the position that a line claims, so that later lines can be checked; if it has no number, that after `after`."""
     return ChainPosition(_claimed_sequence(line) or after.sequence + 1, line[_STATED].decode("latin-1"))
 
 

@@ -53,7 +53,7 @@ def run_for_subject(
 ) -> T | Problem | None:
     """Authorise the client for the sector of the request, then return the result of `act` with the erasures and this sector.
 
-    None if nothing is known about the subject. A `Problem` is returned, not raised, so that the caller records the attempt.
+    None if nothing is known about the subject. A `Problem` is returned, not raised, so that the attempt is recorded.
     Raises `Forbidden`.
     """
     require_all_services(client)
