@@ -57,11 +57,14 @@ log = structlog.get_logger(__name__)
 
 
 class AuditError(Exception):
-    """The access was not recorded, so the request must not be answered (503). The text contains no value of a record."""
+    """The audit log cannot be written or read. The text contains no value of a record.
+
+    An access that was not recorded must not be answered (503).
+    """
 
 
 class Audit:
-    """The audit log in `directory`. Whole files are deleted, so records are kept for `keep_days` and up to one month more."""
+    """Writer of the audit log in `directory`. It deletes whole files, so records stay `keep_days` and up to one month more."""
 
     def __init__(
         self,
@@ -94,7 +97,7 @@ class Audit:
         return await asyncio.wrap_future(self.submit(access))
 
     def prune(self) -> int:
-        """Delete files whose records are all older than `keep_days`; return their number. Raises `AuditError`."""
+        """Delete files whose records are all older than `keep_days`, record it, return their number. Raises `AuditError`."""
         return self._writer.submit(self._prune_now).result()
 
     def close(self) -> None:
@@ -172,7 +175,7 @@ class Audit:
     def _adopt(self, head: Head, names: Sequence[str]) -> Head:
         """Accept complete lines that a crash left after `head` in the files `names`, cut off the rest, return the new head.
 
-        None of these records was answered. A complete first line that breaks the chain is kept, and a new file is begun.
+        No request of the rest was answered. A file whose complete first line breaks the chain is kept, and a new file is begun.
         """
         for name in names:
             path, start = self._directory / name, head.size if name == head.file else 0
@@ -195,7 +198,7 @@ class Audit:
         return head
 
     def _current(self, head: Head) -> Head:
-        """Return the head, of a new file in a new month or at `file_bytes`. Prune at the first call and with a new file."""
+        """Return the head, of a new file in a new month or at `file_bytes`. Prune with a new file and before the first record."""
         if head.month != f"{self._clock():%Y-%m}" or head.size >= self._file_bytes:
             return self._prune(self._begin(head))
         return head if self._known else self._prune(head)
@@ -281,7 +284,7 @@ class Line(NamedTuple):
     file: str
     line: int
     record: dict[str, Any] | None
-    """None if the line is not valid JSON."""
+    """None if the line is not a JSON object."""
 
 
 def read(directory: Path) -> Iterator[Line]:
@@ -320,7 +323,10 @@ def _as_audit_errors(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def _opened(directory: Path) -> Iterator[tuple[list[tuple[str, Iterable[bytes]]], bytes]]:
-    """Yield all files, opened, and the content of the head, as between two writes; both empty without a directory."""
+    """Yield name and open file of all files, oldest first, and the content of the head, as between two writes.
+
+    Both are empty without a directory.
+    """
     with ExitStack() as opened, _as_audit_errors(directory):
         if not directory.is_dir():
             yield [], b""
@@ -364,7 +370,7 @@ def _last(path: Path) -> dict[str, Any]:
 
 
 def _follow(position: ChainPosition, content: bytes) -> tuple[ChainPosition, int]:
-    """Return the position after the lines of `content` that continue the chain from `position`, and their size in bytes."""
+    """Return the end of the chain from `position` along the first lines of `content`, and the size of these lines in bytes."""
     whole = 0
     for line in io.BytesIO(content):
         if hash_chain.check(position, line):
@@ -383,7 +389,7 @@ def _end_as_claimed(path: Path) -> Head:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Append to an existing file and sync it to disk."""
+    """Append `content`, which may be empty, to an existing file and sync it to disk."""
     with _opened_file(path, os.O_WRONLY | os.O_APPEND) as descriptor:
         _write_all(descriptor, content)
         os.fdatasync(descriptor)

@@ -20,7 +20,7 @@ SUBJECT_PATTERN: Final = (
 )
 """Regular expression, without anchors, of a pseudonym or a contact id."""
 CONCEALED: Final = "concealed"
-"""Prefix, without its colon, of the keyed hash that replaces a typed name unknown to the timelines."""
+"""Prefix, without its colon, of the keyed hash that replaces a typed subject unknown to the timelines."""
 _SUBJECT: Final = re.compile(SUBJECT_PATTERN)
 _AUDIT_SUBJECT: Final = re.compile(
     rf"|{SUBJECT_PATTERN}|{CONCEALED}:[A-Za-z0-9_-]{{22}}|token:[a-z0-9._-]{{1,64}}|erasure:[0-9a-f]{{32}}:[0-9a-f]{{64}}"
@@ -79,7 +79,7 @@ class Result(StrEnum):
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """Contents of an audit record, except its time. JSON keys: `who` for `actor`, `whose` for `subject_id`."""
+    """Contents of an audit record, without time and sequence number. JSON keys: `who` for `actor`, `whose` for `subject_id`."""
 
     actor: str = msgspec.field(name="who")
     """Name of a token; for a command on the machine `user:<name>`, or `user:<name> (sudo: <name>)` with sudo."""
@@ -87,8 +87,8 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     operation: Operation
     sector: str = ""
     subject_id: str = msgspec.field(default="", name="whose")
-    """Known pseudonym or contact id; `concealed:…` for an unknown one (`streams.access.concealment`); `token:<name>` for a token;
-    `erasure:<id>:<SHA-256>` for a proof."""
+    """Pseudonym or contact id; `concealed:…` for a typed one that the timelines do not know (`streams.access.concealment`);
+    `token:<name>` for a token; `erasure:<id>:<SHA-256>` for a proof; else empty."""
     why: Purpose
     result: Result
     across: str = ""
@@ -107,10 +107,10 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_subject(text: str) -> bool:
-    """Return whether `text` is a pseudonym or a contact id."""
+    """Return whether `text` has the form of a pseudonym or a contact id."""
     return bool(_SUBJECT.fullmatch(text))
 
 
 def is_audit_subject(text: str) -> bool:
-    """Return whether `text` is a subject, a concealed name, `token:…`, `erasure:…` or empty."""
+    """Return whether `text` has the form of a pseudonym, a contact id, `concealed:…`, `token:…` or `erasure:…`, or is empty."""
     return bool(_AUDIT_SUBJECT.fullmatch(text))

@@ -1,7 +1,7 @@
-"""Keyed hashes for names in the audit that a person typed and that the timelines do not know.
+"""Keyed hashes of the subjects in the audit log that a client typed and the timelines do not know.
 
-Such a name may be personal. A search for the name still finds its records: `accueil audit show --subject` searches for the name
-and for its hash.
+A subject is the pseudonym or contact id that an access concerns. Typed text in this form may be personal. A search still finds
+its records: `accueil audit show --subject` searches for the text and for its hash.
 """
 
 import base64
@@ -18,17 +18,17 @@ from streams.access.audit_records import CONCEALED, Result
 
 SECRET_BYTES: Final = 32
 RESULTS_OF_KNOWN_SUBJECTS: Final = frozenset({Result.SHOWN, Result.BEGUN, Result.DONE, Result.PROVED})
-"""Results that imply a name known to the timelines."""
+"""Results of an access that imply that the timelines know its subject."""
 _MADE: Final = re.compile(
     rf"|(?:{'|'.join(IdentityKind)}):[0-9a-f]{{4}}-[A-Za-z0-9_-]{{22}}|token:.+|erasure:.+|{CONCEALED}:.+", re.DOTALL
 )
-"""Names that Accueil made: pseudonyms of full length, tokens, proofs, concealed names; also the empty name."""
+"""Forms of subjects that Accueil itself makes: pseudonyms of full length, `token:…`, `erasure:…`, `concealed:…` and empty."""
 
 
 def load_secret(path: Path) -> bytes:
     """Return the secret in a private file; create the file if it does not exist. Raises `OSError`.
 
-    The secret signs cursors and conceals names. A new secret invalidates cursors and hides earlier concealed names from searches.
+    The secret signs cursors and conceals subjects. A new one invalidates cursors and hides concealed subjects from searches.
     """
     if not path.exists():
         make_private_directory(path.parent)
@@ -42,7 +42,7 @@ def secret_path(data: Path) -> Path:
 
 
 def conceal(subject_id: str, secret: bytes) -> str:
-    """Return the keyed hash of a typed name, or the name itself if Accueil made it."""
+    """Return `concealed:` and the keyed hash of a typed subject; unchanged if it has a form that Accueil itself makes."""
     if _MADE.fullmatch(subject_id):
         return subject_id
     digest = hmac.digest(secret, b"audit\0" + subject_id.encode(), "sha256")[:16]
@@ -50,6 +50,6 @@ def conceal(subject_id: str, secret: bytes) -> str:
 
 
 def recorded_forms_of(names: Iterable[str], secret: bytes) -> dict[str, str]:
-    """Return form → name, for both forms that `names` may have in records: plain and concealed."""
+    """Return form → name, for both forms that the subjects `names` may have in audit records: plain and concealed."""
     names = list(names)
     return {conceal(name, secret): name for name in names} | {name: name for name in names}

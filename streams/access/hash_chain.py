@@ -2,7 +2,7 @@
 
 A line is one JSON object, `{"hash":"<64 hexadecimal digits>",<record>}`, and a newline. The hash covers bytes, so any change is
 detected. A record contains its `sequence`. The first record of a file (`begin_file`) also contains the hash that it follows, so
-that a file can be checked after earlier ones were deleted. A `prune` record says up to which position they were deleted.
+that a file can be checked after earlier ones were deleted. A `prune` record has the position of the last deleted line.
 
 The chain has no key, so it does not protect against an author who can write all of these files and replaces the whole history.
 Only a hash that was noted elsewhere (`expected`) reveals that.
@@ -38,11 +38,11 @@ START: Final = ChainPosition(0, "0" * _DIGITS)
 
 
 class Head(msgspec.Struct, frozen=True):
-    """End of the chain. All records whose requests were answered are before it."""
+    """End of the chain: file and position of the last line. After a power cut, it may be one write behind the files."""
 
     file: str
     size: int
-    """Size of that file in bytes."""
+    """Size of `file` up to the end of the last line, in bytes."""
     sequence: int
     last: str
     """Hash of the last line."""
@@ -60,13 +60,13 @@ EMPTY_HEAD: Final = Head("", 0, *START, "")
 
 
 class Damage(StrEnum):
-    """Kind of damage."""
+    """Kind of damage to the audit log."""
 
     CHANGED = "changed"
     MISPLACED = "misplaced"
     """Another line than expected: lines were removed, moved or inserted here."""
     TRUNCATED = "truncated"
-    """Lines are missing at the end."""
+    """Lines are missing at the end: up to the end in the head, or to the position noted elsewhere."""
     MISSING_BEFORE = "missing_before"
     """Lines before the first file are missing, and no `prune` record mentions them."""
     HEAD_TORN = "head_torn"
@@ -74,15 +74,15 @@ class Damage(StrEnum):
     HEAD_LOST = "head_lost"
     """The head file is missing or unreadable."""
     HEAD_DIFFERS = "head_differs"
-    """The chain is intact, but its end is not the one in the head."""
+    """The lines at the end are intact, but the end is not the one in the head."""
     RESUMED = "resumed"
     """A writer found damage before this line and continued in a new file."""
     REWRITTEN = "rewritten"
-    """The chain is intact, but does not contain the hash that was noted elsewhere."""
+    """The line is intact, but its hash differs from the hash noted elsewhere for its sequence number."""
 
 
 class Finding(NamedTuple):
-    """Damage, and the file and line (counted from 1) where it begins."""
+    """Damage, and the file and line where it begins. Lines are counted from 1; in the head, its slots."""
 
     file: str
     line: int
@@ -101,7 +101,8 @@ class VerificationReport:
     """Position before the first existing line."""
     last: ChainPosition = START
     unfinished_bytes: int = 0
-    """Bytes that a crash left after the end. The next write cuts them off; none of these records was answered."""
+    """Bytes after the end that do not continue the chain, left by a crash or a write in progress. None of their requests was
+    answered."""
 
 
 def add(after: ChainPosition, record: Mapping[str, Any]) -> tuple[bytes, ChainPosition]:
@@ -112,7 +113,7 @@ def add(after: ChainPosition, record: Mapping[str, Any]) -> tuple[bytes, ChainPo
 
 
 def check(after: ChainPosition, line: bytes) -> Damage | None:
-    """Return `CHANGED` or `MISPLACED`; None if `line` is exactly the line written after `after`."""
+    """Return None if `line` is the line written after `after`, `MISPLACED` if it has another sequence number, else `CHANGED`."""
     body = b"{" + line[_BODY]
     sequence = _claimed_sequence(line)
     if line == _line(_digest(after.hash, body), body) and sequence == after.sequence + 1:
@@ -121,7 +122,7 @@ def check(after: ChainPosition, line: bytes) -> Damage | None:
 
 
 def read_record(line: bytes) -> dict[str, Any] | None:
-    """Return the record of a line, not verified; None if it is not readable."""
+    """Return the record of a line with its `hash`, not verified; None if the line is not a JSON object."""
     try:
         record = msgspec.json.decode(line)
     except _UNREADABLE:
@@ -130,7 +131,7 @@ def read_record(line: bytes) -> dict[str, Any] | None:
 
 
 def claimed_position(line: bytes, after: ChainPosition) -> ChainPosition:
-    """Return the position that a line claims, so that later lines can be checked; without a number, the one after `after`."""
+    """Return the position that a line claims, so that later lines can be checked; if it has no number, that after `after`."""
     return ChainPosition(_claimed_sequence(line) or after.sequence + 1, line[_STATED].decode("latin-1"))
 
 
@@ -184,7 +185,7 @@ class _Walk:
         self._first = self._file = ""
         self._line = self._size = 0
         self._ended = head == EMPTY_HEAD
-        """Whether the walk has reached the head; true from the start if the log is empty."""
+        """True once the walk has reached the end in the head; from the start if the head is that of an empty log."""
 
     def enter(self, name: str) -> None:
         self._file, self._line, self._size = name, 0, 0

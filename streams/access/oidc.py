@@ -1,8 +1,9 @@
 """Authentication by bearer tokens of an OpenID provider.
 
 A token must be signed by one of the provider's keys and issued for Accueil; its roles map to permissions (`api.oidc`). The keys'
-location is found by OpenID Connect Discovery 1.0; the checks follow RFC 7519 and RFC 8725. Accueil requests only the keys
-from the provider, never the state of a token. A revoked token stays valid until it expires, so tokens should live for minutes.
+location is found by OpenID Connect Discovery 1.0; the checks follow RFC 7519 and RFC 8725. Accueil requests only the discovery
+document and the keys from the provider, never the state of a token. A revoked token stays valid until it expires, so tokens
+should live for minutes.
 """
 
 import asyncio
@@ -57,7 +58,7 @@ class Provider:
         )
 
     async def authenticate(self, text: str) -> Token | None:
-        """Return the holder's name and permissions, by the first of the configured grants for one of the token's roles.
+        """Return the holder as a `Token` named `oidc:<name>`, with the first configured grant for one of the token's roles.
 
         None if the token or its name is not valid, or no role has a grant. Raises `TokensError` if the provider's keys are
         unavailable.
@@ -109,7 +110,10 @@ class Provider:
         return now - self._fetched_at > oldest_seconds and now - self._tried_at > KEY_REFETCH_SECONDS
 
     async def _fetch(self, oldest_seconds: float) -> KeySet:
-        """Return keys of at most this age, or older ones during an outage. Raise `TokensError` beyond `OLDEST_SECONDS`."""
+        """Return the keys; first fetch them if they are older than `oldest_seconds`, at most once in `KEY_REFETCH_SECONDS`.
+
+        If that fails, return the known keys. Raise `TokensError` if they are older than `OLDEST_SECONDS`, or none are known.
+        """
         async with self._fetching:
             if self._is_due(oldest_seconds):
                 now = self._tried_at = self._clock()

@@ -30,14 +30,14 @@ LOCK_SECONDS: Final = 10
 
 
 class TokensError(Exception):
-    """The tokens cannot be read or changed. The text contains no secret."""
+    """The tokens, or the keys of the OpenID provider, cannot be used. The text contains no secret."""
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
     """A client of the API and its permissions. Times are milliseconds since 1970 UTC."""
 
     name: str
-    """Name of the person or program, for the audit log. A name is never reused."""
+    """Name of the client in the audit log, never reused in `tokens.json`; `oidc:<name>` for a user of the OpenID provider."""
     sha256: str
     """SHA-256 of the secret, in hexadecimal digits; empty for the holder of an OpenID provider's token."""
     role: Role
@@ -49,20 +49,23 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int
     revoked_at: int | None = None
     used_on: str = ""
-    """Last day of use in UTC, such as `2026-11-25`; empty if never used."""
+    """Last day of use in UTC, such as `2026-11-25`; empty if never used, and for an OpenID provider's token."""
 
     def valid(self, now: int) -> bool:
         """Return whether the token is neither revoked nor expired at `now` (milliseconds since 1970)."""
         return self.revoked_at is None and now < self.expires_at
 
     def may(self, operation: Operation, sector: str = "") -> bool:
-        """Return whether the token allows `operation`. `sector` counts only for `CITIZEN_OPERATIONS`; expiry does not count."""
+        """Return whether the token's role allows `operation` and, for `CITIZEN_OPERATIONS`, the token has `sector`.
+
+        Expiry, revocation and services do not count.
+        """
         is_in_sector = operation not in CITIZEN_OPERATIONS or sector in self.sectors
         return is_in_sector and operation in PERMISSIONS[self.role]
 
 
 def make_secret() -> str:
-    """Return a new secret: 256 random bits."""
+    """Return a new secret: `accueil_` and 256 random bits in URL-safe Base64."""
     return SECRET_PREFIX + secrets.token_urlsafe(32)
 
 
@@ -93,8 +96,8 @@ class Tokens:
         self._path = directory / "tokens.json"
         self._lock = FileLock(directory / "lock", timeout=LOCK_SECONDS, mode=PRIVATE_FILE, thread_local=False)
         self._known: tuple[tuple[int, ...] | None, Sequence[Token]] = None, ()
-        """State of the file at the last reading, and its tokens. Both are one value because threads read concurrently: a slower
-        thread would otherwise combine revoked tokens with a newer state."""
+        """Inode, modification time in ns and size of the file at the last reading (None before), and its tokens. Both are one
+        value because threads read concurrently: a slower one would otherwise combine revoked tokens with a newer state."""
 
     def list(self) -> Sequence[Token]:
         """Return all tokens, also expired and revoked ones, sorted by name; empty without the file. Raises `TokensError`."""
@@ -116,7 +119,10 @@ class Tokens:
         return tokens
 
     def authenticate(self, secret: str, now: datetime) -> Token | None:
-        """Return the valid token that has `secret`, or None. Record its first use on each day (UTC). Raises `TokensError`."""
+        """Return the valid token that has `secret`, or None. Store the day (UTC) of its use in `used_on`. Raises `TokensError`.
+
+        The returned token still has the previous `used_on`.
+        """
         token = find(self.list(), secret, milliseconds(now))
         today = now.astimezone(UTC).date().isoformat()
         if token is not None and token.used_on < today:
@@ -133,11 +139,17 @@ class Tokens:
         return True
 
     def rotate(self, name: str, sha256: str, expires_at: int) -> bool:
-        """Replace the digest and expiry of a token; return False if no unrevoked token has this name. Raises `TokensError`."""
+        """Replace the digest and the expiry (milliseconds since 1970) of a token; return False if no unrevoked one has this name.
+
+        Raises `TokensError`.
+        """
         return self._change(name, sha256=sha256, expires_at=expires_at)
 
     def revoke(self, name: str, now: int) -> bool:
-        """Revoke a token permanently; return False if no unrevoked token has this name. Raises `TokensError`."""
+        """Revoke a token permanently at `now` (milliseconds since 1970); return False if no unrevoked token has this name.
+
+        Raises `TokensError`.
+        """
         return self._change(name, revoked_at=now)
 
     def _change(self, name: str, **values: object) -> bool:
@@ -154,7 +166,10 @@ class Tokens:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Hold the lock for a change of the tokens. Raises `TokensError`, also for an `OSError` in the block."""
+        """Lock the tokens for other processes during the block, which may call all methods.
+
+        Raises `TokensError`, also for an `OSError` in the block.
+        """
         try:
             make_private_directory(self._path.parent)
             with self._lock:

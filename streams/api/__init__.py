@@ -1,1 +1,1 @@
-"""HTTP API of citizens' timelines. Imports `access`, `core`, `privacy` and `timeline`."""
+"""HTTP API of citizens' timelines and privacy requests, and the timeline page."""

@@ -46,7 +46,7 @@ _NAMES: Final = re.compile(rf'(?<=["/])({"|".join(PUBLISHED_NAMES)})(?=")')
 
 
 def create_app(api: Api, registry: CollectorRegistry, hosts: list[str]) -> FastAPI:
-    """Return the application: API, timeline page and metrics. `hosts` are the accepted host names; `*` accepts all."""
+    """Return the application: API, timeline page, health checks, metrics. `hosts` are the accepted host names; `*`: all."""
     app = create_base_app(
         Middleware(HostMiddleware, hosts, "api.hosts"),
         Middleware(AuthMiddleware, api=api),
@@ -59,7 +59,7 @@ def create_app(api: Api, registry: CollectorRegistry, hosts: list[str]) -> FastA
 
 
 def create_base_app(*middleware: Middleware) -> FastAPI:
-    """Return an application with all routes of the OpenAPI document, but without authentication, error handlers and page."""
+    """Return an application with `middleware` and the routes of the OpenAPI document; no error handlers, health checks, page."""
     app = FastAPI(
         title="Accueil",
         version="1",
@@ -77,7 +77,7 @@ def create_base_app(*middleware: Middleware) -> FastAPI:
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document, with the media type of problems and the published names of schemas, sorted."""
+    """Return the OpenAPI document, with the media type of problems and the published names of schemas, sorted by name."""
     contract: dict[str, Any] = json.loads(
         _NAMES.sub(lambda name: PUBLISHED_NAMES[name[0]], json.dumps(FastAPI.openapi(app)))
     )

@@ -88,7 +88,10 @@ class AuditContext:
         self.across = reason
 
     def authorize_sectors(self, sectors: Iterable[str]) -> None:
-        """Call `authorize_sector` for each sector of a known subject, and set `is_known`. The last one is recorded."""
+        """Call `authorize_sector` for each sector of a known subject, and set `is_known`; do nothing without sectors.
+
+        Raise `Forbidden` at the first sector that is not allowed. The last sector checked is recorded.
+        """
         for sector in sectors:
             self.is_known = True
             self.authorize_sector(sector)
@@ -149,7 +152,10 @@ class Api:
         self._turns: Final = WeakValueDictionary[str, asyncio.Lock]()
 
     async def authenticate(self, secret: str) -> Token | None:
-        """Return the valid token with this secret, or None; record its first use of the day. Raise `Problem` (`tokens`)."""
+        """Return the valid token with this secret, or None; record its first use of the day. Raise `Problem` (`tokens`).
+
+        With an OpenID provider, a secret in the form of a JWT must be a token of the provider; its use is not recorded.
+        """
         now = datetime.now(UTC)
         try:
             if self._provider is not None and secret.count(".") == JWT_DOTS:
@@ -163,7 +169,10 @@ class Api:
         return token
 
     async def in_thread(self, act: Callable[[], T], limiter: CapacityLimiter | None = None) -> T:
-        """Return the result of `act`, run in a thread with a limit. Raise `Problem` (`database`) if it raises `Unavailable`."""
+        """Return the result of `act`, run in a thread. Raise `Problem` (`database`) if it raises `Unavailable`.
+
+        `limiter` limits the number of such threads, by default to `api.threads`.
+        """
         try:
             return await run_sync(act, limiter=limiter or self._threads)
         except Unavailable as error:
@@ -222,9 +231,9 @@ class AuthenticatedClient:
     ) -> T:
         """Call `find` in a thread, record the access in the audit log, then return the result.
 
-        `find` calls `AuditContext.authorize_sector` before it reads anything about a citizen, sets an unknown
-        `AuditContext.subject_id`, and returns None if it finds nothing. Raises `Problem`, also if nothing was found. Refusals and
-        failures are recorded too, except for invalid requests.
+        `find` calls `AuditContext.authorize_sector` before it reads anything about a citizen, sets `AuditContext.subject_id` if
+        it was unknown before, and returns None if it finds nothing. `result` is recorded if it finds something. Raises
+        `Problem`, also if nothing was found. Refusals and failures are recorded too, except for invalid requests.
         """
         audit_context = AuditContext(self, operation, subject_id)
         return await self._answer(
@@ -241,7 +250,7 @@ class AuthenticatedClient:
         subject_id: str = "",
         result: Result = Result.SHOWN,
     ) -> T:
-        """Do as `query_audited`, for the purpose `rights`. Privacy requests wait for each other, but not for look-ups.
+        """Do as `query_audited`, for the purpose `rights`; at most `MAX_PRIVACY_REQUESTS` run at a time, look-ups not counted.
 
         `find` uses a timeline opened by `open`. A `Problem` that it returns is recorded as a refusal, and raised.
         """
@@ -251,7 +260,10 @@ class AuthenticatedClient:
         )
 
     async def open(self, operation: Operation, subject_id: str = "") -> Timeline:
-        """Return the timelines, closed after the answer. Record a refusal or an unavailable database, and raise `Problem`."""
+        """Open the timelines for changes; `ExclusiveClient` closes them after the answer.
+
+        Record a refusal of the operation to this role, or an unavailable database, and raise `Problem`.
+        """
         problem = self._refuse(operation, Purpose.RIGHTS)
         if problem is None:
             try:
@@ -307,7 +319,8 @@ class AuthenticatedClient:
     ) -> T:
         """Run `act`, a change, and return its result. If it fails and `is_done` is false, record a failure of each of `begun`.
 
-        The error of `act` is raised again. If the outcome is unknown, they stay `begun`: a thread continues after its request
+        `begun` are the changes recorded as begun; `act` may add to it. The error of `act` is raised again. If the outcome is
+        unknown, they stay `begun`: a thread continues after its request
         was cancelled, and a commit may succeed although its answer is lost.
         """
         try:
@@ -375,7 +388,7 @@ async def _take_turn(client: CurrentClient) -> AsyncIterator[AuthenticatedClient
 
 
 ExclusiveClient = Annotated[AuthenticatedClient, Depends(_take_turn)]
-"""The same for slow routes: the next request of the token waits until the last byte of this answer was sent."""
+"""Parameter type of slow routes: the client, whose next request to such a route waits for the last byte of this answer."""
 
 
 def json_response(body: Any, status: int = 200) -> Response:
@@ -396,4 +409,4 @@ def responses(*kinds: str) -> dict[int | str, dict[str, Any]]:
 
 
 CITIZEN_PROBLEMS: Final = ("refused", "not-known", "too-large", "media-type", "invalid")
-"""Kinds of errors of the routes about a citizen."""
+"""Kinds of errors common to the routes about a citizen."""

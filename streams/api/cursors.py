@@ -20,7 +20,7 @@ def write(position: EntryPosition, subject: str, secret: bytes) -> str:
 
 
 def read(cursor: str, subject: str, secret: bytes) -> EntryPosition | None:
-    """Return the position of the entry in a cursor; None if `write` did not make it for this subject with this secret."""
+    """Return the position that a cursor contains; None if `write` did not make it for this subject with this secret."""
     try:
         content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

@@ -163,7 +163,7 @@ def _make_story(
 def _narrow(
     cluster: identity_resolution.IdentityCluster, shown: Collection[str], held: Collection[Link]
 ) -> identity_resolution.IdentityCluster:
-    """Return a cluster reduced to identities with shown entries and to links in `held`.
+    """Return a cluster reduced to the identities in `shown`, and to own and shared ones whose link is in `held`.
 
     The existence of a dossier or of a shared number would reveal contacts with another service.
     """
@@ -184,7 +184,10 @@ def _read(
     limit: int,
     before: EntryPosition | None = None,
 ) -> tuple[Sequence[Mapping[str, Any]], bool]:
-    """Return the latest entries that the client may see, at most `limit`, and whether all entries were searched for them."""
+    """Return the latest `limit` entries of `owners` before `before` that the client may see, if only in outline.
+
+    Also return whether all entries were searched, not only the latest `MAX_WALKED` of each owner.
+    """
     services = _services(client)
     since = snapshot.find_bound(owners) if services else None
     return snapshot.read(owners, limit, before, services, since, sectors), since is None
@@ -193,7 +196,7 @@ def _read(
 def _summarise(
     rows: Sequence[Mapping[str, Any]], snapshot: TimelineSnapshot, client: AuthenticatedClient, sectors: Sequence[str]
 ) -> Iterable[Summary]:
-    """Summarise the contacts of `rows`. Those that are now with a service that the client may not see count as passed on."""
+    """Summarise the contacts of `rows`. A contact that is now with a service hidden from the client counts as passed on."""
 
     def find_targets(contacts: Collection[str]) -> Mapping[str, Iterable[SlaTarget]]:
         found = snapshot.find_sla_targets(contacts, sectors)
@@ -211,7 +214,7 @@ def _summarise(
 
 
 def _sees_contact(snapshot: TimelineSnapshot, client: AuthenticatedClient, contact: str) -> bool:
-    """Return whether the client may see any entry of a contact. Otherwise an id would reveal its citizen."""
+    """Return whether the client may see any entry of a contact in full. Otherwise the contact's id would reveal its citizen."""
     services = client.token.services
     return not services or bool(snapshot.read_contact(contact, 1, services))
 

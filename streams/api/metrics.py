@@ -26,8 +26,8 @@ class AccessMetrics(Collector):
     ) -> None:
         self._most, self._clock = unusual_citizens_per_hour, clock
         self._read: dict[str, OrderedDict[str, float]] = {}
-        """Token's name → subjects of its recorded accesses within the last hour, also of refused ones, with the time of the
-        last access, least recent first."""
+        """Token's name → subjects of its recorded accesses within the last hour, also of refused ones, with the
+        monotonic time of the last access in seconds, least recent first."""
         self._counted = Counter(
             "api_accesses",
             "Accesses to citizens' data, as recorded in the audit log",
@@ -71,6 +71,5 @@ class AccessMetrics(Collector):
 
 
 def _forget(read: OrderedDict[str, float], until: float) -> None:
-    """Remove subjects last read before `until`."""
     while read and next(iter(read.values())) < until:
         read.popitem(last=False)

@@ -43,14 +43,14 @@ class AuthMiddleware:
     """Reject requests under `GUARDED` without a valid token, beyond its rate limit, too large, or POST requests without JSON.
 
     This happens before their body is read; its size is checked again while it is read. Accepted requests have the client as
-    `request.state.client`. All answers get `HEADERS`; requests under `GUARDED` are logged and measured.
+    `request.state.client`. Answers get those of `HEADERS` that they lack. Requests under `GUARDED` are logged and measured.
     """
 
     def __init__(self, app: ASGIApp, api: Api) -> None:
         self._app = app
         self._api = api
         self._limited: set[str] = set()
-        """Names of tokens beyond their rate limit whose refusal was recorded: only the first of a series is."""
+        """Names of tokens beyond their rate limit whose refusal was recorded: only the first refusal of a series is."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""

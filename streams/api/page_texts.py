@@ -22,7 +22,7 @@ _TEXTS = {
     "dark": N_("dark"),
     "no_script": N_("This page needs JavaScript."),
     "recorded": N_("Each access is recorded before the data is shown: who, when, whose, why."),
-    # who one is
+    # signing in and out
     "sign_in": N_("Sign in"),
     "sign_in_why": N_(
         "The administrator of Accueil gives you a token (accueil tokens add). It is kept in this tab "
@@ -49,7 +49,7 @@ _TEXTS = {
     "find": N_("Find"),
     "finding": N_("Searching…"),
     "hint": N_("The identifier leaves this field for this search only; the purpose is recorded."),
-    # what may go wrong
+    # errors
     "trouble_no-value": N_("Enter an identifier."),
     "trouble_no-purpose": N_("Choose the purpose of your search: it is recorded."),
     "trouble_token": N_("This token is not, or no longer, valid. Ask for another one."),
@@ -62,7 +62,7 @@ _TEXTS = {
     "trouble_network": N_("The server does not answer. Try again in a moment."),
     "trouble_value": N_("This identifier does not have the form of “{kind}”."),
     "trouble_sector": N_("This sector is unknown here."),
-    # the story at a glance
+    # summary of the timeline
     "story_of": N_("Timeline found by {kind}"),
     "story_of_linked": N_("Timeline of this contact’s citizen"),
     "in_short": N_("In short"),
@@ -252,7 +252,7 @@ _TEXTS |= {f"remnant_{what}": text for what, text in REMNANTS.items()}
 _TEXTS |= {f"{of}_{value}": text for of in _SHARED for value, text in VOCABULARY[of].items()}
 
 _NO_BREAK: Final = re.compile(r" (?=[:;?!÷%»]|s(?![\w’])|min\b)|(?<=«) ")
-"""Spaces that must not break a line: before two-part punctuation (Imprimerie nationale) and before units of time."""
+"""Spaces that must not break a line: those of French punctuation (Imprimerie nationale), and before `÷`, `%`, `s` and `min`."""
 
 TEXTS: Final = {
     language: {

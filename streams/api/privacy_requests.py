@@ -53,7 +53,7 @@ def run_for_subject(
 ) -> T | Problem | None:
     """Authorise the client for the sector of the request, then return the result of `act` with the erasures and this sector.
 
-    None if nothing is known about the subject. A `Problem` is returned, not raised, so that the caller records the attempt.
+    None if nothing is known about the subject. A `Problem` is returned, not raised, so that the attempt is recorded.
     Raises `Forbidden`.
     """
     require_all_services(client)
@@ -86,7 +86,10 @@ def require_all_services(client: AuthenticatedClient) -> None:
 
 
 def _find_sector(erasures: Erasures, client: AuthenticatedClient, audit_context: AuditContext, subject: str) -> str:
-    """Return the sector of a subject; of several, the only one that the token has too. Raise `AmbiguousSector` or `Forbidden`."""
+    """Return the sector of a subject; of several, the only one that the token has too.
+
+    Raise `AmbiguousSector` or `Forbidden`, and `UnknownSubject` and `KafkaUnavailable` as `CitizenFinder.find_sector` does.
+    """
     try:
         return erasures.finder.find_sector(subject)
     except citizen_finder.AmbiguousSector as known:
@@ -275,7 +278,7 @@ async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], cli
 
 
 def _look(client: AuthenticatedClient, erasures: Erasures, request: ErasureRequest) -> Erasure | None:
-    """Publish missing events of all erasures, prove this one if no data remains, and return its progress."""
+    """Publish missing events of all erasures, prove this one if no data remains, and return its progress; None if unknown."""
 
     def record(sha256: str) -> None:
         access = Access(

@@ -89,7 +89,7 @@ class Problem(Exception):  # noqa: N818 - an answer
         headers: Mapping[str, str] | None = None,
         detail_code: str = "",
     ) -> None:
-        """`mistakes` are pairs of a field and pydantic's error type. `detail_code` is a key of `DETAILS`."""
+        """`mistakes` are pairs of a field and an error type of pydantic or `_MISTAKES`. `detail_code` is a key of `DETAILS`."""
         super().__init__(kind)
         self.kind = kind
         self.mistakes = tuple(mistakes)

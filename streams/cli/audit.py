@@ -226,10 +226,11 @@ class _Citizen(NamedTuple):
     subject_id: str
     """Contact or pseudonym that was given or typed."""
     sector: str
+    """Empty if there are several or none."""
     is_known: bool
-    """True if the timelines know the citizen."""
+    """True if the timelines have a contact of the citizen in the searched sectors."""
     names: set[str]
-    """Pseudonyms and contacts of the citizen."""
+    """Pseudonyms and contacts of the citizen; for a shared identity, only the given name and its owner."""
     hint: str
     """Advice on further searches, or empty."""
 
@@ -291,7 +292,7 @@ def _cells(record: dict[str, Any]) -> tuple[str, ...]:
 
 COLUMNS: Final = ("who", "operation", "sector", "whose", "why", "result")
 LABELS: Final = {"operation": "operation", "why": "purpose", "result": "result"}
-"""Columns shown with labels: column → set of the vocabulary."""
+"""Columns shown with labels: key of the record → name of the vocabulary of its values."""
 
 
 def _latest(

@@ -32,14 +32,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MAX_HELP_CHARACTERS: Final = 10_000
-"""Longest line of help in a list of commands; click's default of 45 cuts sentences."""
+"""Longest line of help in a list of commands, in characters; click's default of 45 cuts sentences."""
 
 _YES: Final = {"y", "yes", "o", "oui"}
 _NO: Final = {"", "n", "no", "non"}
 
 
 def prompt(question: str, **options: Any) -> Any:
-    """Ask a question on stderr and return the answer; `options` are those of `click.prompt`."""
+    """Ask a translated question on stderr and return the answer; `options` are those of `click.prompt`."""
     return click.prompt(question, err=True, prompt_suffix=_(": "), **options)
 
 
@@ -61,7 +61,8 @@ class Group(click.Group):
     """A command group with lazy imports, full sentences in its help, and suggestions for unknown commands.
 
     `lazy` maps the name of a command to its import path (`module:attribute`) and its line of help. It is imported when it is
-    called, so `--help` is fast. `sections` arrange the commands in the help. Subgroups are of this class too.
+    called, so `--help` is fast. `sections` (untranslated title, names of commands) order the help; without
+    them, it lists all commands. Subgroups are of this class too.
     """
 
     group_class = type
@@ -165,7 +166,7 @@ def print_settings_file() -> None:
 
 
 def pass_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
-    """Pass the settings to `command` as first argument, and configure the console's log."""
+    """Load the settings, pass them to `command` as first argument, and configure the log for the console."""
 
     @wraps(command)
     @click.pass_context

@@ -33,7 +33,7 @@ def citizen_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def prompt_pseudonym(settings: Settings, kind: IdentityKind, sector: str) -> str:
-    """Prompt for an identity, and return its pseudonym by the key of a sector."""
+    """Prompt for an identity, and return its pseudonym by the key of a sector. Raise `OperatorError` if it is not valid."""
     label = name("kind", kind.value, user_language())
     raw = prompt(label)
     normalised = normalise(kind, raw, settings.api.region)

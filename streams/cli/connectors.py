@@ -79,7 +79,7 @@ def _describe_connector(name: str) -> str:
 @click.pass_context
 @pass_settings
 def check(settings: Settings, context: click.Context, name: str) -> None:
-    """Check the configuration of an instance, and count its first records by type. Print no values."""
+    """Check the configuration of an instance, read its next records for a short time, and count them by type. Print no values."""
     settings, config = _find_settings(settings, context)
     instance = configure_one_connector(settings, name, config)
     try:

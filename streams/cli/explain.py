@@ -207,7 +207,7 @@ def _check_dimensions(settings: Settings, query: FigureQuery, found: Collection[
 
 
 def _count(settings: Settings, formula: FigureFormula, query: FigureQuery) -> tuple[list[Counted], set[Dimensions]]:
-    """Return the counted facts, and the dimensions of all facts."""
+    """Return the counted facts, sorted as by `_sort_key`, and the dimensions of all facts."""
     counted: dict[str, list[Counted]] = {}
     dimensions = set[Dimensions]()
 
@@ -299,7 +299,7 @@ def _format_start(fact: CountedFact, zone: tzinfo) -> str:
 
 
 def _parts_of_share(counted: Counted) -> str:
-    """Return the parts of a ratio that a fact counts in; empty for a count."""
+    """Return in words the parts of a ratio in which a fact counts; empty for a figure that is a count."""
     if counted.in_numerator and counted.in_denominator:
         return _("both")
     if counted.in_denominator:

@@ -68,13 +68,13 @@ _LABELS: Final = {
         C_("figure", "wait_gt_300"),
     )
 }
-"""Name of a figure → its message."""
+"""Name of a figure → its label, untranslated."""
 _PREFIXES: Final = {
     "sent": (C_("figure", "sent"), "postage"),
     "closed": (C_("figure", "closed"), "outcome"),
     "left": (C_("figure", "left queue"), "outcome"),
 }
-"""Prefix of names that continue with a value of the vocabulary → its message, and the vocabulary set."""
+"""Prefix of names → its label, untranslated, and the vocabulary of the rest of the name; for `left`, of the whole name."""
 
 
 def figure_label(name: str) -> str:

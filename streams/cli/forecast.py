@@ -58,7 +58,7 @@ def command(settings: Settings, /) -> None:
 
 
 def describe_holidays(today: date, options: WebOptions) -> list[str]:
-    """Return a note that `today` is a public holiday, or which of the same weekdays before were; empty if neither."""
+    """Return one note: `today` is a public holiday, or which same weekdays of the last `WEEKS` were; empty if neither."""
     if options.is_holiday(today):
         return [_("today is a public holiday: compared with Sundays")]
     same_weekdays = (today - timedelta(weeks=number) for number in range(1, WEEKS + 1))

@@ -24,7 +24,7 @@ from streams.timeline.erasures import find_sectors
 from streams.timeline.store import Timeline
 
 MAX_LINKS: Final = 10_000
-"""Largest `--limit`."""
+"""Largest `--limit`, and number of links read to count those not shown."""
 
 
 @click.group(cls=Group, name="links", help=_("Manage the links between a citizen's identities."))

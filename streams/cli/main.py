@@ -168,7 +168,7 @@ class Simulators(Group):
         return combined + [name for name in registry.names() if self.get_command(ctx, name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Return the simulator `cmd_name`; None if it is unknown, or if the connector has none."""
+        """Return the simulator `cmd_name`; None if there is none. Raise `OperatorError` if the connector cannot be loaded."""
         from connectors.sdk import errors, registry  # noqa: PLC0415
 
         for entry_point in entry_points(group=SIMULATORS, name=cmd_name):

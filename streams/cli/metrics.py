@@ -97,7 +97,7 @@ TEXTS: Final[Mapping[str, MetricText]] = {
     "connector_spool_records": MetricText("events on disk", "Événements en attente du broker, sur disque."),
     "connector_spool_limit_bytes": MetricText("settings of connect", "Place qu'ils peuvent prendre."),
 }
-"""French texts and labels of the metrics of workers and connectors, by name without `_total`."""
+"""Name of a metric of workers or connectors, without `_total` → its formula, French text, labels and bucket bounds."""
 
 
 def describe_processes(language: str = SOURCE_LANGUAGE) -> dict[str, list[MetricDescription]]:

@@ -24,7 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 EXIT_NOT_FOUND: Final = 1
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(9998, 1, 1, tzinfo=UTC)
-"""Bounds of accepted times."""
+"""End of the accepted times, which begin with `EARLIEST`."""
 _SPAN_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 json_option = click.option("--json", is_flag=True, help=_("Print one JSON object per line."))
@@ -60,7 +60,7 @@ class TimeParam(click.ParamType):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return milliseconds since 1970, 0 for earlier times."""
+        """Return milliseconds since 1970, 0 for times before 1970."""
         at = inf
         with suppress(ValueError, OverflowError):
             at = time.time() - seconds if (seconds := _seconds_of(value)) is not None else _moment_of(value, ctx)
@@ -141,23 +141,23 @@ def format_deadline(milliseconds: int, zone: tzinfo) -> str:
 
 
 def make_formatter(settings: Settings) -> Formatter:
-    """Return the formatter of citizens' data in the language of the locale, the time zone and the service names of `web`."""
+    """Return the formatter of citizens' data in the language of the locale, with time zone and service names of `web`."""
     language = user_language()
     return Formatter(language, settings.web.zone, settings.web.name_services(language), has_offsets=True)
 
 
 def vocabulary_label(of: str, value: str) -> str:
-    """Return the label of a value of the vocabulary set `of`, in the language of the locale; the value if it has none."""
+    """Return the label of a value of the vocabulary `of`, in the language of the locale; the value if it has none."""
     return name(of, value, user_language())
 
 
 def code_or_label(of: str, value: str) -> str:
-    """Return the value in English, and its label in the vocabulary set `of` in other languages."""
+    """Return the value itself if the locale's language is English, else its label in the vocabulary `of`."""
     return value if user_language() == SOURCE_LANGUAGE else vocabulary_label(of, value)
 
 
 def printable(content: bytes | None) -> str:
-    """Return `content` as text, with terminal control characters escaped."""
+    """Return `content` as text, with invalid UTF-8 and control characters other than line feeds escaped; `null` for None."""
     if content is None:
         return "null"
     text = content.decode(errors="backslashreplace")

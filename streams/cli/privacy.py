@@ -54,9 +54,9 @@ from streams.timeline.store import Timeline
 
 FORMATS: Final = ("json", "html", "pdf")
 POLL_SECONDS: Final = 0.5
-"""Interval of the checks for a proof of erasure."""
+"""Interval of the checks for a proof of erasure, in seconds."""
 WAIT_SECONDS: Final = 60
-"""Default of `--wait`."""
+"""Default of `--wait` of `erase`, in seconds."""
 
 
 @click.command(
@@ -80,7 +80,7 @@ WAIT_SECONDS: Final = 60
 def erase(
     settings: Settings, name: str | None, kind: str, sector: str | None, wait: int, *, yes: bool, json: bool
 ) -> None:
-    """Find the contacts, ask for confirmation, record the request, publish tombstones to Kafka, wait for the proof."""
+    """Find the contacts, ask for confirmation, record the request, publish its events, wait for the proof."""
     lookup = Operation.READ_TIMELINE if name else Operation.LOOK_UP
     with erasure_session(settings) as (timeline, erasures):
         with _recorded_lookup(settings, lookup, Operation.ERASE, *_ask(settings, name, kind, sector)) as subject:
@@ -187,7 +187,7 @@ def export(
 
 @contextmanager
 def _private_file(output: Path) -> Iterator[BinaryIO]:
-    """Open a new file that only its owner may read; `-` is standard output. Raise `OperatorError` if it cannot be written.
+    """Open a new file that only its owner may read; `-` is standard output. Turn an `OSError` in the block into `OperatorError`.
 
     An existing file is deleted first: others may have it open.
     """
@@ -206,7 +206,7 @@ def _private_file(output: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def erasure_session(settings: Settings) -> Iterator[tuple[Timeline, Erasures]]:
-    """Open the timelines and the erasures. Turn their errors into `OperatorError`."""
+    """Open the timelines and the erasures. Turn their errors in the block into `OperatorError`."""
     try:
         with opened_timeline(settings) as timeline:
             yield timeline, open_erasures(settings, timeline)

@@ -28,9 +28,9 @@ from streams.settings.schema import Settings
 
 EXIT_DIFFERENT: Final = 1
 PROGRESS_SECONDS: Final = 3.0
-"""Interval of progress messages."""
+"""Interval of progress messages, in seconds."""
 MARGIN_SECONDS: Final = 5.0
-"""Allowance for the tick and the commit of a worker."""
+"""Allowance for the tick and the commit of a worker, in seconds."""
 
 
 class _Comparison(NamedTuple):
@@ -40,7 +40,7 @@ class _Comparison(NamedTuple):
     new_figures: int
     """Number of further differences in figures that a release added later."""
     is_transient: bool
-    """True if all differences depend on time alone: workers that have just started report them a little later."""
+    """True if all of `differences` depend on time alone: workers that have just started report them a little later."""
 
 
 @click.command(

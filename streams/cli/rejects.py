@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from connectors.sdk.instance import Instance
 
 MAX_DETAILS: Final = 20
-"""Maximum number of details counted separately in the totals; the others are counted together."""
+"""Maximum number of combinations of connector, reason and detail with a row of their own in the totals."""
 
 
 class Filter(NamedTuple):
@@ -49,6 +49,7 @@ class Filter(NamedTuple):
     since: int | None = None
     """Earliest time at which the record was read, in milliseconds since 1970."""
     places: frozenset[str] = frozenset()
+    """Names of records, `<instance>:<StoredReject.place>`; empty for all."""
 
     def matches(self, name: str, stored: StoredReject) -> bool:
         """Return whether a record of the instance `name` matches."""
@@ -169,7 +170,7 @@ def replay(
 
 
 def _distinct(found: Iterable[tuple[str, StoredReject]]) -> list[Listed]:
-    """Return each record once, in the order of its latest rejection."""
+    """Return each record once per instance, reason and detail, in the order of its latest rejection."""
     listed: dict[tuple[str, str], Listed] = {}
     for name, stored in sorted(found, key=lambda pair: pair[1].read_at):
         known = listed.pop((name, stored.content), None)
@@ -253,7 +254,10 @@ def _row(listed: Listed, zone: tzinfo) -> tuple[str, ...]:
 
 
 def _totals(found: Sequence[Listed], zone: tzinfo) -> list[tuple[str, ...]]:
-    """Return a row per connector, reason and detail, the most frequent first; rare details are counted together as `…`."""
+    """Return a row per connector, reason and detail, the most frequent first: with count, time of the last, and detail.
+
+    Rare details of one connector and reason are counted together as `…`.
+    """
     kinds = [(name, stored.reject.reason.value, _detail(stored)) for name, stored, _ in found]
     frequent = {kind for kind, _ in Counter(kinds).most_common(MAX_DETAILS)}
     counted = [kind if kind in frequent else (*kind[:2], "…") for kind in kinds]

@@ -24,7 +24,7 @@ from streams.web.topic_view import ReaderState
 
 F = TypeVar("F", bound=Callable[..., Any])
 READ_SECONDS: Final = 120.0
-"""Longest time to read the figures; those of a large département take much less."""
+"""Longest time to read the figures, in seconds; those of a large département take much less."""
 
 
 def _parse(kind: PeriodKind, ctx: click.Context, param: click.Parameter, value: str | None) -> Period | None:

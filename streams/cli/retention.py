@@ -27,7 +27,7 @@ from streams.settings.retention import find_contradictions, retention_rules
 from streams.settings.schema import Settings
 
 BROKER_SECONDS: Final = 30.0
-"""Longest wait for the broker."""
+"""Longest wait for the broker, in seconds."""
 LOG: Final = ".log"
 DAMAGED_FILES: Final = ("connectors/*/*/*/*.bad", "connectors/*/*/*/*.new", "connectors/*/*/rejects*.new")
 """Patterns, in the data directory, of damaged or unfinished spool and journal files. They may contain personal data."""

@@ -136,7 +136,7 @@ def _target_rows(policies: Policies) -> Iterator[tuple[str, ...]]:
 
 
 def _target(terms: TargetTerms) -> str:
-    """Format a target with, in parentheses, its unit in French law (in English) or in the file (in French)."""
+    """Format a target; for days and months, add in parentheses the unit in French law (in English) or in the file (in French)."""
     amount = describe_amount(terms.target, terms.unit)
     if terms.unit not in UNITS:
         return amount
@@ -258,14 +258,14 @@ def _row(name: str, clock: SlaClock, policies: Policies, settings: Settings, now
 
 
 def active_sla_file(settings: Settings) -> Path | None:
-    """Return the SLA file in use: of the running `accueil up` or demo, else of the settings."""
+    """Return the SLA file in use: that of the running `accueil up` or demo, else that of the settings; None if it has none."""
     if found := find(settings, or_demo=True):
         return Path(found[1].sla) if found[1].sla else None
     return settings.sla
 
 
 def load_active_policies(settings: Settings, file: Path | None) -> Policies:
-    """Return the policies of `active_sla_file`; an error says that running workers keep the previous ones."""
+    """Return the policies of `file`, the result of `active_sla_file`. An error says that workers keep the previous ones."""
     try:
         return load_policies(file, "" if find(settings, or_demo=True) else _find_origin())
     except ConfigError as error:

@@ -20,7 +20,7 @@ UNITS: Final = {
     Unit.CLEAR_DAYS: (N_("clear day"), N_("clear days")),
     Unit.MONTHS: (N_("month"), N_("months")),
 }
-"""Units of days and months, singular and plural, in English and in French law."""
+"""Unit of days or months → singular and plural; their translations are the terms of French law."""
 
 DEADLINE: Final = N_("deadline")
 
@@ -62,7 +62,7 @@ def describe_clock(
 
 
 def explain_mismatch(clock: SlaClock, policies: Policies, zone: tzinfo) -> str:
-    """Return why the deadline differs from the current SLA file; empty if it does not."""
+    """Return why the terms or the deadline of a clock differ from the SLA file; empty if they do not."""
     terms = clock.terms
     if all(terms != other for other, _ in policies.sla_targets()):
         return _(
@@ -92,7 +92,10 @@ def _current_state(clock: SlaClock, calendar: Calendar | None, now: int) -> str:
 
 
 def describe_distance(clock: SlaClock, calendar: Calendar | None, now: int) -> str:
-    """Return the time left or overdue of an open clock that has a deadline, in working time like the board."""
+    """Return the time left or overdue of an open clock that has a deadline, in words: working time, as on the board.
+
+    Elapsed time if the target is in elapsed time, or without a calendar.
+    """
     assert clock.deadline_at is not None  # checked by callers
     begin, end = sorted((clock.deadline_at, now))
     if calendar is None or clock.terms.unit is Unit.ELAPSED:
@@ -107,7 +110,7 @@ def describe_distance(clock: SlaClock, calendar: Calendar | None, now: int) -> s
 
 
 def _pending_deadline(clock: SlaClock, calendar: Calendar) -> str:
-    """Describe the deadline of a paused clock, which is not fixed yet."""
+    """Describe the deadline of a paused clock, which is not fixed yet, by the amount left."""
     terms = clock.terms
     try:
         left = calendar.deadline(clock.started_at, terms.amount, terms.unit, clock.pauses, roll=terms.roll).left
@@ -135,7 +138,7 @@ def _steps(clock: SlaClock, closures: Pauses) -> Iterator[tuple[int, str]]:
 
 
 def _pause(begin: int, end: int | None, ended_at: int | None, closures: Pauses) -> Iterator[tuple[int, str]]:
-    """Yield the steps of a pause, including periods when the case was closed."""
+    """Yield time and text of the steps of a pause, including periods when the case was closed; none for the end of the clock."""
     waiting = _("paused: waiting for the citizen")
     closed = [(first, last) for first, last in closures if begin <= first and (end is None or first < end)]
     if not closed or closed[0][0] > begin:
@@ -159,7 +162,7 @@ def describe_amount(target: int, unit: Unit) -> str:
 
 
 def describe_counted(amount: int, unit: Unit) -> str:
-    """Format counted time: milliseconds as hours for units of time, else a number of days."""
+    """Format counted time: milliseconds as hours, minutes and seconds for units of time, else a number of days."""
     if unit in TIME_UNITS:
         return _seconds(amount // 1000)
     return _("{amount} d", amount=amount)

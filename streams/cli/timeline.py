@@ -39,7 +39,7 @@ PURPOSE: Final = click.Choice([purpose.value for purpose in Purpose])
 PAGE: Final = 50
 """Default of `--limit`, and the number of revoked links shown."""
 MAX_LINKS: Final = 1000
-"""Maximum number of links read to find revoked ones."""
+"""Maximum number of links of the subject read to find revoked ones."""
 SUMMARY_ENTRIES: Final = 500
 """Minimum number of latest entries read, to find open cases and deadlines."""
 STATUS_TEXTS: Final = {

@@ -96,7 +96,10 @@ def _cluster(settings: Settings) -> Iterator[Cluster]:
 
 
 def rebuild(timeline: Timeline, brokers: str, client: dict[str, Any]) -> Rebuilt:
-    """Write all records of the topic and the positions after them; entries already in the database do not change."""
+    """Write all records that the topic has at the start, and the positions after them, unless the stored ones are later.
+
+    Entries already in the database do not change.
+    """
     count, first_at = 0, None
     with open_consumer(brokers, client) as consumer:
         numbers = consumer.partitions_for_topic(TIMELINE.name) or ()
@@ -114,7 +117,10 @@ def rebuild(timeline: Timeline, brokers: str, client: dict[str, Any]) -> Rebuilt
 
 
 def _write(timeline: Timeline, records: Sequence[Any]) -> None:
-    """Write records. Skip invalid ones and those that the database refuses: they are dead letters already."""
+    """Write the entries and SLA targets among `records`.
+
+    Skip reattributions, and records that are invalid or that the database refuses: those are dead letters already.
+    """
     entries: list[Entry] = []
     targets: list[SlaTargetsEntry] = []
     for record in records:

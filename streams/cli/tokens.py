@@ -147,7 +147,7 @@ def _directory(settings: Settings) -> Path:
 
 @contextmanager
 def _changing(settings: Settings) -> Iterator[Tokens]:
-    """Lock the tokens for a change, so that the audit record matches the change."""
+    """Lock the tokens during a change and its audit records. Turn `TokensError` into `OperatorError`."""
     tokens = open_tokens(settings)
     with _operator_errors(), tokens.changing():
         yield tokens

@@ -1,6 +1,6 @@
-"""User-facing texts for the reasons why records are rejected.
+"""User-facing texts for the reasons and details with which workers and connectors reject records.
 
-Counts and filters use the codes of `models.reasons` and pydantic.
+Counts, filters and JSON use the codes instead: those of `models.reasons` and of pydantic.
 """
 
 from typing import Final
@@ -64,7 +64,7 @@ DETAILS: Final = {
     r"(?P<field>\S+): (model|dict|model_attributes|dataclass)_type": N_("{field} must be an object"),
     r"(?P<field>\S+): [a-z_]+": N_("{field} is invalid"),
 }
-"""Texts for the header `detail` of dead letters, by pattern."""
+"""Pattern of a detail of a dead letter or rejected record → text. The first match counts."""
 
 
 def describe(reason: str) -> str:

@@ -29,7 +29,7 @@ class TooManyIdentities(Exception):  # noqa: N818
 
 
 class UnknownSubject(Exception):  # noqa: N818
-    """No data exists about the subject."""
+    """No data exists about the subject in the searched sector, or in any."""
 
 
 class AmbiguousSector(Exception):  # noqa: N818
@@ -37,8 +37,8 @@ class AmbiguousSector(Exception):  # noqa: N818
 
 
 Rows = Callable[[Callable[[bytes, bytes], bool]], Mapping[bytes, bytes]]
-"""Function from `wanted(key, value)` to the committed rows of the workers' state, both undecoded, by contact id. Raises
-`KafkaUnavailable`."""
+"""Function from `wanted(key, value)` to those committed rows of the workers' state: key → value, both undecoded. The key of a
+contact's row is the contact id. Raises `KafkaUnavailable`."""
 
 
 class Found(NamedTuple):
@@ -46,7 +46,7 @@ class Found(NamedTuple):
 
     sector: str
     story: IdentityCluster
-    """The citizen's identities with their links, and shared ones."""
+    """The citizen's identities with their links, and shared ones; for a search by contact id, the contact id alone."""
     contacts: Sequence[str]
     """Contact ids, sorted."""
     rows: Mapping[str, Contact]
@@ -60,7 +60,10 @@ class CitizenFinder:
         self._timeline, self._rows = timeline, rows
 
     def find_sector(self, subject: str) -> str:
-        """Return the only sector of a subject; empty if it has none. Raises `AmbiguousSector` and `UnknownSubject`."""
+        """Return the only sector of a subject; empty if its data has no sector.
+
+        Raises `AmbiguousSector`, `UnknownSubject`, `KafkaUnavailable` and `Unavailable`.
+        """
         with self._timeline.read_connection() as connection:
             sectors = requests.find_sectors(connection, subject)
         if not sectors:
@@ -107,13 +110,13 @@ class CitizenFinder:
         return found
 
     def read_rows(self, wanted: Callable[[bytes, bytes], bool]) -> dict[str, Contact]:
-        """Return contact id → row in the workers' state, for the `wanted` rows of contacts. Raises `KafkaUnavailable`."""
+        """Return contact id → row in the workers' state, of contacts with `wanted(key, value)`. Raises `KafkaUnavailable`."""
         found = self._rows(lambda key, value: not key.startswith(_OTHER_ROWS) and wanted(key, value))
         return {key.decode(): core.decode(value) for key, value in found.items()}
 
 
 def is_contact(subject: str) -> bool:
-    """Return whether `subject` is a contact id, not a pseudonym."""
+    """Return whether `subject` has the form of a contact id, not of a pseudonym."""
     return subject.partition(":")[0] in {*Channel} and subject.count(":") > 1
 
 

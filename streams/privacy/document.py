@@ -28,7 +28,7 @@ SHARED_ACCESSES: Final = N_(
 
 
 class Section(NamedTuple):
-    """A table with a caption and an optional note. Caption and columns are untranslated messages."""
+    """A table with a caption and an optional note. Caption and columns are untranslated messages; the rest is translated."""
 
     caption: str
     columns: Sequence[str]
@@ -37,7 +37,7 @@ class Section(NamedTuple):
 
 
 class Chapter(NamedTuple):
-    """Chapter about one contact."""
+    """Chapter about one contact. `line` has its place, state and identities; `parts` are its tables that have rows."""
 
     title: str
     line: str
@@ -45,7 +45,7 @@ class Chapter(NamedTuple):
 
 
 class Document(NamedTuple):
-    """Content of the HTML and PDF files."""
+    """Content of the HTML and PDF files: sections `before` and `after` the chapters of the contacts."""
 
     title: str
     about: Sequence[str]

@@ -29,8 +29,8 @@ from streams.timeline.store import Timeline
 SOURCE: Final = "accueil/erasures"
 """`source` of the erasure events."""
 SETTLED_MS: Final = 2 * DAY_MS
-"""Longest time until Kafka has dropped the old data, in milliseconds: row versions go within a day, expired records with their
-segment, which covers a day."""
+"""Longest time until Kafka has deleted replaced or expired data, in milliseconds: old versions of rows go within a day, expired
+records with their segment, which covers a day."""
 
 
 Deliver = Callable[[Sequence[PersonalDataErased]], None]
@@ -124,13 +124,19 @@ class Erasures:
             return requests.read(connection, name) is not None
 
     def begin(self, name: str, contacts: Sequence[str], sector: str, by: str) -> ErasureRequest:
-        """Write a request to erase these contacts; publish nothing. After `Unavailable`, `is_begun` returns the outcome."""
+        """Write a request of the client `by` with the id `name` to erase these contacts, and return it; publish nothing.
+
+        After `Unavailable`, `is_begun` returns the outcome.
+        """
         new = ErasureRequest(name, sector, by, milliseconds(self._clock()), None, len(contacts), 0, 0, None)
         with self._timeline.write_transaction() as connection:
             return requests.begin(connection, new, contacts)
 
     def publish_pending(self) -> int:
-        """Publish the events of all incomplete requests; return their number. After `KafkaUnavailable`, call it again."""
+        """Publish the events of all requests whose events Kafka does not all have; return the number of requests.
+
+        Raises `Unavailable` and `KafkaUnavailable`; another call then publishes the rest.
+        """
         with self._timeline.read_connection() as connection:
             unpublished = [
                 (request, requests.list_contacts(connection, request.id))
@@ -143,7 +149,7 @@ class Erasures:
         return len(unpublished)
 
     def look(self, name: str, record: Callable[[str], None]) -> Erasure | None:
-        """Return the progress of an erasure, and prove it if no data remains; None if no request has this id.
+        """Return the progress of the erasure with the id `name`, and prove it if no data remains; None if no request has this id.
 
         `record` is called with the hash of a new proof before it is stored. Raises the errors of `record`, `KafkaUnavailable`
         and `Unavailable`.
@@ -168,7 +174,10 @@ class Erasures:
         return Erasure(request, msgspec.json.decode(request.proof, type=Proof), _hash(request.proof))
 
     def prove(self, record: Callable[[str, str], None]) -> tuple[int, int]:
-        """Try to prove all published requests, as `look` does; return the numbers of proved and unproved ones."""
+        """Try to prove all requests whose events are published, as `look` does; return the numbers of proved and unproved ones.
+
+        `record` gets the id of the request and the hash of the proof.
+        """
         with self._timeline.read_connection() as connection:
             names = requests.read_unproved(connection)
         found = [self.look(name, partial(record, name)) for name in names]

@@ -103,7 +103,11 @@ _SETS: Final = {"outcome": "outcome", "decision": "outcome", "postage": "postage
 
 
 def format_entry(type_: str, detail: str, formatter: Formatter) -> str:
-    """Return the text of a timeline entry with its details, as the timeline page shows it; for SLA events with the policy."""
+    """Return the text of a timeline entry with its details, as the timeline page shows it; for SLA events with the policy.
+
+    The form of `detail` depends on the event type: `policy:clock` for SLA, a time for appointments and letters, `scale:score` for
+    feedback.
+    """
     what = formatter.name("type", type_)
     match type_.partition(".")[0]:
         case "sla":

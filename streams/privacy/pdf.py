@@ -1,4 +1,4 @@
-"""Write an export as PDF, for printing. HTML is the accessible format: a screen reader finds only text and headings in the PDF.
+"""Write an export as PDF, for printing. HTML is the accessible format: a screen reader finds only text and outline in the PDF.
 
 fpdf2 tags images, but no headings or tables. Its structure tree is flat, and accessibility is not part of its guarantees.
 """
@@ -14,7 +14,7 @@ from streams.privacy.document import Document, Section
 _WIDTH_MM: Final = 269
 _LINE_MM: Final = 4
 _ENCODING: Final = "windows-1252"
-"""Encoding of the fonts that every PDF reader has. It covers French and all characters of labels and pseudonyms."""
+"""Encoding of the fonts that every PDF reader has. It covers French, labels and pseudonyms; other characters become `?`."""
 
 
 def write_pdf(document: Document, language: str) -> Iterator[bytes]:
@@ -63,7 +63,6 @@ class _Pages(FPDF):
         self.multi_cell(0, 6, _encodable(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def write_text(self, text: str) -> None:
-        """Write a paragraph."""
         if text:
             self.set_font("helvetica", size=8)
             self.multi_cell(0, _LINE_MM, _encodable(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)

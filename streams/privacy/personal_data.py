@@ -1,4 +1,4 @@
-"""Collect all data about a citizen (GDPR, article 15), streamed contact by contact."""
+"""Collect all data about a citizen (GDPR, article 15), streamed contact by contact. All times in it are ISO 8601 texts in UTC."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
@@ -29,13 +29,13 @@ class Identity(msgspec.Struct, frozen=True):
     linked_to: str
     """Identity that it is linked to; empty for the requested one."""
     contacts: int
-    """Number of contacts that prove the link; 0 for the requested identity."""
+    """Number of contacts that prove the link; 0 for the requested identity, or if unknown."""
     since: str
-    """Beginning of the first of these contacts; empty for the requested identity."""
+    """Beginning of the first of these contacts; empty for the requested identity, or if unknown."""
 
 
 class Withheld(msgspec.Struct, frozen=True):
-    """Data that is linked to the citizen, but not shown."""
+    """Identity that is linked to the citizen's identity `linked_to`, but whose data is not shown."""
 
     identity: str
     linked_to: str
@@ -55,7 +55,7 @@ class Promise(msgspec.Struct, frozen=True):
 
 
 class Stay(msgspec.Struct, frozen=True):
-    """A stay of the contact in a queue."""
+    """A stay of the contact in a queue. A wait or conversation that has not ended has 0 seconds."""
 
     queue: str
     queued_at: str
@@ -67,7 +67,7 @@ class Stay(msgspec.Struct, frozen=True):
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """A case event in the workers' state, with its first and last time and its data."""
+    """All case events of one `type` of a contact, as in `CaseEvent`: times of the first and last one, and data of one of them."""
 
     type: str
     first_at: str
@@ -104,7 +104,8 @@ class ContactData(msgspec.Struct, frozen=True):
     stays: tuple[Stay, ...]
     opinions: tuple[Fact, ...]
     facts: tuple[Fact, ...]
-    """All other case events. Like the three fields before, it is empty once the workers' state has dropped a closed contact."""
+    """All other case events. Like `identities`, `promises`, `stays` and `opinions`, it is empty once the workers' state has
+    dropped a closed contact."""
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -119,7 +120,7 @@ class Access(msgspec.Struct, frozen=True):
 
 
 class RetentionRule(msgspec.Struct, frozen=True):
-    """Retention period of one kind of data."""
+    """Retention period of one kind of data. `until` describes the start of the `days`; without `days`, the end of the period."""
 
     what: str
     days: int | None
@@ -129,7 +130,7 @@ class RetentionRule(msgspec.Struct, frozen=True):
 
 
 class PersonalData(NamedTuple):
-    """All data about a citizen, in the reader's language. `contacts` can be iterated once."""
+    """All data about a citizen in one sector. `contacts` can be iterated once. Texts and names are in the reader's language."""
 
     asked: str
     """Identity or contact id of the request."""
@@ -145,7 +146,7 @@ class PersonalData(NamedTuple):
     accesses_withheld: int
     """Number of further accesses for `HIDDEN_PURPOSE`."""
     accesses_shared: int
-    """Number of accesses to entries under a number of several people, made for any of them."""
+    """Number of look-ups under an identity that several people share, made for any of them."""
     retention: Sequence[RetentionRule]
     services: Mapping[str, str]
     """Code of a service → its name, if it has one."""
@@ -156,7 +157,7 @@ class PersonalData(NamedTuple):
 
 
 Records = Callable[[], Iterable[Mapping[str, Any]]]
-"""Function that returns all records of the audit log."""
+"""Function that returns all readable records of the audit log as stored, thus with the JSON keys of `audit_records.Access`."""
 FindRecordedForms = Callable[[Iterable[str]], Mapping[str, str]]
 """Function that returns, for some names, each form in the audit log (plain or concealed) → the name."""
 
@@ -180,7 +181,8 @@ def collect_personal_data(
 ) -> PersonalData:
     """Return all data about the citizen with the identity `asked` in a sector, or about the contact `asked`.
 
-    Contacts are read only while `contacts` is iterated, which may raise `Unavailable`. Raises as `CitizenFinder.find` does.
+    Entries of another sector are left out. Contacts are read only while `contacts` is iterated, which may raise `Unavailable`.
+    Raises as `CitizenFinder.find` and `records` do.
     """
     found = finder.find(asked, sector)
     story = found.story

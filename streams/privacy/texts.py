@@ -15,7 +15,7 @@ REMNANTS: Final[Mapping[str, str]] = {
     "erased": N_("the ids of their contacts, so that no data comes back (for open contacts until they are closed)"),
     "pages": N_("freed space in the database's files, log and backups"),
 }
-"""Name of data that remains for a while after an erasure (`Remnant.what`) → its description."""
+"""Name of data that remains for a while after an erasure (`Remnant.what`) → its description, untranslated."""
 
 
 def format_request(request: str) -> str:

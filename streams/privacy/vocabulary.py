@@ -193,7 +193,7 @@ VOCABULARY: Final[Mapping[str, Mapping[str, str]]] = {
         "lettre_en_ligne": N_("posted online (lettre en ligne)"),
     },
 }
-"""Name of a vocabulary → value → label."""
+"""Name of a vocabulary → value → label, untranslated."""
 
 
 def name(of: str, value: str, language: str) -> str:

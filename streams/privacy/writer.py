@@ -1,4 +1,4 @@
-"""Write an export as JSON, HTML or PDF, in pieces. All three formats have the same content."""
+"""Write an export as JSON, HTML or PDF, in pieces. All formats have the same data; only HTML and PDF name codes."""
 
 from collections.abc import Iterator
 from datetime import tzinfo
@@ -36,7 +36,7 @@ _BUFFERED_PIECES: Final = 16
 
 
 def write(personal_data: PersonalData, kind: Format, language: str, zone: tzinfo) -> Iterator[bytes]:
-    """Return the pieces of a file. The first one is made before this returns; later ones may raise `Unavailable`."""
+    """Return the pieces of a file. The first, for PDF the whole, is made before this returns. Each may raise `Unavailable`."""
     pieces = _write(personal_data, kind, language, zone)
     return chain([next(pieces)], pieces)
 
