@@ -47,9 +47,9 @@ LIBRARIES: Final = (
     "httpcore",
     "uvicorn.access",
 )
-"""Loggers limited to warnings and errors, which are not shown on the console of `accueil up`."""
+"""Loggers limited to warnings and errors. The console of `accueil up` shows only those in `console.MESSAGES`."""
 REPEAT_SECONDS: Final = 60.0
-"""Minimum interval between two repetitions of a message."""
+"""Minimum interval between two repetitions of a warning or error."""
 
 _DIGITS: Final = re.compile(r"\d+")
 _PERSONAL: Final = re.compile(
@@ -121,8 +121,9 @@ def redact(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> Muta
 class Repeats(logging.Filter):
     """Filter that passes a warning or error once in `seconds`; the next one reports the number of suppressed repetitions.
 
-    A lost broker causes several thousand lines a minute. Two records are the same if their texts and values differ only in
-    digits; digits in the values of `NAMES` distinguish records.
+    A lost broker causes several thousand lines a minute. Only the `remembered` latest messages are compared.
+
+    Two records are the same if their texts and values differ only in digits; digits in the values of `NAMES` distinguish records.
     """
 
     def __init__(self, seconds: float = REPEAT_SECONDS, remembered: int = 256) -> None:

@@ -36,7 +36,7 @@ def open_privacy_requests(settings: Settings) -> PrivacyRequests:
 
 
 def open_erasures(settings: Settings, timeline: Timeline) -> Erasures:
-    """Return the erasures on the configured database and brokers. Raises `ConfigError` if no brokers are known."""
+    """Return the erasures on `timeline` and the brokers of `find_cluster`. Raises `ConfigError` if no brokers are known."""
     brokers, options = find_cluster(settings)
 
     def rows(wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
@@ -57,7 +57,10 @@ def open_erasures(settings: Settings, timeline: Timeline) -> Erasures:
 def collect_personal_data(
     settings: Settings, timeline: Timeline, finder: CitizenFinder, asked: str, sector: str, language: str
 ) -> PersonalData:
-    """Return all personal data of the citizen `asked`, including the accesses recorded in the audit."""
+    """Return all personal data of the citizen with the identity `asked` in `sector`, or of the contact `asked`.
+
+    It includes the accesses recorded in the audit; texts are in `language`. Raises as `CitizenFinder.find` does.
+    """
     rules = [
         RetentionRule(translate(rule.what, language), rule.where, rule.days, translate(rule.until, language))
         for rule in retention_rules(settings)
@@ -76,7 +79,7 @@ def collect_personal_data(
 
 
 def retention_periods(settings: Settings) -> RetentionPeriods:
-    """Return the retention periods of data that cannot be erased on request."""
+    """Return the longest lifetimes, in milliseconds, of data that an erasure cannot delete."""
     retention = settings.retention
     return RetentionPeriods(
         topics=retention.events_days * DAY_MS,

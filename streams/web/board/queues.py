@@ -23,7 +23,7 @@ class Flows(msgspec.Struct, frozen=True):
     """Counts, rates and means of one or several queues in a span of time."""
 
     received: int
-    """Contacts that entered a queue: the answered, abandoned, left and still waiting."""
+    """Contacts that entered a queue: answered, abandoned, left or still waiting."""
     answered: int
     abandoned: int
     """All abandoned, including `abandoned_short`, those within the short-abandon limit."""
@@ -70,7 +70,7 @@ class Queue(LiveFigures, frozen=True, kw_only=True):
     queue: str
     """Empty at a front desk with a single queue."""
     label_fr: str
-    """Unique within the channel: the site is added where several queues have the same label."""
+    """Unique within the channel: the site, or more, is added where several queues have the same label."""
     label_en: str
     thresholds: QueueThresholds
     calendar: str
@@ -94,7 +94,9 @@ class LastArrival(msgspec.Struct, frozen=True):
     channel: str
     site: str
     until: int | None
-    """End of the latest five minutes with an arrival, milliseconds since 1970; None if none is known from today."""
+    """End of the latest five minutes with an arrival, milliseconds since 1970.
+
+    None without one today or in the last half hour."""
     quiet_after_seconds: float
 
 
@@ -126,7 +128,7 @@ def calls_of(snapshot: Snapshot, options: WebOptions) -> LiveFigures:
 
 
 def flows_of(figure: Figure, channel: str, options: WebOptions) -> Flows:
-    """Return the flows of `figure`, whose channel is `call` or `visit`."""
+    """Return the flows of `figure`, whose `channel` is `call` or `visit`."""
     count = dict(zip(QUEUE_SCHEMA.counts, figure.counts, strict=True))
     short = within(figure, "abandon_wait", options.short_abandon_seconds)
     abandoned_late = count["abandoned"] - short

@@ -96,7 +96,9 @@ class Service(Channels, frozen=True, kw_only=True):
 
 
 def services_of(snapshot: Snapshot, options: WebOptions) -> tuple[Channels, list[Service]]:
-    """Return the figures of all services together, and of each service: the configured ones, then the others sorted by name.
+    """Return the figures of all services together, and of each service.
+
+    The configured services come first, then the others sorted by name, at the end contacts without a service.
 
     Dimensions whose figures are all zero are skipped. They occur when contacts have moved, such as a letter without a service
     that was assigned to one. A service without other dimensions is left out.
@@ -172,7 +174,7 @@ def _read_response(snapshot: Snapshot, dimension_keys: Iterable[Dimensions]) -> 
 
 
 def score(scale: FeedbackScale, figure: Figure) -> Ratio:
-    """Return the score of the answers on a scale; see `FeedbackCounts.scores`."""
+    """Return the score of the answers on `scale` in `figure`; see `FeedbackCounts.scores`."""
     number = answers(scale, figure)
     total = sum(number.values())
     match scale:
