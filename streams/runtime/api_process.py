@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 def run(settings: Settings) -> int:
     """Serve the API until SIGTERM or SIGINT; return 0. While the database does not answer, requests get an error.
 
-    Raise `ConfigError` if it cannot be used as configured, e.g. without its driver or with the schema of a newer release.
+    Raise `ConfigError` if the database cannot be used as configured: without its driver, or with the schema of a newer release.
     """
     check_port(settings.api.host, settings.api.port, "api.port")
     prepare_private_directory(settings.data)

@@ -67,7 +67,8 @@ def lock_data_directory(data: Path) -> Iterator[None]:
     """Lock `data` for this process during a `with` block.
 
     Raise `OperatorError` if another process still holds the lock after `CLAIM_SECONDS`. The kernel releases the lock when the
-    process ends for any reason. The file that describes the running instance is deleted at the start, where a killed process may have left it, and at the end.
+    process ends for any reason. The file that describes the running instance is deleted at the end, and at the start, where a
+    killed process may have left it.
     """
     lock = FileLock(_lock(data), timeout=CLAIM_SECONDS)
     try:
@@ -191,7 +192,7 @@ def find_settings(settings: Settings) -> Settings:
 
 
 def find_connectors(settings: Settings, config: Path | None) -> tuple[Settings, Path | None]:
-    """Return `settings` and `config`, the file passed to `load`, if they have connectors or if no demo runs.
+    """Return `settings` and `config`, the file passed to `load`, if they have connectors or if `find` does not return the demo.
 
     Otherwise return the demo's settings and their file, and print its use. While the demo starts, its settings may not have
     connectors yet: they are then returned with `config`.

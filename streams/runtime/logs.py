@@ -71,7 +71,7 @@ _CUT: Final = 400
 
 
 def configure(level: str = "info", style: str = "console", stream: TextIO | TextIOBase | None = None) -> None:
-    """Write all logs of this process to `stream` (default stderr), as text (`console`) or as JSON (`json`).
+    """Write the logs of this process from `level` up to `stream` (default stderr), as text (`console`) or as JSON (`json`).
 
     Uncaught exceptions are logged too. A later call replaces the configuration.
     """
@@ -133,7 +133,7 @@ class Repeats(logging.Filter):
         self._seen: OrderedDict[tuple[str, int, str], tuple[float, int]] = OrderedDict()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether `record` must be logged; set its attribute `repeated`."""
+        """Return whether `record` must be logged; set its attribute `repeated` to the number of suppressed ones before it."""
         if record.levelno < logging.WARNING:
             return True
         key = (record.name, record.levelno, _repetition_key(record))

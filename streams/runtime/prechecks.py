@@ -56,7 +56,7 @@ def claim_data_directory(data: Path) -> Iterator[None]:
 
 
 def prepare_private_directory(directory: Path) -> None:
-    """Create `directory` and missing parents for this user only, and set the umask of the process likewise."""
+    """Create missing parts of the path `directory` for this user only, and set the umask of the process likewise."""
     os.umask(0o077)  # an existing directory may be open to other accounts
     for path in reversed([directory, *directory.parents]):
         if not path.exists():

@@ -24,7 +24,7 @@ class RetentionRule(NamedTuple):
     setting: str = ""
     """Name of the setting for `days`; empty if there is none."""
     days: int | None = None
-    """None: unlimited, or as `until` says."""
+    """None without a setting: unlimited, or as `until` says."""
 
 
 PSEUDONYMS: Final = N_("pseudonyms")
@@ -151,7 +151,7 @@ RULES: Final = (
     ),
     RetentionRule(N_("figures, totals"), "Kafka accueil.figures.v1", NOTHING, N_("unlimited")),
 )
-"""Retention periods of all data."""
+"""Retention periods of all data, without their `days`, which `retention_rules` adds."""
 
 
 def retention_rules(settings: Settings) -> list[RetentionRule]:

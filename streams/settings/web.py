@@ -71,7 +71,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Thresholds(Section):
-    """Values of a figure from which it is marked "attention" or "action"."""
+    """Limits of a figure for the marks "attention" and "action"."""
 
     attention: NotNegative
     action: NotNegative

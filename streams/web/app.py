@@ -129,8 +129,8 @@ def _utc_now() -> datetime:
 class Site:
     """Request handlers of the application `app`, which starts and stops `readers`.
 
-    The board shows `view` and `risks`; `/metrics` exports `view`, `citizens` and `collectors`. `readers` must keep the views up to
-    date. Without `citizens` or `risks`, their figures are left out.
+    The board shows `view` and `risks`; `/metrics` exports `view`, `citizens` and `collectors`. `readers` must keep the views
+    up to date. Without `citizens` or `risks`, their figures are left out.
     """
 
     def __init__(

@@ -102,7 +102,7 @@ class Broadcaster:
             self._published.notify_all()
 
     async def listen(self) -> AsyncIterator[bytes]:
-        """Yield encoded events until `close`: the first new message with the board, then the latest one after each further message.
+        """Yield encoded events until `close`: the next message with the board, then the latest message after each new one.
 
         A later event has the board only if it changed since the previous one.
         """

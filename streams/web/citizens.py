@@ -234,7 +234,8 @@ class _Rows:
     def _reveals_few_citizens(self, period: Period, start: int, service: str | None, shortest: Period) -> bool:
         """Return whether the number of citizens of a period, or of a published period in it, reveals few citizens.
 
-        `start` is its first day (`date.toordinal`). `service` is None for all services together. Periods shorter than `shortest` are not published.
+        `start` is its first day (`date.toordinal`). `service` is None for all services together. Periods shorter than `shortest`
+        are not published.
         """
         whole = self._active(period, start, service)
         inner = [

@@ -90,7 +90,6 @@ class _SingleMetric(Collector):
         self._metric = metric
 
     def collect(self) -> list[Metric]:
-        """Return the metric."""
         return [self._metric]
 
 

@@ -122,7 +122,8 @@ class MergedRows:
     def past_days(self) -> Sequence[PastDay]:
         """Calls by hour for the days of the last `typical_day.WEEKS` weeks, the latest first.
 
-        Days that may be incomplete are missing."""
+        Days that may be incomplete are missing.
+        """
         history = [
             part.history[typical_day.CHANNEL] for part in self.progress.values() if typical_day.CHANNEL in part.history
         ]

@@ -57,7 +57,7 @@ class TopicView(ABC, Generic[State]):
         return self._reader_state
 
     def set_state(self, reader_state: ReaderState) -> None:
-        """Record the state of the reader, and call `on_change`. At `FOLLOWING`, the rows since `begin` replace all earlier ones."""
+        """Record the state of the reader, and call `on_change`. At `FOLLOWING`, the rows since `begin` replace earlier ones."""
         with self._lock:
             self._reader_state = reader_state
             if reader_state is ReaderState.FOLLOWING and self._loading is not None:

@@ -25,6 +25,7 @@ class Snapshot:
     taken_at: datetime
     reader_state: ReaderState
     day: Day
+    """Civil day of `taken_at` in the time zone of the view."""
     partitions: tuple[int, ...]
     """All partitions of the topic; empty until it has been read to its end once."""
     progress: Mapping[int, Progress]

@@ -33,9 +33,11 @@ class Flows(msgspec.Struct, frozen=True):
     transferred: int
     service_level: Ratio
     abandonment: Ratio
+    """Abandonment rate without `abandoned_short`: other abandoned ÷ (answered + other abandoned)."""
     mean_wait_seconds: float | None
     """Average speed of answer; None if none was answered."""
     mean_handle_seconds: float | None
+    """Mean duration of conversations that ended or were transferred; None if none was."""
 
 
 class LiveFigures(msgspec.Struct, frozen=True, kw_only=True):

@@ -75,7 +75,7 @@ class FeedbackCounts(msgspec.Struct, frozen=True):
 
 
 class Channels(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Figures of one service or of all services. Channels never used are None and left out of the JSON."""
+    """Figures of one service or of all services. Channels neither configured nor used are None and left out of the JSON."""
 
     mail: Cases | None = None
     email: Cases | None = None
@@ -194,4 +194,3 @@ _READERS: Final[Mapping[Channel, Callable[[Snapshot, Sequence[Dimensions]], msgs
     Channel.APPOINTMENT: _read_appointments,
     Channel.FEEDBACK: _read_feedback,
 }
-"""Channel → function that reads its figures."""
