@@ -83,7 +83,7 @@ class Api(Section):
     url: str = ""
     """Public URL, such as `https://accueil.example.org/`; empty: `host` and `port`."""
     region: Region = "FR"
-    """Country of national telephone numbers."""
+    """Country of national telephone numbers in look-ups."""
     other_services: OtherServices = OtherServices.HIDDEN
     """Access of a token restricted to some services to contacts of others: `hidden`, or `outline` (time, channel, state)."""
     across: tuple[SectorPair, ...] = ()

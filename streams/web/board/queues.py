@@ -80,7 +80,10 @@ class Queue(LiveFigures, frozen=True, kw_only=True):
 
 
 class Curve(msgspec.Struct, frozen=True):
-    """Calls of today until now, in steps of `step` seconds, all queues together; `start` and `end` in seconds since 1970."""
+    """Calls of today until now, in steps of `step` seconds, all queues together.
+
+    `start` and `end` are those of the whole day, in seconds since 1970.
+    """
 
     start: int
     end: int

@@ -59,7 +59,7 @@ class Appointments(msgspec.Struct, frozen=True):
 
 
 class FeedbackCounts(msgspec.Struct, frozen=True):
-    """Survey answers of today. `Board.fewest_answers` is the minimum for showing a score."""
+    """Survey invitations and answers of today. `Board.fewest_answers` is the minimum for showing a score."""
 
     invited: int
     given: int
@@ -70,8 +70,9 @@ class FeedbackCounts(msgspec.Struct, frozen=True):
     None where invitations are not used, such as for a feedback button; its answers are not counted here. Answers of today may
     be to earlier invitations."""
     scores: dict[str, Ratio]
-    """Used scale → score: for `csat_1_5` the share of satisfied, for `nps_0_10` promoters minus detractors (may be negative), for
-    others the mean. The denominator is the number of answers."""
+    """Scale with any answer so far → score of today. The denominator is the number of answers.
+
+    For `csat_1_5` it is the share of satisfied, for `nps_0_10` promoters minus detractors (may be negative), for others the mean."""
 
 
 class Channels(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -71,7 +71,10 @@ class SlaTargetStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Deadline(msgspec.Struct, frozen=True, kw_only=True):
-    """Contacts of one service and SLA target with the same deadline."""
+    """Open contacts of one service and SLA target: all overdue ones, or those with deadlines in the same five minutes.
+
+    After today, those with deadlines on the same day.
+    """
 
     service: str
     label_fr: str

@@ -205,7 +205,7 @@ FigureMeasure = Measure[Dimensions]
 def counter_measure(
     name: str, about: str, reads: ReadByChannel, labels: tuple[str, ...] = (), *, has_corrected: bool = True
 ) -> FigureMeasure:
-    """Return a counter. `has_corrected` is False if another metric holds the corrected counts."""
+    """Return a counter by the channels of `reads`; `has_corrected` as in `Measure`."""
     select = attrgetter("cumulative")
     return Measure(CounterMetricFamily, name, about, labels, select, *_numbers(reads), has_corrected=has_corrected)
 
@@ -213,7 +213,7 @@ def counter_measure(
 def gauge_measure(
     name: str, about: str, reads: ReadByChannel, labels: tuple[str, ...] = (), *, of_today: bool = False
 ) -> FigureMeasure:
-    """Return a gauge of current stocks, or of today's counts."""
+    """Return a gauge by the channels of `reads`: of current figures, or with `of_today` of today's counts."""
     select = attrgetter("today" if of_today else "cumulative")
     return Measure(GaugeMetricFamily, name, about, labels, select, *_numbers(reads))
 
