@@ -72,7 +72,7 @@ class FeedbackCounts(msgspec.Struct, frozen=True):
     scores: dict[str, Ratio]
     """Scale with any answer so far → score of today. The denominator is the number of answers.
 
-    For `csat_1_5` it is the share of satisfied, for `nps_0_10` promoters minus detractors (may be negative), for others the mean."""
+    For `csat_1_5` it is the share of satisfied, for `nps_0_10` promoters minus detractors (perhaps negative), else the mean."""
 
 
 class Channels(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
