@@ -34,7 +34,10 @@ log = structlog.get_logger(__name__)
 
 
 def run(settings: Settings) -> int:
-    """Serve the API until SIGTERM or SIGINT; return the exit code. Without the database, requests get an error."""
+    """Serve the API until SIGTERM or SIGINT; return 0. While the database does not answer, requests get an error.
+
+    Raise `ConfigError` if the database cannot be used as configured: without its driver, or with the schema of a newer release.
+    """
     check_port(settings.api.host, settings.api.port, "api.port")
     prepare_private_directory(settings.data)
     registry = CollectorRegistry()
@@ -58,7 +61,7 @@ def run(settings: Settings) -> int:
     failures: list[ConfigError] = []
 
     async def prepare() -> None:
-        """Wait for the database and migrate its schema to this release. Stop the server if the settings are wrong."""
+        """Wait for the database and migrate its schema to this release. On a `ConfigError`, stop the server."""
         while True:
             try:
                 (await run_sync(open_timeline, settings)).close()

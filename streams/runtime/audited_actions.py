@@ -1,4 +1,4 @@
-"""Audit records of commands that read or change citizens' data. A command records first, then acts."""
+"""Audit records of commands that read or change citizens' data or tokens. A command records first, then acts."""
 
 import os
 import pwd
@@ -55,7 +55,7 @@ def check_subject(subject_id: str) -> None:
 
 
 def conceal_typed(settings: Settings, subject_id: str) -> str:
-    """Return the keyed hash of a name that the timelines do not know, or the name itself if Accueil made it.
+    """Return the keyed hash of a typed name, or the name itself if it has the form of those that Accueil makes.
 
     Create the secret of the hash if it does not exist.
     """
@@ -73,7 +73,7 @@ def record_command(
 ) -> None:
     """Record an access before the command acts. Raise `OperatorError` if that fails: the command must then do nothing.
 
-    Unless `result` implies that the timelines know `subject_id`, its keyed hash is recorded instead.
+    Unless `result` implies that the timelines know `subject_id`, `conceal_typed` replaces it in the record.
     """
     if result not in RESULTS_OF_KNOWN_SUBJECTS:
         subject_id = conceal_typed(settings, subject_id)

@@ -1,6 +1,6 @@
 """Translation of log records into short messages for the operator's console, in English and French.
 
-The log files keep every line unchanged, including those of libraries, which the console does not show.
+The log files keep every line unchanged. The console shows no messages of libraries, except those in `MESSAGES`.
 """
 
 import json

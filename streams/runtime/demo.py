@@ -27,11 +27,11 @@ NAME: Final = "demo"
 CITIZENS: Final = "citizens.tsv"
 """File next to the settings of the simulated systems: one citizen per line, which begins with the phone number and a tab."""
 MAX_CANDIDATES: Final = 50
-"""Number of phone numbers to examine, those with the most contacts, since several citizens may share a landline."""
+"""Maximum number of phone numbers to examine, those with the most contacts; some are shared landlines."""
 
 
 def make_token(settings: Settings) -> Path:
-    """Return the file with a valid token for the data protection officer; create or renew the token if needed."""
+    """Return the path of a file with a valid token for a data protection officer; create or renew the token if needed."""
     tokens, path = open_tokens(settings), settings.data / "access" / "demo-token"
     now = milliseconds(datetime.now(UTC))
     with tokens.changing():

@@ -18,7 +18,7 @@ from connectors.sdk.sockets import listen
 from streams.runtime.prechecks import check_port
 
 State = tuple[bool, str]
-"""Result of a check, and a message of one line."""
+"""Whether a check passed, and a message of one line."""
 
 CONNECTIONS: Final = 128
 """Maximum number of connections; a supervisor, Prometheus and an operator need a few."""
@@ -71,7 +71,10 @@ def serve_health(
     ready: Callable[[], State],
     registry: CollectorRegistry = REGISTRY,
 ) -> Iterator[None]:
-    """Run a `HealthServer` during a `with` block, unless `port` is 0. Raises `OperatorError`, which names `setting`."""
+    """Run a `HealthServer` during a `with` block, unless `port` is 0.
+
+    Raise `OperatorError`, which names `setting`, if the port is not available.
+    """
     if not port:
         yield
         return

@@ -29,7 +29,7 @@ R = TypeVar("R")
 DEMO: Final = "demo"
 """Subdirectory of the data directory for the demo, whose data never mix with real ones."""
 DEMO_FILE: Final = Path(__file__).parents[1] / "settings" / "demo.toml"
-"""Settings of the demo."""
+"""Settings file of the demo."""
 SYSTEMS: Final = "systems"
 """Subdirectory of the demo's data with the simulated source systems and the settings of their connectors."""
 _DEMO_REPORTED: Final = f"{__name__}.demo_reported"
@@ -37,7 +37,7 @@ _DEMO_REPORTED: Final = f"{__name__}.demo_reported"
 CLAIM_SECONDS: Final = 0.5
 """Longest wait for the lock, longer than a command holds it to check for a running instance."""
 BROKER_SECONDS: Final = 10.0
-"""Longest wait of a command for a broker."""
+"""Default of `wait_for_broker`: longest wait of a command for a broker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,9 @@ class Running:
     pid: int
     brokers: str
     url: str
+    """URL of the board."""
     sla: str = ""
-    """Path of the SLA file in force; empty without one."""
+    """Path of its SLA file; empty without one."""
     password_file: str = ""
     """Path of the embedded broker's password file; empty if the instance uses external brokers."""
 
@@ -63,10 +64,11 @@ class Cluster(NamedTuple):
 
 @contextmanager
 def lock_data_directory(data: Path) -> Iterator[None]:
-    """Lock `data` for this process during a `with` block; raise `OperatorError` if another process has locked it.
+    """Lock `data` for this process during a `with` block.
 
-    The kernel releases the lock when the process ends for any reason. The file that describes the running instance is deleted at
-    the start, where a killed process may have left it, and at the end.
+    Raise `OperatorError` if another process still holds the lock after `CLAIM_SECONDS`. The kernel releases the lock when the
+    process ends for any reason. The file that describes the running instance is deleted at the end, and at the start, where a
+    killed process may have left it.
     """
     lock = FileLock(_lock(data), timeout=CLAIM_SECONDS)
     try:
@@ -92,7 +94,10 @@ def lock_data_directory(data: Path) -> Iterator[None]:
 def write_running_file(
     data: Path, brokers: str, url: str, sla: Path | None = None, password_file: Path | None = None
 ) -> None:
-    """Write the addresses of the broker and the board, and the paths of files, for other commands on this machine."""
+    """Write the description of this process (`Running`) to `data`, for other commands on this machine.
+
+    `url` is the board's.
+    """
     files = (str(file.resolve()) if file else "" for file in (sla, password_file))
     running = Running(os.getpid(), brokers, url, *files)
     _running_file(data).write_text(json.dumps(asdict(running)), encoding="utf-8")
@@ -108,10 +113,10 @@ def read(data: Path) -> Running | None:
 
 
 def find(settings: Settings, *, or_demo: bool = False) -> tuple[Path, Running] | None:
-    """Return the running `accueil up` with its data directory; None without one, or if the settings name external brokers.
+    """Return the data directory of the running `accueil up`, and its description.
 
-    With `or_demo`, return the running demo if no other instance runs. Only for commands that read, since real events must not get
-    into the demo.
+    None without one, or if the settings name external brokers. With `or_demo`, the running demo is returned if nothing runs on
+    `settings.data`: only for commands that read, since real events must not get into the demo.
     """
     if not settings.brokers:
         for data in (settings.data, *([settings.data / DEMO] if or_demo else [])):
@@ -123,7 +128,7 @@ def find(settings: Settings, *, or_demo: bool = False) -> tuple[Path, Running] |
 def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
     """Return the brokers of `settings` with their login, else those of the running `accueil up` (see `find`).
 
-    The use of the demo is printed. Raises `ConfigError` if neither exists, or if a file of the login cannot be read, and
+    Print the use of the demo. Raise `ConfigError` if neither exists, or if a file of the login cannot be read, and
     `PermissionError` if this account may not read the data directory.
     """
     if settings.brokers:
@@ -145,7 +150,10 @@ def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
 
 
 def find_readable_cluster(settings: Settings, topics: Iterable[Topic]) -> Cluster:
-    """Return `find_cluster`, or the running demo's cluster, once a broker answers and grants read access to `topics`."""
+    """Return the cluster of `find_cluster`, with `or_demo`, once a broker answers and grants read access to `topics`.
+
+    Raise as `find_cluster` and `wait_for_broker` do.
+    """
     cluster = find_cluster(settings, or_demo=True)
     wait_for_broker(cluster.brokers, client=cluster.client, reads=[topic.name for topic in topics])
     return cluster
@@ -162,7 +170,10 @@ def embedded_broker_login(password_file: Path) -> Kafka:
 
 
 def ensure_password(data: Path) -> str:
-    """Return the password of the embedded broker of `data`; create it if needed. Raises `ConfigError`."""
+    """Return the password of the embedded broker of `data`; create its file if needed.
+
+    Raise `ConfigError` if the file is unusable, or cannot be read or written.
+    """
     try:
         return broker_login.ensure_password(data / broker_login.PASSWORD_FILE)
     except broker_login.PasswordError as error:
@@ -172,7 +183,7 @@ def ensure_password(data: Path) -> str:
 
 
 def find_settings(settings: Settings) -> Settings:
-    """Return `settings`, or those of the running demo if `find` returns the demo; the use of the demo is printed."""
+    """Return `settings`; if `find` returns the demo, those of the demo with its data directory, and print its use."""
     found = find(settings, or_demo=True)
     if found is None or found[0] == settings.data:
         return settings
@@ -181,9 +192,10 @@ def find_settings(settings: Settings) -> Settings:
 
 
 def find_connectors(settings: Settings, config: Path | None) -> tuple[Settings, Path | None]:
-    """Return the settings with connectors and their file: those of the running demo if `settings` has no connectors.
+    """Return `settings` and `config`, the file passed to `load`, if they have connectors or if `find` does not return the demo.
 
-    `config` is the file passed to `load`. The use of the demo is printed.
+    Otherwise return the demo's settings and their file, and print its use. While the demo starts, its settings may not have
+    connectors yet: they are then returned with `config`.
     """
     if settings.connectors:
         return settings, config
@@ -202,10 +214,10 @@ def other_directory_hint() -> str:
 def wait_for_broker(
     brokers: str, seconds: float | None = None, *, client: Mapping[str, Any] | None = None, reads: Iterable[str] = ()
 ) -> None:
-    """Wait until a broker accepts connections, the login of `client`, and its read access to the topics `reads`.
+    """Wait until a broker accepts connections, then check the login of `client` and its read access to the topics `reads`.
 
-    Plain connections detect a starting broker sooner than a Kafka client, which backs off. Raises `OperatorError` after `seconds`
-    (default `BROKER_SECONDS`), and immediately if Kafka refuses the login or a right.
+    Plain connections detect a starting broker sooner than a Kafka client, which backs off. Raise `OperatorError` if no broker
+    answers for `seconds` (default `BROKER_SECONDS`), or if Kafka refuses the login or the access.
     """
     seconds = BROKER_SECONDS if seconds is None else seconds
     deadline = time.monotonic() + seconds
@@ -228,9 +240,10 @@ def find_refusal(
     writes: Iterable[str] = (),
     any_of: Collection[str] = (),
 ) -> str:
-    """Return a message about Kafka's refusal of the login or a right; empty without one, or if no broker answers.
+    """Return a message if Kafka refuses the login, or access to a topic; empty without a refusal, or if no broker answers.
 
-    At least one of the topics `any_of` must be writable. Only clients with a login or TLS are checked.
+    All `reads` must be readable, all `writes` writable, and at least one of `any_of` writable. Only clients with a login or TLS
+    are checked.
     """
     from streams.kafka import authorization  # noqa: PLC0415 - most commands need no Kafka client
 

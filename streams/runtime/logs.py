@@ -47,9 +47,9 @@ LIBRARIES: Final = (
     "httpcore",
     "uvicorn.access",
 )
-"""Loggers limited to warnings and errors, which are not shown on the console of `accueil up`."""
+"""Loggers limited to warnings and errors. The console of `accueil up` shows only those in `console.MESSAGES`."""
 REPEAT_SECONDS: Final = 60.0
-"""Minimum interval between two repetitions of a message."""
+"""Minimum interval between two repetitions of a warning or error."""
 
 _DIGITS: Final = re.compile(r"\d+")
 _PERSONAL: Final = re.compile(
@@ -71,7 +71,7 @@ _CUT: Final = 400
 
 
 def configure(level: str = "info", style: str = "console", stream: TextIO | TextIOBase | None = None) -> None:
-    """Write all logs of this process to `stream` (default stderr), as text (`console`) or as JSON (`json`).
+    """Write the logs of this process from `level` up to `stream` (default stderr), as text (`console`) or as JSON (`json`).
 
     Uncaught exceptions are logged too. A later call replaces the configuration.
     """
@@ -121,8 +121,9 @@ def redact(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> Muta
 class Repeats(logging.Filter):
     """Filter that passes a warning or error once in `seconds`; the next one reports the number of suppressed repetitions.
 
-    A lost broker causes several thousand lines a minute. Two records are the same if their texts and values differ only in
-    digits; digits in the values of `NAMES` distinguish records.
+    A lost broker causes several thousand lines a minute. Only the `remembered` latest messages are compared.
+
+    Two records are the same if their texts and values differ only in digits; digits in the values of `NAMES` distinguish records.
     """
 
     def __init__(self, seconds: float = REPEAT_SECONDS, remembered: int = 256) -> None:
@@ -132,7 +133,7 @@ class Repeats(logging.Filter):
         self._seen: OrderedDict[tuple[str, int, str], tuple[float, int]] = OrderedDict()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether `record` must be logged; set its attribute `repeated`."""
+        """Return whether `record` must be logged; set its attribute `repeated` to the number of suppressed ones before it."""
         if record.levelno < logging.WARNING:
             return True
         key = (record.name, record.levelno, _repetition_key(record))

@@ -24,7 +24,10 @@ IDLE_PROGRESS_SECONDS: Final = 5
 
 @contextmanager
 def claim_data_directory(data: Path) -> Iterator[None]:
-    """Create the data directory, check that it is writable and has `FREE_BYTES`, and lock it during a `with` block."""
+    """Create the data directory, check that it is writable and its disk has `FREE_BYTES`, and lock it during a `with` block.
+
+    Raise `OperatorError` if any of these fails.
+    """
     try:
         prepare_private_directory(data)
         with tempfile.TemporaryFile(dir=data):
@@ -53,7 +56,7 @@ def claim_data_directory(data: Path) -> Iterator[None]:
 
 
 def prepare_private_directory(directory: Path) -> None:
-    """Create `directory` and missing parents for this user only, and set the umask likewise. Existing ones are not changed."""
+    """Create missing parts of the path `directory` for this user only, and set the umask of the process likewise."""
     os.umask(0o077)  # an existing directory may be open to other accounts
     for path in reversed([directory, *directory.parents]):
         if not path.exists():

@@ -35,7 +35,7 @@ def open_privacy_requests(settings: Settings) -> PrivacyRequests:
 
 
 def open_erasures(settings: Settings, timeline: Timeline) -> Erasures:
-    """Return the erasures on the configured database and brokers. Raises `ConfigError` if no brokers are known."""
+    """Return the erasures on `timeline` and the brokers of `find_cluster`. Raises `ConfigError` if no brokers are known."""
     brokers, options = find_cluster(settings)
 
     def rows(wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
@@ -56,9 +56,9 @@ def open_erasures(settings: Settings, timeline: Timeline) -> Erasures:
 def collect_personal_data(
     settings: Settings, timeline: Timeline, finder: CitizenFinder, asked: str, sector: str, language: str
 ) -> PersonalData:
-    """Return all personal data of the citizen `asked`, including the accesses recorded in the audit.
+    """Return all personal data of the citizen with the identity `asked` in `sector`, or of the contact `asked`.
 
-    See `personal_data.collect_personal_data`.
+    It includes the accesses recorded in the audit; texts are in `language`. Raises as `CitizenFinder.find` does.
     """
     rules = [RetentionRule(*fields) for fields in citizen_retention(settings, language)]
 
@@ -75,7 +75,7 @@ def collect_personal_data(
 
 
 def retention_periods(settings: Settings) -> RetentionPeriods:
-    """Return the retention periods of data that cannot be erased on request."""
+    """Return the longest lifetimes, in milliseconds, of data that an erasure cannot delete."""
     retention = settings.retention
     return RetentionPeriods(
         topics=retention.events_days * DAY_MS,

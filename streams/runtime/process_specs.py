@@ -101,7 +101,10 @@ def configure_connectors(settings: Settings, names: Sequence[str] = (), config: 
 
 
 def configure_one_connector(settings: Settings, name: str, config: Path | None = None) -> "Instance":
-    """Return the connector instance `name`, even if others are misconfigured; conflicts with others are mistakes too."""
+    """Return the connector instance `name`, even if others are misconfigured.
+
+    Raise `ConfigError` for mistakes in its options, and for conflicts with other instances or processes.
+    """
     from connectors.sdk import errors, runner  # noqa: PLC0415
 
     (instance,) = configure_connectors(settings, [name], config)
@@ -234,7 +237,10 @@ def serve(settings: Settings, config: Path | None) -> int:
 
 
 def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:
-    """Return the notifier's options, by default with the brokers of `find_cluster`, or those of the running demo."""
+    """Return the notifier's options, by default with the brokers of `find_cluster` with `or_demo`.
+
+    `brokers` replaces them, without a login. Raise `ConfigError` without receivers or brokers.
+    """
     if not settings.notify.has_receivers:
         raise ConfigError(
             _(

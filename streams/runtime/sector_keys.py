@@ -24,7 +24,7 @@ def list_sectors(settings: Settings) -> list[str]:
 
 
 def find_key_sectors(settings: Settings, name: str) -> list[str]:
-    """Return the sector whose key made the pseudonym `name`; all sectors for a contact, or if the key is unknown."""
+    """Return the sector whose key made the pseudonym `name`; all sectors for a contact, or if no readable key made it."""
     known, made_by = list_sectors(settings), re.match(rf"(?:{'|'.join(IdentityKind)}):([0-9a-f]+)-", name)
     own: list[str] = []
     with suppress(KeyFileError, OSError):  # this account may not be allowed to read the keys
@@ -46,7 +46,7 @@ def find_default(settings: Settings) -> str:
 
 
 def choose_sector(settings: Settings, named: str | None) -> str:
-    """Return the sector `named`, or the default. Raises `OperatorError` if it has no key, or without a default."""
+    """Return the sector `named`, or that of `find_default`. Raises `OperatorError` if it has no key, or without a default."""
     sector, known = named or find_default(settings), list_sectors(settings)
     if sector in known:
         return sector

@@ -1,7 +1,8 @@
 """Supervisor of child processes: starts, watches, restarts and stops them in order. `up` decides which.
 
-Children are crash-only: they are restarted after any exit code, with the delays of `RESTART_SECONDS`. If a child repeatedly fails
-to start, the whole tree stops. The output of children goes to files of limited size; warnings and errors also go to the console.
+Children are crash-only: they are restarted after any exit, with the delays of `RESTART_SECONDS`. If a child repeatedly fails to
+start, or ends with `EXIT_CONFIGURATION`, the whole tree stops. The output of children goes to files of limited size; warnings and
+errors also go to the console.
 """
 
 import asyncio
@@ -29,31 +30,31 @@ from streams.runtime.console import describe_state, is_transient, parse_log_line
 from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART
 
 ReportLine = Callable[[str, str], None]
-"""Callback that shows a line on the console, with the name of the process; it must not raise, even without a terminal."""
+"""Callback that shows a line on the console: process name, line. It must not raise, even without a terminal."""
 
 LOG_BYTES: Final = 5 << 20
 """Maximum size of one log file of a child."""
 LOG_COPIES: Final = 2
-"""Number of older log files per child."""
+"""Number of older log files that are kept per child."""
 LINE_BYTES: Final = 1 << 20
-"""Maximum length of a line of a child's output."""
+"""Maximum length of a line of a child's output; what was read of a longer one is dropped."""
 RESTART_SECONDS: Final = (0.2, 1.0, 2.0, 5.0, 10.0)
 """Delay before a restart, by the number of consecutive failures.
 
-After the last delay the tree stops, unless the child has run for `PROVEN_SECONDS` before: then an external cause may end at any
-time, and the other children keep working."""
+After one more failure the tree stops, unless the child ever ran for `PROVEN_SECONDS`: then the last delay repeats, since an
+external cause may end at any time, and the other children keep working."""
 PROVEN_SECONDS: Final = 30.0
 """Minimum run time of a child whose exit does not count as a failure to start."""
 QUIET_SECONDS: Final = 10.0
-"""Period after a start with `console.TRANSIENT_EVENTS` only in the log file, not on the console."""
+"""Time after each start without `console.TRANSIENT_EVENTS` on the console; it ends early when the child is first ready."""
 PATIENCE_SECONDS: Final = 20.0
 """Longest time without readiness before the console shows the reason."""
 HEALTH_SECONDS: Final = 5.0
-"""Interval of the health checks."""
+"""Interval of the health checks, and of the readiness checks once a child is ready."""
 UNHEALTHY_STRIKES: Final = 6
 """Number of consecutive failed health checks before a child is killed."""
 PROBE_SECONDS: Final = 0.1
-"""Interval of the readiness checks until a child is ready."""
+"""Interval of the readiness checks until a child is first ready."""
 PROBE_TIMEOUT_SECONDS: Final = 2.0
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -78,15 +79,15 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     """Complete environment of the process."""
     health: tuple[str, int] | None = None
-    """Host and port that serve /readyz and /healthz."""
+    """Host and port that serve /readyz and /healthz; None for a process without them."""
     stop_seconds: float = 5.0
     """Longest wait for the end after SIGTERM."""
     is_one_shot: bool = False
-    """Whether the process ends normally, with exit code 0."""
+    """Whether the process is done, and not restarted, once it ends with exit code 0."""
     about: str = ""
     """Text shown when the process is ready."""
     shows_output: bool = False
-    """Whether all output is shown until the process is ready, for a long first start."""
+    """Whether log lines of all levels are shown until the process is ready, during `QUIET_SECONDS` at most."""
     ready_on_output: bool = False
     """Whether the first line of output means that the process is ready, for a process without /readyz."""
 
@@ -104,7 +105,7 @@ class _CheckResult(NamedTuple):
 
 
 class Child:
-    """A program that is restarted whenever it ends."""
+    """A program, and its process, which is watched and can be restarted."""
 
     def __init__(self, program: Program, logs: Path, report: ReportLine, *, verbose: bool) -> None:
         self.program = program
@@ -261,7 +262,7 @@ class Child:
         process.kill()
 
     def _record_readiness(self, result: _CheckResult) -> bool:
-        """Return whether the process is ready; report a change, and missing readiness after `PATIENCE_SECONDS`."""
+        """Return whether the process is ready; report when it becomes so, or has not been for `PATIENCE_SECONDS`."""
         now = time.monotonic()
         if result.passed:
             if not self._reported_ready:
@@ -277,7 +278,7 @@ class Child:
         return False
 
     def report_trouble(self) -> None:
-        """Report once on the console that the process is not ready, and why."""
+        """Report on the console that the process is not ready, and why; only once until it is ready again or restarted."""
         if self._reported_ready is not False and not self._stopping.is_set():
             self._reported_ready = False
             waiting = _("waiting: ")  # not a failure during the start
@@ -365,7 +366,10 @@ class ProcessTree:
             self._children.remove(child)
 
     async def run(self, grow: Callable[["ProcessTree"], Awaitable[None]]) -> None:
-        """Start the tree with `grow`, run it until a signal or `GaveUp`, and stop it; a second signal kills what still runs."""
+        """Start the tree with `grow`, run it until a signal, and stop it; a second signal kills what still runs.
+
+        An exception of `grow` or of a child, such as `GaveUp`, stops the tree and is raised.
+        """
         self._logs.mkdir(parents=True, exist_ok=True)
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
@@ -406,7 +410,7 @@ async def all_ready(children: Iterable[Child], seconds: float | None = None) -> 
 
 
 async def _get(host: str, port: int, path: str) -> _CheckResult:
-    """Return whether a GET request succeeds with status 200, and the last line of the response; empty without one."""
+    """Return whether a GET request is answered with status 200, and the last line of the response; empty without one."""
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
             reader, writer = await asyncio.open_connection(host, port)

@@ -25,7 +25,9 @@ FILE: Final = "timeline.db"
 
 
 def open_timeline(settings: Settings, lock_timeout_seconds: float | None = None) -> Timeline:
-    """Return the timeline database; `lock_timeout_seconds` limits the wait for its write lock, see `Timeline`.
+    """Open the timeline database, after creating it or migrating its schema if needed.
+
+    `lock_timeout_seconds` limits the wait for its write lock, see `Timeline`.
 
     Raises `ConfigError` if its driver is missing, its password cannot be read, or its schema is of a newer release. Raises
     `database.Unavailable` if it does not answer.
@@ -41,7 +43,7 @@ def open_timeline(settings: Settings, lock_timeout_seconds: float | None = None)
 
 @contextmanager
 def opened_timeline(settings: Settings) -> Iterator[Timeline]:
-    """Open the timeline database for a command, and close it. It is created if it does not exist."""
+    """Open the timeline database for a `with` block of a command, with `database_errors`; create it if it does not exist."""
     with database_errors(), closing(open_timeline(settings)) as timeline:
         yield timeline
 
@@ -74,7 +76,10 @@ def require_timelines(settings: Settings) -> None:
 
 
 def open_reader(settings: Settings, connections: int) -> Reader:
-    """Return a reader of the database for `connections` parallel requests. Raises `ConfigError` like `open_timeline`."""
+    """Return a reader of the database for `connections` parallel requests. It connects later, and never creates tables.
+
+    Raise `ConfigError` if the driver is missing or the password cannot be read.
+    """
     return Reader(*_location(settings), find_caps(settings), connections=connections)
 
 
@@ -91,7 +96,7 @@ def find_sector(settings: Settings, timeline: Timeline, name: str) -> str:
 
 
 def find_caps(settings: Settings) -> LinkLimits:
-    """Return the limits of identity resolution, with the pseudonyms of blocked identities by the key of each sector."""
+    """Return the limits of identity resolution, with a pseudonym by each sector's key of each blocked identity without `*`."""
     own, keys = settings.identities, settings.data / "connectors" / "keys"
     known = [load_key(keys, path.stem) for path in sorted(keys.glob("*.key"))] if own.blocked else []
     blocked = frozenset(

@@ -33,20 +33,20 @@ from streams.timeline.expiry import Cursor
 from streams.timeline.store import Timeline
 
 RETRY_SECONDS: Final = 0.5
-"""Pause between two attempts to open the database."""
+"""Pause between two attempts to open the database, and interval of heartbeats during an attempt."""
 MIGRATION_SECONDS: Final = 3600.0
-"""Longest time for which a schema migration counts as progress."""
+"""Longest time for which opening the database, which may migrate its schema, counts as progress."""
 LINGER_SECONDS: Final = 1.0
 LOCK_TIMEOUT_SECONDS: Final = 1.0
 """Longest wait of a step for the write lock of the database, short enough for the heartbeats to Kafka."""
 NICENESS: Final = 10
 """Niceness of the process: on a busy machine the queues of the board are more urgent than timelines."""
 CHECKPOINT_INTERVAL_MS: Final = 60_000
-"""Interval of the checkpoints of SQLite's write-ahead log, even if it is short."""
+"""Interval of the checkpoints of SQLite's write-ahead log, even of a short log."""
 EXPIRY_INTERVAL_MS: Final = 3_600_000
-"""Interval between two removals of expired entries."""
+"""Interval at which the removal of expired data begins."""
 EXPIRED_PER_TICK: Final = 2000
-"""Number of entries checked for expiry in one tick of a second: a million in eight minutes."""
+"""Maximum number of entries checked for expiry per tick: at one tick per second, a million in eight minutes."""
 
 WRITTEN: Final = Counter(
     "timeline_written_total", "Rows of the timeline's tables written or changed", ["what"], registry=metrics.REGISTRY

@@ -22,6 +22,6 @@ def open_tokens(settings: Settings) -> Tokens:
 def audited_token_change(
     settings: Settings, tokens: Tokens, operation: Operation, name: str
 ) -> AbstractContextManager[ActionResult]:
-    """Return a context that records a change of a token made within it, and its outcome."""
+    """Return a context that audits an `operation` on the token `name` made within it; see `audited_action`."""
     before = tokens.list()
     return audited_action(settings, operation, f"token:{name}", is_done=lambda: tokens.list() != before)

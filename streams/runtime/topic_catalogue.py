@@ -21,9 +21,9 @@ def specs(settings: Settings) -> list[TopicSpec]:
 
 
 def _retention(topic: Topic, settings: Settings) -> dict[str, str]:
-    """Return the options of a topic's retention.
+    """Return the topic's options for retention, or for compaction if it is compacted.
 
-    Kafka deletes whole segments, and writes to each for a day. A record may therefore exist for about a day longer.
+    Kafka deletes whole segments, and writes to each for a day at most. A record may therefore exist about a day longer.
     """
     if topic.compacted:
         return dict(COMPACTED)
@@ -45,8 +45,8 @@ def apply_topics(
 ) -> list[str]:
     """Create or change all topics once a broker answers; return one line per change. With `dry_run`, only return the lines.
 
-    `client` is the login to the brokers, by default that of the settings. Raises `OperatorError` if a topic cannot be changed, or
-    if no broker answers within `wait_seconds`.
+    `client` is the login to the brokers, by default that of the settings. Raise `OperatorError` if a topic cannot be changed, if
+    Kafka refuses the login, or if no broker answers within `wait_seconds`.
     """
     client = settings.kafka.client_options() if client is None else client
     wait_for_broker(brokers, wait_seconds, client=client)

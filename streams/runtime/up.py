@@ -45,15 +45,17 @@ from streams.settings.web import Web
 
 LOCAL: Final = "127.0.0.1"
 SOURCE_SECONDS: Final = 10.0
-"""Time that the sources have to become ready after the board, before those that are not ready are named."""
+"""Longest wait for the sources after the board is ready, before those that are not ready are named.
+
+Also the longest wait for the demo's simulated systems before the connectors start."""
 CITIZEN_SECONDS: Final = 5.0
 """Interval at which the demo looks for a citizen with a timeline."""
 DOWNLOAD_SECONDS: Final = 1800
 """Longest wait of `topics apply` for the broker, whose jars may have to be downloaded first."""
 APPLIED: Final = "retention-applied"
-"""Empty file in the data directory whose modification time is that of the last complete `retention apply`."""
+"""Empty file in the data directory. Its modification time is that of the last complete `retention apply`, or of its creation."""
 LOOK_SECONDS: Final = 60.0
-"""Interval of the checks whether `retention apply` is due."""
+"""Interval at which `accueil up` checks whether `retention apply` is due."""
 RETRY_SECONDS: Final = 3600.0
 """Pause before a failed `retention apply` is tried again."""
 LATE_SECONDS: Final = 900.0
@@ -63,7 +65,10 @@ ACCUEIL: Final = (sys.executable, "-P", "-m", "streams.cli.main")
 
 
 def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
-    """Start all processes, keep them running until a signal, and stop them; return the exit code."""
+    """Start all processes, keep them running until a signal, and stop them; return 0.
+
+    Raise `OperatorError` if the settings, the data directory or a port cannot be used, or if a process cannot be kept running.
+    """
     if demo:
         _refuse_own_settings(config)
     file = DEMO_FILE if demo else find_file(config)
@@ -291,7 +296,7 @@ class Plan:
 
     @property
     def _own(self) -> Settings:
-        """The settings, with the data directory of this instance, which differs for the demo."""
+        """Settings with the data directory of this instance, which for the demo is `DEMO` in the configured one."""
         return self._settings.model_copy(update={"data": self._data})
 
     def workers(self) -> Iterator[Program]:
@@ -367,7 +372,7 @@ class Plan:
         environment: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Program:
-        """Return a program that serves its health on the port of its section, or on a free one."""
+        """Return the program of `command`, which serves its health on the port of its settings `section`, or on a free one."""
         port = section.health_port or free_port()
         environment = {f"ACCUEIL_{command.upper()}__HEALTH_PORT": str(port), **(environment or {})}
         return self._program(name or command, (command,), environment, health=(section.health_host, port), **options)

@@ -38,7 +38,7 @@ def run(settings: Settings, config: Path | None) -> int:
 
 
 def options(settings: Settings, name: str = "worker") -> Options:
-    """Return the engine's options for the process `name`."""
+    """Return the engine's options from the settings of the worker; `name` is its directory within `settings.data`."""
     worker = settings.worker
     brokers, client = find_cluster(settings)
     return Options(

@@ -79,17 +79,17 @@ class Api(Section):
     """Address to listen on; 0.0.0.0: all interfaces (behind a reverse proxy with TLS)."""
     port: Port = 8081
     hosts: tuple[str, ...] = ()
-    """Host names used by a local reverse proxy. While `host` is local, requests for other names are refused."""
+    """Host names used by a local reverse proxy. While `host` is local, only these, `host` and local names are answered."""
     url: str = ""
     """Public URL, such as `https://accueil.example.org/`; empty: `host` and `port`."""
     region: Region = "FR"
-    """Country of national telephone numbers."""
+    """Country of national telephone numbers in look-ups."""
     other_services: OtherServices = OtherServices.HIDDEN
     """Access of a token restricted to some services to contacts of others: `hidden`, or `outline` (time, channel, state)."""
     across: tuple[SectorPair, ...] = ()
     """Exceptions to the separation of sectors, each with its reason."""
     threads: Annotated[int, Field(ge=1, le=64)] = 8
-    """Concurrent database queries."""
+    """Maximum number of concurrent database queries."""
     unusual_citizens_per_hour: PositiveInt = 60
     """Citizens read by one token within an hour above which the metrics report unusual use."""
     idle_seconds: PositiveInt = 900

@@ -6,9 +6,9 @@ from typing import Any, Final
 import click
 
 EXIT_CONFIGURATION: Final = 2
-"""The operator must correct something before the next start."""
+"""Exit code: the operator must correct something before the next start."""
 EXIT_RESTART: Final = os.EX_SOFTWARE
-"""A restart may succeed; the supervisor restarts the process."""
+"""Exit code: a restart may succeed."""
 
 
 class OperatorError(click.ClickException):

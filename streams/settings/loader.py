@@ -89,7 +89,7 @@ def load(config: Path | None = None, named_by: str = CONFIG_OPTION) -> Settings:
 
 
 def describe(settings: Settings, config: Path | None = None) -> Iterator[tuple[str, Any, str]]:
-    """Yield (key, value, origin) of every setting; `config` as in `load`.
+    """Yield (key, value, origin) of every setting. The origin is a variable, a file or "default"; `config` as in `load`.
 
     Masked values: secrets, including those of connectors; unknown settings of connectors; what `mask` masks.
     """

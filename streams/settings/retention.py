@@ -9,7 +9,7 @@ from models.locale import C_, N_, _, translate
 from streams.settings.schema import Settings
 
 MONTH_DAYS: Final = 31
-"""Longest additional time for a record of the audit log, in days, because whole files are deleted."""
+"""Longest time that a record of the audit log exists after its retention, in days, because whole files are deleted."""
 
 
 class RetentionRule(NamedTuple):
@@ -24,7 +24,7 @@ class RetentionRule(NamedTuple):
     setting: str = ""
     """Name of the setting for `days`; empty if there is none."""
     days: int | None = None
-    """None: unlimited, or as `until` says."""
+    """None without a setting: unlimited, or as `until` says."""
 
 
 PSEUDONYMS: Final = N_("pseudonyms")
@@ -36,7 +36,7 @@ SINCE_CLOSED: Final = N_("after it was closed")
 
 
 def find_due(applied_at: datetime | None, now: datetime, at: time) -> datetime | None:
-    """Return when the removal of expired data was last due, daily at `at`; None if it was done since.
+    """Return when the removal of expired data was last due, daily at `at` in the time zone of `now`; None if it was done since.
 
     `applied_at` is the time of the last removal. None means unknown, and a time in the future counts as unknown.
     """
@@ -46,7 +46,7 @@ def find_due(applied_at: datetime | None, now: datetime, at: time) -> datetime |
 
 
 def erased_days(settings: Settings) -> int:
-    """Return the number of days that a contact stays marked as erased: as long as its timeline would have been kept."""
+    """Return the number of days that a contact stays marked as erased: as many as closed contacts stay in the timelines."""
     return settings.timeline.keep_days
 
 
@@ -151,7 +151,7 @@ RULES: Final = (
     ),
     RetentionRule(N_("figures, totals"), "Kafka accueil.figures.v1", NOTHING, N_("unlimited")),
 )
-"""Retention periods of all data."""
+"""Retention periods of all data, without their `days`, which `retention_rules` adds."""
 
 
 def retention_rules(settings: Settings) -> list[RetentionRule]:

@@ -131,16 +131,18 @@ class Worker(Process):
     forget_agents_after_seconds: PositiveInt = 7 * 24 * 3600
     """Time without events until an agent counts as logged out: switchboards do not emit every logout."""
     keep_closed_days: PositiveInt = 35
-    """Days until closed contacts leave memory. Longer than Kafka's retention (30 days), so that a topic can be replayed."""
+    """Days from its last event until a closed contact leaves the workers' state. Longer than `retention.events_days`, so that a
+    topic can be replayed."""
     keep_touched_seconds: PositiveInt = 3600
-    """Minimum time for which a contact stays in memory after its last change: longer than a connector needs to repeat events."""
+    """Minimum time for which a contact stays in this state after its last change: longer than a connector needs to repeat
+    events."""
     keep_buckets_days: PositiveInt = 8
     """Retention of the 5-minute figures; older ones are summed up by day. Totals never expire."""
     keep_days: Annotated[int, Field(ge=1, le=10_000)] = 500
     """Retention of daily figures, and so the reach of `accueil report`. `web.time_zone` defines the days."""
     grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
-    """Additional wait before a passed deadline is reported, after an outage and for contacts with late events: the event that met
-    the target may still arrive."""
+    """Additional wait before a passed deadline is reported, after a worker's start or outage and for contacts with late events:
+    the event that met the target may still arrive."""
     news_seconds: Annotated[float, Field(ge=0, le=86_400)] = 90.0
     """Delay of breach reports for letters, e-mails and forms. Their sources are polled every minute (`poll_seconds`), and
     completions in time must arrive first. For calls and visits the delay is 1.5 s."""
@@ -151,7 +153,7 @@ class Connect(Process):
 
 
 class Timeline(Process):
-    """Database of the citizens' timelines."""
+    """Process that writes the citizens' timelines, and its database."""
 
     url: Annotated[str, AfterValidator(_check_database)] = ""
     """SQLAlchemy URL of the database (`postgresql+psycopg://user@host/name`); empty: an SQLite file in `data`."""
@@ -205,9 +207,9 @@ class Retention(Section):
     """Retention periods that are not in other sections. `accueil retention show` prints all of them."""
 
     events_days: Annotated[int, Field(ge=1, le=365)] = 30
-    """Retention of events, timeline entries and SLA events in Kafka: the reach of replays and `accueil recompute`."""
+    """Retention of events, timeline entries and SLA events in Kafka, and so the reach of replays and `accueil recompute`."""
     dead_letters_days: Annotated[int, Field(ge=1, le=365)] = 30
-    """Retention of dead letters in Kafka, unchanged records that workers rejected."""
+    """Retention of dead letters in Kafka: events that workers rejected, unchanged."""
     rejects_days: Annotated[int, Field(ge=1, le=365)] = 30
     """Retention of records that connectors rejected, on their machine. They may contain personal data."""
     logs_days: Annotated[int, Field(ge=1, le=365)] = 90
@@ -248,7 +250,7 @@ class Demo(Section):
     contacts_per_year: PositiveFloat = 250_000.0
     """Contacts per year of all channels together; `calls_per_hour` replaces the share of calls."""
     history_days: Annotated[int, Field(ge=0, le=60)] = 3
-    """Days simulated immediately at the first start, including today, so that the board is not empty."""
+    """Days simulated immediately at the first start, including today; 0: the simulation begins at the start."""
 
 
 class Instance(Section):

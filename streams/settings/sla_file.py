@@ -57,13 +57,15 @@ def _error_prefix(named_by: str) -> str:
 
 
 class WatchedPolicies(Collector):
-    """Policies of a file that may change. While the file is invalid, the previous policies stay in force, with one warning.
+    """Policies of a file that may change. While the file is invalid, the previous policies stay in force.
+
+    Each invalid version causes one warning.
 
     As a Prometheus collector, it exports whether the last reload succeeded.
     """
 
     def __init__(self, path: Path | None, named_by: str = "") -> None:
-        """Load the file. Raise `ConfigError` if it is invalid; `named_by` as in `load_policies`."""
+        """Load the file; None: no policies. Raise `ConfigError` if it is invalid; `named_by` as in `load_policies`."""
         self._path, self._named_by = path, named_by
         self._stamp = self._read_stamp()  # before loading, so that a concurrent change is noticed later
         self._policies = load_policies(path, named_by)

@@ -18,7 +18,7 @@ from streams.web.options import BACKLOG_AGE_SECONDS, LONGEST_WAIT_SECONDS, Queue
 
 _BOARD: Final = WebOptions(brokers="")
 _BOARD_QUEUE: Final = QueueOptions(Dimensions("", "", "", ""), label_fr="", label_en="")
-"""Defaults of the board."""
+"""Default options of a queue on the board; `_BOARD` has those of the board."""
 
 
 def _known_zone(name: str) -> str:
@@ -66,12 +66,12 @@ def _falling(thresholds: "Thresholds") -> "Thresholds":
 WaitBound = Annotated[int, AfterValidator(_check_wait_bound)]
 NotNegative = Annotated[float, Field(ge=0)]
 View = Literal["overview", "phone", "day", "written", "deadlines", "desk", "satisfaction", "sources"]
-"""The views of `options.VIEWS`."""
+"""A view of the wall, as in `streams.web.options.WALL_VIEWS`."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Thresholds(Section):
-    """Limits of a figure: attention needed, action needed."""
+    """Limits of a figure for the marks "attention" and "action"."""
 
     attention: NotNegative
     action: NotNegative
@@ -121,11 +121,11 @@ class Queue(Section):
         return values
 
     def place(self, table: str) -> Dimensions:
-        """Return the dimensions of the queue's figures; `table` is the name of this table of the settings."""
+        """Return the dimensions of the queue's figures; `table` is the name of the queue's table in the settings."""
         return Dimensions(self.channel, self.site, self.service, self.queue or table)
 
     def to_board_options(self, table: str) -> QueueOptions:
-        """Return the options of the board."""
+        """Return the board's options for this queue; `table` as in `place`."""
         name = self.queue or table
         return QueueOptions(
             dimensions=self.place(table),
@@ -146,12 +146,12 @@ class Service(Section):
     site: Label = ""
     """Site of the service, spelled as in the configuration of the connectors; empty if its contacts have none."""
     channels: tuple[Literal["mail", "email", "appointment"], ...] = ()
-    """Channels of the service other than queues and forms."""
+    """Channels of the service that are neither queues nor online procedures."""
     procedures: tuple[Label, ...] = ()
     """Online procedures, as in the configuration of the connector."""
 
     def to_board_options(self, table: str) -> ServiceOptions:
-        """Return the options of the board; `table` is the name of this table."""
+        """Return the board's options for this service; `table` is the name of its table, and of the service in events."""
         return ServiceOptions(
             service=table,
             label_fr=self.label_fr or table,
@@ -179,7 +179,7 @@ class Web(Section):
     """Address to listen on; 0.0.0.0: all interfaces (behind a reverse proxy with authentication)."""
     port: Port = _BOARD.port
     hosts: tuple[str, ...] = _BOARD.hosts
-    """Host names used by a local reverse proxy. While `host` is local, requests for other names are refused."""
+    """Host names used by a local reverse proxy. While `host` is local, only these, `host` and local names are answered."""
     max_viewers: PositiveInt = _BOARD.max_viewers
     """Maximum number of open boards; further ones get a 503 and try again."""
     title: str = _BOARD.title
@@ -189,13 +189,14 @@ class Web(Section):
     time_zone: Annotated[str, AfterValidator(_known_zone)] = _BOARD.time_zone.key
     """Time zone of days and displayed times."""
     holidays: Annotated[str, AfterValidator(_known_holidays)] = _BOARD.holidays
-    """Country of the public holidays that usual values and forecast leave out; empty: none."""
+    """Country, or a part of it (`FR-57`), whose public holidays are left out of usual values and forecast; empty: none."""
     target_seconds: WaitBound = _BOARD.target_seconds
     """Target of the service level: calls answered within this time."""
     desk_target_seconds: WaitBound = _BOARD.desk_target_seconds
     """The same for front desks: visitors called within this time."""
     short_abandon_seconds: WaitBound = _BOARD.short_abandon_seconds
-    """Calls abandoned within this time do not count as abandoned, nor in the service level with `net_of_short`."""
+    """Calls and visits abandoned within this time do not count in the abandonment rate, nor in the service level by
+    `net_of_short`."""
     formula: Formula = _BOARD.formula
     """Formula of the service level on the board (`streams.core.figures.figure.Formula`); metrics have all formulas."""
     stale_after_seconds: PositiveFloat = _BOARD.stale_after_seconds
@@ -205,7 +206,7 @@ class Web(Section):
     quiet_after_seconds_of: dict[Channel, Annotated[float, Field(gt=0, le=86_400)]] = Field(default_factory=dict)
     """The same by channel. Channels other than calls and visits are only checked if listed here."""
     fewest_answers: PositiveInt = _BOARD.fewest_answers
-    """Minimum number of answers in a window for CSAT, NPS, CES and response rate in the metrics."""
+    """Minimum number of answers for a satisfaction measure, and of invitations for a response rate."""
     service_level: FallingShares = Shares(**asdict(_BOARD.service_level))
     """Thresholds of the service level, by `formula`."""
     abandonment: RisingShares = Shares(**asdict(_BOARD.abandonment))
@@ -218,24 +219,24 @@ class Web(Section):
     wall_views: Annotated[tuple[View, ...], Field(min_length=1)] = _BOARD.wall_views  # type: ignore[assignment]
     """Views of wall screens, in order; empty views are skipped. `/wall?views=phone,day` overrides them for one screen."""
     queues: Annotated[dict[Label, Queue], AfterValidator(_check_unique)] = Field(default_factory=dict)
-    """Queues in the order of the board; others follow as they appear."""
+    """Queues in the order of the board, within each channel; others with contacts follow, sorted."""
     services: dict[Label, Service] = Field(default_factory=dict)
-    """Services in the order of the board, by their names in the configuration of the connectors; others follow."""
+    """Services in the order of the board, by their names in the configuration of the connectors; others follow, sorted."""
 
     def name_services(self, language: str) -> dict[str, str]:
-        """Return code → displayed name in French (`fr`) or English, for services whose name differs from their code."""
+        """Return name in events → displayed name in French (`fr`) or English, for services where they differ."""
         labels = (service.to_board_options(name) for name, service in self.services.items())
         named = {label.service: label.label_fr if language == "fr" else label.label_en for label in labels}
         return {code: name for code, name in named.items() if name != code}
 
     def name_queues(self, language: str) -> dict[tuple[str, str, str], str]:
-        """Return (channel, site, code) → displayed name in French (`fr`) or English, where the name differs from the code."""
+        """Return (channel, site, name in events) → displayed name in French (`fr`) or English, for queues where they differ."""
         queues = (queue.to_board_options(table) for table, queue in self.queues.items())
         named = {queue.dimensions: queue.label_fr if language == "fr" else queue.label_en for queue in queues}
         return {(at.channel, at.site, at.queue): name for at, name in named.items() if name != at.queue}
 
     def to_board_options(self, brokers: str, client: Mapping[str, Any]) -> WebOptions:
-        """Return the options of the board, which reads from `brokers`."""
+        """Return the options of the board, which reads from `brokers` with the Kafka client options `client`."""
         same = {field.name: getattr(self, field.name) for field in fields(WebOptions) if field.name in Web.model_fields}
         ages = dict(BACKLOG_AGE_SECONDS)
         ages |= {name: thresholds.to_board_options() for name, thresholds in self.backlog_age_seconds.items()}

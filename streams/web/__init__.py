@@ -1,1 +1,1 @@
-"""Web process: live board, wall screen and metrics. Imports `models` and `streams.core`, `.kafka` and `.runtime`."""
+"""Web process: live board, wall and metrics. Imports `models`, `connectors.sdk`, `streams.core` and `streams.kafka` only."""

@@ -58,7 +58,7 @@ A board that receives none for `stale_after_seconds` reports a lost connection."
 SEND_TIMEOUT_SECONDS: Final = 30
 """Longest time that a write to a browser may block, in seconds. The stream is then closed, and the browser reconnects."""
 CONNECTIONS: Final = 500
-"""Limit of connections in addition to the `max_viewers` event streams."""
+"""Maximum number of connections in addition to the `max_viewers` event streams."""
 THREADS: Final = 2
 """Threads that render pages, figures and metrics. More would not be faster, and would delay /healthz under load."""
 GC_THRESHOLDS: Final = (100_000, 20, 50)
@@ -127,10 +127,10 @@ def _utc_now() -> datetime:
 
 
 class Site:
-    """Request handlers of the application that shows `view` and `citizens`, and that starts and stops `readers`.
+    """Request handlers of the application `app`, which starts and stops `readers`.
 
-    `/metrics` also exports the metrics of `collectors`. `readers` must keep `view`, `citizens` and `risks` up to date. Without
-    `citizens` or `risks`, their figures are left out.
+    The board shows `view` and `risks`; `/metrics` exports `view`, `citizens` and `collectors`. `readers` must keep the views
+    up to date. Without `citizens` or `risks`, their figures are left out.
     """
 
     def __init__(
@@ -297,7 +297,7 @@ def _other(values: tuple[str, str], value: str) -> str:
 
 
 def _version() -> str:
-    """Return a hash of the texts and files of the pages."""
+    """Return a hash of the texts and files of the pages: 12 hexadecimal digits."""
     digest = hashlib.sha256(repr(TEXTS).encode())
     for path in sorted(path for folder in ("static", "templates") for path in (HERE / folder).rglob("*.*")):
         digest.update(path.read_bytes())

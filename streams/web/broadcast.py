@@ -1,4 +1,4 @@
-"""Server-Sent Events for all open boards: one task makes each message once, from one snapshot."""
+"""Server-Sent Events for all open boards: one task makes and encodes each message once."""
 
 import asyncio
 import contextlib
@@ -15,11 +15,11 @@ from sse_starlette import ServerSentEvent
 from streams.web.board.payload import Freshness, Message
 
 COALESCE_SECONDS: Final = 0.1
-"""Shortest time between two messages, in seconds: at most ten a second, whatever the number of events."""
+"""Shortest time between two messages, in seconds: at most ten a second, whatever the number of changes."""
 CLOCK_SECONDS: Final = 1
 """Shortest time between two messages if only the clock has changed, in seconds."""
 IDLE_REFRESH_SECONDS: Final = 600
-"""Longest time between two snapshots while no board is open, in seconds. A snapshot drops expired figures from memory."""
+"""Time between two messages while no board is open, in seconds. Making one drops expired figures from memory."""
 RETRY_MS: Final = 2_000
 """Delay of a browser before it reconnects, in milliseconds."""
 
@@ -30,12 +30,12 @@ _RETRY: Final = b"retry: %d\n" % RETRY_MS
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The last message that was sent; before the first one, `number` is 0."""
+    """The last message for the listeners, encoded; before the first one, `number` is 0."""
 
     number: int
     """Sequence number of the message."""
     board_number: int
-    """Sequence number of the last message with a changed board."""
+    """Sequence number of the last message whose board differed from the one before."""
     board: bytes
     """The encoded board, to detect a change."""
     full: bytes
@@ -43,13 +43,13 @@ class Published:
     brief: bytes
     """The encoded event without the board."""
     clock: Freshness | None
-    """None before the first message."""
+    """Clock of the message; None before the first one."""
     at: float
     """Time of the message (`time.monotonic`), in seconds."""
 
 
 class Broadcaster:
-    """Makes a message when a figure or the clock changed, and sends the latest one to all listeners.
+    """Makes a message when a figure changed or time has passed, and sends the latest one to all listeners.
 
     A listener stores only the number of the last message it received: a slow one skips messages, and one that disconnects
     leaves no state. While no board is open, hardly anything is computed.
@@ -77,10 +77,10 @@ class Broadcaster:
     async def run(self) -> None:
         """Make a message on each change, and after `tick_seconds` without one, until cancelled.
 
-        It is sent if the board or the state of the data changed, for new listeners, and otherwise at most every `CLOCK_SECONDS`.
+        It is dropped if neither the board nor the state of the data changed, no listener is new, and the last one is younger than
+        `CLOCK_SECONDS`. Without listeners, a message is made only every `IDLE_REFRESH_SECONDS`.
 
-        Without listeners, a message is made only every `IDLE_REFRESH_SECONDS`. An exception of `make` is logged, sets
-        `failed` and ends the task.
+        An exception of `make` is logged, sets `failed` and ends the task.
         """
         self._loop = asyncio.get_running_loop()
         try:
@@ -102,7 +102,7 @@ class Broadcaster:
             self._published.notify_all()
 
     async def listen(self) -> AsyncIterator[bytes]:
-        """Yield encoded events until `close`: the board as soon as it is made, then the latest message after each new one.
+        """Yield encoded events until `close`: the next message with the board, then the latest message after each new one.
 
         A later event has the board only if it changed since the previous one.
         """

@@ -64,7 +64,7 @@ class DisclosedFigures:
     active_of_all: Mapping[Period, int]
     """Period → citizens who began a contact with any service; a citizen of several services counts once."""
     contacts_by_reason: Mapping[tuple[str, str, str], int]
-    """Service, channel, reason why the contact was avoidable (or `other`) → contacts begun."""
+    """Service, channel, reason why the contact was avoidable (or `other`) → contacts begun by identified citizens."""
     contacts_by_previous_channel: Mapping[tuple[str, str, str], int]
     """Service, channel, channel of the previous contact (or `none`) → the same contacts."""
     unidentified: Mapping[tuple[str, str], int]
@@ -73,7 +73,7 @@ class DisclosedFigures:
     """Service, channel, whether it was a first contact, whether a recontact followed → contacts handled in the week of
     `handled_start`."""
     pending: Mapping[tuple[str, str], int]
-    """Service, channel → contacts handled in the last completed week. Empty once their recontact windows are over."""
+    """Service, channel → contacts handled in the last completed week. Empty while `handled` is of the same week."""
     withheld: Mapping[str, int]
     """Name of a figure, such as `active` or `hops` → how many of its numbers are withheld."""
 
@@ -103,7 +103,7 @@ class _Rows:
         self._progress: dict[int, Progress] = {}
         self._rows: dict[CitizenFigureKey, dict[int, Figure]] = {}
         self._names: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
-        """Period, first day → services that have rows."""
+        """Period, first day (`date.toordinal`) → services that have rows."""
 
     def put_all(self, partition: int, rows: RawRows, written_at: int) -> None:  # noqa: ARG002 - part of the protocol
         for key, value in rows:
@@ -234,7 +234,8 @@ class _Rows:
     def _reveals_few_citizens(self, period: Period, start: int, service: str | None, shortest: Period) -> bool:
         """Return whether the number of citizens of a period, or of a published period in it, reveals few citizens.
 
-        `service` is None for all services together. Periods shorter than `shortest` are not published.
+        `start` is its first day (`date.toordinal`). `service` is None for all services together. Periods shorter than `shortest`
+        are not published.
         """
         whole = self._active(period, start, service)
         inner = [
@@ -256,7 +257,7 @@ class _Rows:
         )
 
     def _few_came_again(self, period: Period, start: int, service: str | None) -> bool:
-        """Return whether there are repeated contacts, but so few that they are of few citizens."""
+        """Return whether some citizens came again, but so few times that these contacts are of few citizens."""
         names = self._names.get((period, start), set()) if service is None else {service}
         contacts = sum(self._count(period, start, name, _BEGAN) for name in names)
         return is_below_minimum(contacts - self._active(period, start, service))

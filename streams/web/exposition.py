@@ -35,12 +35,13 @@ class Exposition:
         self._lock = threading.Lock()
         """Also protects the collectors, which cache samples."""
         self._series: dict[_Series, str] = {}
+        """Name of the sample and values of its labels → text of its line up to the number."""
         self._written: dict[int, tuple[list[Sample], str]] = {}
         """Parts of the last scrape's samples by `id()`, each with its lines."""
         self._heads: dict[tuple[str, str, str], str] = {}
 
     def write(self) -> bytes:
-        """Return the same text as `prometheus_client.generate_latest`."""
+        """Collect the registry; return the same text as `prometheus_client.generate_latest`."""
         with self._lock:
             return self._write_all()
 
@@ -89,7 +90,6 @@ class _SingleMetric(Collector):
         self._metric = metric
 
     def collect(self) -> list[Metric]:
-        """Return the metric."""
         return [self._metric]
 
 

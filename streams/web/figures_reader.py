@@ -14,7 +14,7 @@ from streams.web.topic_view import ReaderState, TopicView
 log = logging.getLogger(__name__)
 
 MAX_POLL_RECORDS: Final = 50_000
-"""Limit of records per poll, above what one fetch returns: the rows of one step then reach the view together."""
+"""Maximum number of records per poll, more than one fetch returns: the rows of one step then reach the view together."""
 
 
 class FiguresReader:
@@ -58,7 +58,7 @@ class FiguresReader:
             self._view.apply_all(partition, rows, batch[-1].timestamp)
 
     def set_state(self, phase: Phase, detail: str) -> None:
-        """Pass the phase of the reader on to the view and log it, if it has changed."""
+        """Pass a changed phase of the reader on to the view, and log it with `detail`."""
         reader_state = ReaderState(phase.value)
         if reader_state is not self._view.reader_state:
             if phase is Phase.REFUSED:

@@ -29,10 +29,10 @@ class Server(http_server.Server):
 
 
 def answered_hosts(host: str, hosts: Iterable[str]) -> list[str]:
-    """Return the accepted host names of a server on `host`: local names, `host` and `hosts` on the loopback interface, else all.
+    """Return the host names that a server on `host` accepts.
 
-    The limit prevents DNS rebinding: otherwise a page of evil.example, whose name an attacker resolves to 127.0.0.1, could read
-    our responses.
+    On the loopback interface these are local names, `host` and `hosts`; on others all (`*`). The limit prevents DNS rebinding:
+    otherwise a page of evil.example, whose name an attacker resolves to 127.0.0.1, could read our responses.
     """
     return ["localhost", "127.0.0.1", "[::1]", host, *hosts] if _is_loopback(host) else ["*"]
 

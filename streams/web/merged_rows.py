@@ -54,8 +54,8 @@ class Day:
 class MergedRows:
     """Merges the rows of one reading into sums; not thread-safe.
 
-    Rows are stored encoded and decoded only in `advance_to`, so a row that changed a hundred times is decoded once.
-    `advance_to` also drops buckets that are no longer needed. Called regularly, it limits memory to the queues of one day.
+    Rows are stored encoded, and most are decoded only in `advance_to`: a row that changed a hundred times is decoded once.
+    `advance_to` also drops buckets that are no longer needed, so it must be called regularly to limit memory.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class MergedRows:
         self.latest: dict[Dimensions, int] = {}
         """Dimensions → start of the latest retained five minutes in which a contact arrived, seconds since 1970."""
         self.due: dict[Dimensions, dict[int, int]] = {}
-        """Dimensions of SLA targets → start of a retained five-minute bucket → open clocks with a deadline in it."""
+        """Dimensions of SLA targets → start of a retained five-minute bucket → open clocks with a deadline in it, or 0."""
         self._feedback = FeedbackWindows(zone, now)
         self._past = typical_day.PastDays(zone, now)
         self._zone = zone
@@ -96,7 +96,7 @@ class MergedRows:
                 self._report(error)
 
     def advance_to(self, now: datetime) -> None:
-        """Merge the changed rows, move on to the day of `now`, and drop buckets before it and before the recent window."""
+        """Merge the changed rows, and move on to the day and the recent window of `now`. Drop buckets that are before both."""
         day = Day.of(now, self._zone)
         retained_from = min(day.start, recent_span(now)[0])
         self.now = now
@@ -120,14 +120,17 @@ class MergedRows:
 
     @property
     def past_days(self) -> Sequence[PastDay]:
-        """Calls by hour for the complete days of the last `typical_day.WEEKS` weeks, the latest first; others are missing."""
+        """Calls by hour for the days of the last `typical_day.WEEKS` weeks, the latest first.
+
+        Days that may be incomplete are missing.
+        """
         history = [
             part.history[typical_day.CHANNEL] for part in self.progress.values() if typical_day.CHANNEL in part.history
         ]
         return self._past.whole_days(min(history, default=None))
 
     def add_up_recent(self) -> dict[Dimensions, Figure]:
-        """Return dimensions → counts of the recent window. Dimensions without a row in it are missing."""
+        """Return dimensions → counts of the recent window. Dimensions without a row in it, or without a total, are missing."""
         sums: dict[Dimensions, Figure] = {}
         starts = range(*recent_span(self.now), BUCKET_SECONDS)
         for dimensions in self.totals:
@@ -194,6 +197,7 @@ class MergedRows:
                 self._report(error)
 
     def _add_up_today(self) -> None:
+        """Recompute the counts of `day`: `today` by dimensions, and `curve` by channel and start of the bucket."""
         self.today: dict[Dimensions, Figure] = {}
         self.curve: dict[str, dict[int, Figure]] = {}
         for key, figure in self._buckets.items():

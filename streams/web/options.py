@@ -34,8 +34,10 @@ BACKLOG_AGE_SECONDS: Final[Mapping[str, Thresholds]] = {
     Channel.EMAIL.value: Thresholds(attention=7 * _DAY_SECONDS, action=14 * _DAY_SECONDS),
     Channel.FORM.value: Thresholds(attention=30 * _DAY_SECONDS, action=60 * _DAY_SECONDS),
 }
-"""Channel → default thresholds for the age of the oldest open case, in seconds. After two months without an answer, silence is a
-decision in law (CRPA, L. 231-4). The values for e-mail are shorter by convention: citizens expect an answer sooner."""
+"""Channel → default thresholds for the age of the oldest case that waits for the service, in seconds.
+
+After two months without an answer, silence is a decision in law (CRPA, L. 231-4). The values for e-mail are shorter by
+convention: citizens expect an answer sooner."""
 WALL_VIEWS: Final = ("overview", "phone", "day", "written", "deadlines", "desk", "satisfaction", "sources")
 """Views of the wall, in display order."""
 

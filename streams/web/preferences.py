@@ -10,7 +10,7 @@ from starlette.responses import Response
 from models.locale import LANGUAGES
 
 THEMES: Final = ("dark", "light")
-"""The first one is the default, for boards on wall screens."""
+"""Themes of pages. The first one is the default, as it suits wall screens."""
 PREFERENCES: Final = {"lang": LANGUAGES, "theme": THEMES}
 """Name of the query parameter and of the cookie → allowed values."""
 YEAR_SECONDS: Final = 365 * 86_400

@@ -45,7 +45,7 @@ class TopicView(ABC, Generic[State]):
 
     def __init__(self, empty: State) -> None:
         self.on_change: Callable[[], None] = lambda: None
-        """Called after each change, by the thread that made it."""
+        """Called after each change of the rows or of `reader_state`, by the thread that made it."""
         self._lock = threading.Lock()
         self._reader_state = ReaderState.NO_BROKER
         self._current = empty
@@ -81,4 +81,4 @@ class TopicView(ABC, Generic[State]):
 
     @abstractmethod
     def _new_reading(self, partitions: Iterable[int]) -> State:
-        """Return the empty state of a new reading."""
+        """Return the empty state of a new reading of a topic with these partitions."""

@@ -25,6 +25,7 @@ class Snapshot:
     taken_at: datetime
     reader_state: ReaderState
     day: Day
+    """Civil day of `taken_at` in the time zone of the view."""
     partitions: tuple[int, ...]
     """All partitions of the topic; empty until it has been read to its end once."""
     progress: Mapping[int, Progress]
@@ -32,13 +33,13 @@ class Snapshot:
     written_at: Mapping[int, int]
     """Partition → write time of its latest row, milliseconds since 1970. A worker that is catching up writes too."""
     totals: Mapping[Dimensions, Figure]
-    """Counts since the beginning, and current stocks."""
+    """Dimensions → counts since the beginning, and current stocks."""
     today: Mapping[Dimensions, Figure]
-    """Counts since midnight."""
+    """Dimensions → counts since midnight; stocks are 0. Dimensions without a row of today are missing."""
     recent: Mapping[Dimensions, Figure]
-    """Counts of the recent window (`merged_rows.RECENT_SECONDS`)."""
+    """Dimensions → counts of the recent window (`merged_rows.RECENT_SECONDS`), like `today`."""
     curve: Mapping[str, Mapping[int, Figure]]
-    """Channel → start of a five-minute bucket of today → counts."""
+    """Channel → start of a five-minute bucket of today, seconds since 1970 → counts."""
     latest: Mapping[Dimensions, int]
     """Dimensions → start of the latest five minutes of today or the recent window with an arrival, seconds since 1970."""
     due: Mapping[Dimensions, Mapping[int, int]]
@@ -50,7 +51,7 @@ class Snapshot:
     policies: Policies
     """Policies of the SLA file at that moment."""
     unreadable: int
-    """Number of failed attempts to decode a row, due to a defect or a newer release. A bad row fails again at each change."""
+    """Failed attempts to decode a row since the process started, due to a defect or a newer release. A bad row may fail again."""
     past_days: Sequence[PastDay] = ()
     """Calls by hour for the complete days of the last `typical_day.WEEKS` weeks, the latest first.
 
@@ -95,7 +96,7 @@ class FiguresView(TopicView[MergedRows]):
         super().__init__(MergedRows((), zone, now, self._report_unreadable))
 
     def snapshot(self, now: datetime) -> Snapshot:
-        """Return all figures as of `now`. Drop rows from memory that are not needed at or after `now`."""
+        """Return all figures as of `now`. Drop rows from memory that are not needed for a snapshot at `now` or later."""
         policies = self._policies()
         with self._lock:
             current = self._current

@@ -120,7 +120,7 @@ def test_request_of_the_docs_is_answered(page: str, tmp_path: Path) -> None:
     harness.close()
     (demo / "access" / "demo-token").write_text("camille\n")
     (demo / "access" / "demo-number").write_text(f"{NUMBER}\n")
-    (command,) = re.findall(r"^curl .*?\n(?=```)", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    command, *_ = re.findall(r"^curl .*?\n(?=```)", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     with served(demo, place=tmp_path) as api:
         wait_until(api.is_up, "the API")
         request = command.replace("http://127.0.0.1:8081", api.url)

@@ -20,16 +20,16 @@ from streams.web.topic_view import RawRows, ReaderState, TopicView
 log = logging.getLogger(__name__)
 
 MAX_LISTED: Final = 12
-"""Limit of contacts at risk that the board lists."""
+"""Maximum number of clocks at risk that the board lists."""
 MAX_RETAINED: Final = 20_000
-"""Limit of retained contacts. Beyond it, the half with the latest deadlines is dropped."""
+"""Maximum number of retained contacts. Beyond it, the half with the latest deadlines is dropped."""
 SUFFIX_LENGTH: Final = 4
 """Last characters shown of a contact's id: enough for its agent to recognise it, too few for others to find it."""
 _RISK_EVENTS: Final = re.compile(rb'"sla\.(at_risk|resumed|moved)"')
 
 
 class AtRiskTarget(NamedTuple):
-    """An SLA clock of a contact whose deadline is near."""
+    """An SLA clock at risk, with its contact."""
 
     due_at: int
     """Deadline, in milliseconds since 1970."""
@@ -93,7 +93,7 @@ def _is_at_risk(event: _ClockEvent) -> bool:
 
 
 class _Risks:
-    """Clocks at risk of one reading, by contact; not thread-safe."""
+    """Clocks at risk of one reading, by record key (the contact); not thread-safe."""
 
     def __init__(self) -> None:
         self._by_contact: dict[bytes, dict[tuple[str, int], AtRiskTarget]] = {}

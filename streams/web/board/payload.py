@@ -32,7 +32,7 @@ class DataState(StrEnum):
     """State of the figures: up to date, or the reason why not."""
 
     LIVE = "live"
-    """The figures of all partitions are at most `stale_after_seconds` old."""
+    """The progress of all partitions is at most `stale_after_seconds` old."""
     CATCHING_UP = "catching_up"
     """The workers write, but the figures are of an earlier time: a worker catches up after a stop, or a connector reads an old
     log, whose events may be years old."""

@@ -23,7 +23,7 @@ class Flows(msgspec.Struct, frozen=True):
     """Counts, rates and means of one or several queues in a span of time."""
 
     received: int
-    """Contacts that entered a queue: the answered, abandoned, left and still waiting."""
+    """Contacts that entered a queue: answered, abandoned, left or still waiting."""
     answered: int
     abandoned: int
     """All abandoned, including `abandoned_short`, those within the short-abandon limit."""
@@ -33,9 +33,11 @@ class Flows(msgspec.Struct, frozen=True):
     transferred: int
     service_level: Ratio
     abandonment: Ratio
+    """Abandonment rate without `abandoned_short`: other abandoned ÷ (answered + other abandoned)."""
     mean_wait_seconds: float | None
     """Average speed of answer; None if none was answered."""
     mean_handle_seconds: float | None
+    """Mean duration of conversations that ended or were transferred; None if none was."""
 
 
 class LiveFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +72,7 @@ class Queue(LiveFigures, frozen=True, kw_only=True):
     queue: str
     """Empty at a front desk with a single queue."""
     label_fr: str
-    """Unique within the channel: the site is added where several queues have the same label."""
+    """Unique within the channel: the site, or more, is added where several queues have the same label."""
     label_en: str
     thresholds: QueueThresholds
     calendar: str
@@ -78,7 +80,10 @@ class Queue(LiveFigures, frozen=True, kw_only=True):
 
 
 class Curve(msgspec.Struct, frozen=True):
-    """Calls of today until now, in steps of `step` seconds, all queues together; `start` and `end` in seconds since 1970."""
+    """Calls of today until now, in steps of `step` seconds, all queues together.
+
+    `start` and `end` are those of the whole day, in seconds since 1970.
+    """
 
     start: int
     end: int
@@ -94,7 +99,9 @@ class LastArrival(msgspec.Struct, frozen=True):
     channel: str
     site: str
     until: int | None
-    """End of the latest five minutes with an arrival, milliseconds since 1970; None if none is known from today."""
+    """End of the latest five minutes with an arrival, milliseconds since 1970.
+
+    None without one today or in the last half hour."""
     quiet_after_seconds: float
 
 
@@ -126,7 +133,7 @@ def calls_of(snapshot: Snapshot, options: WebOptions) -> LiveFigures:
 
 
 def flows_of(figure: Figure, channel: str, options: WebOptions) -> Flows:
-    """Return the flows of `figure`, whose channel is `call` or `visit`."""
+    """Return the flows of `figure`, whose `channel` is `call` or `visit`."""
     count = dict(zip(QUEUE_SCHEMA.counts, figure.counts, strict=True))
     short = within(figure, "abandon_wait", options.short_abandon_seconds)
     abandoned_late = count["abandoned"] - short

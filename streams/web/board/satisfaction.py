@@ -27,7 +27,7 @@ class Satisfaction(msgspec.Struct, frozen=True, kw_only=True):
     label_en: str
     answers: int
     ratio: float | None
-    """From 0 to 1, for `nps` from -1 to 1. None, like its bounds, below `fewest_answers` answers."""
+    """From 0 to 1, for `nps` from -1 to 1. None, like its bounds `lower` and `upper`, below `fewest_answers` answers."""
     lower: float | None
     upper: float | None
 

@@ -59,7 +59,7 @@ class Appointments(msgspec.Struct, frozen=True):
 
 
 class FeedbackCounts(msgspec.Struct, frozen=True):
-    """Survey answers of today. `Board.fewest_answers` is the minimum for showing a score."""
+    """Survey invitations and answers of today. `Board.fewest_answers` is the minimum for showing a score."""
 
     invited: int
     given: int
@@ -70,12 +70,13 @@ class FeedbackCounts(msgspec.Struct, frozen=True):
     None where invitations are not used, such as for a feedback button; its answers are not counted here. Answers of today may
     be to earlier invitations."""
     scores: dict[str, Ratio]
-    """Used scale → score: for `csat_1_5` the share of satisfied, for `nps_0_10` promoters minus detractors (may be negative), for
-    others the mean. The denominator is the number of answers."""
+    """Scale with any answer so far → score of today. The denominator is the number of answers.
+
+    For `csat_1_5` it is the share of satisfied, for `nps_0_10` promoters minus detractors (perhaps negative), else the mean."""
 
 
 class Channels(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Figures of one service or of all services. Channels never used are None and left out of the JSON."""
+    """Figures of one service or of all services. Channels neither configured nor used are None and left out of the JSON."""
 
     mail: Cases | None = None
     email: Cases | None = None
@@ -96,7 +97,9 @@ class Service(Channels, frozen=True, kw_only=True):
 
 
 def services_of(snapshot: Snapshot, options: WebOptions) -> tuple[Channels, list[Service]]:
-    """Return the figures of all services together, and of each service: the configured ones, then the others sorted by name.
+    """Return the figures of all services together, and of each service.
+
+    The configured services come first, then the others sorted by name, at the end contacts without a service.
 
     Dimensions whose figures are all zero are skipped. They occur when contacts have moved, such as a letter without a service
     that was assigned to one. A service without other dimensions is left out.
@@ -172,7 +175,7 @@ def _read_response(snapshot: Snapshot, dimension_keys: Iterable[Dimensions]) -> 
 
 
 def score(scale: FeedbackScale, figure: Figure) -> Ratio:
-    """Return the score of the answers on a scale; see `FeedbackCounts.scores`."""
+    """Return the score of the answers on `scale` in `figure`; see `FeedbackCounts.scores`."""
     number = answers(scale, figure)
     total = sum(number.values())
     match scale:
@@ -192,4 +195,3 @@ _READERS: Final[Mapping[Channel, Callable[[Snapshot, Sequence[Dimensions]], msgs
     Channel.APPOINTMENT: _read_appointments,
     Channel.FEEDBACK: _read_feedback,
 }
-"""Channel → function that reads its figures."""

@@ -71,7 +71,10 @@ class SlaTargetStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Deadline(msgspec.Struct, frozen=True, kw_only=True):
-    """Contacts of one service and SLA target with the same deadline."""
+    """Open contacts of one service and SLA target: all overdue ones, or those with deadlines in the same five minutes.
+
+    After today, those with deadlines on the same day.
+    """
 
     service: str
     label_fr: str
@@ -120,7 +123,7 @@ class WaitingCounts(msgspec.Struct, frozen=True):
 
 
 class SlaOverview(msgspec.Struct, frozen=True):
-    """Contents of the board about SLA targets; empty lists if no clock has ever started."""
+    """Contents of the board about SLA targets. Before the first clock starts, only `openings` can have entries."""
 
     openings: list[OpeningState]
     """Calendars of all policies in force, in the order of the SLA file."""
@@ -140,8 +143,8 @@ class SlaOverview(msgspec.Struct, frozen=True):
     next_at_risk: list[AtRisk] | None
     """Contacts at risk with the next deadlines, without calls and visits; None while their events are not, or not all, read."""
     at_risk_unknown: int
-    """Number of clocks at risk whose contacts are unknown, because Kafka has already deleted their events. They may be due before
-    all others."""
+    """Number of clocks at risk whose contacts are unknown: Kafka has already deleted their events, or more than
+    `at_risk.MAX_RETAINED` contacts are at risk. They may be due before all others."""
 
 
 class _TargetKey(NamedTuple):
@@ -174,7 +177,7 @@ class _Terms:
         self._order: Final = {key: number for number, key in enumerate(self._rules)}
 
     def order(self, target: _TargetKey) -> tuple[int, _TargetKey]:
-        """Return the sort key of a target: the order of the SLA file, then targets that are no longer in it."""
+        """Return the sort key of a target: the order of the SLA file, then targets that are no longer in force."""
         return self._order.get(target[:2], len(self._order)), target
 
     def objective(self, target: _TargetKey) -> float | None:
@@ -182,7 +185,7 @@ class _Terms:
         return self._rules[target[:2]][0].objective if target[:2] in self._rules else None
 
     def measure(self, target: _TargetKey, begin: int, end: int) -> WorkingTime | None:
-        """Return the working time of a span.
+        """Return the working time from `begin` to `end` (milliseconds since 1970) by the calendar of `target`.
 
         None if the target counts elapsed time or is no longer in force, or if the span exceeds the range of its calendar.
         """
@@ -242,7 +245,7 @@ def sla_overview_of(snapshot: Snapshot, options: WebOptions, risks: AtRiskTarget
 
 
 def measure_working_time(calendar: Calendar, begin: int, end: int) -> WorkingTime | None:
-    """Return the working time of a span; None if it exceeds the range of the calendar.
+    """Return the working time from `begin` to `end` (milliseconds since 1970); None beyond the range of the calendar.
 
     A span that begins at midnight begins with the day that ends then, like an SLA clock.
     """
@@ -255,7 +258,10 @@ def measure_working_time(calendar: Calendar, begin: int, end: int) -> WorkingTim
 
 
 def calendar_of(snapshot: Snapshot, dimension_keys: Iterable[Dimensions]) -> str:
-    """Return the calendar name of the first policy that fits contacts arriving now at `dimension_keys`; "" if none fits."""
+    """Return the calendar name of the first policy that fits contacts arriving now at `dimension_keys`; "" if none fits.
+
+    With several dimensions, the first one that a policy fits decides.
+    """
     versions = snapshot.policies.in_force(milliseconds(snapshot.taken_at))
     calendars = (
         version.calendar for dimensions in dimension_keys for version in versions if version.match.fits(*dimensions)

@@ -257,7 +257,7 @@ _TEXTS: Final = {
 }
 
 _NO_BREAK: Final = re.compile(r" (?=[:;?!÷%»]|s(?![\w’]))|(?<=«) ")
-"""Spaces that must not break: before double punctuation marks (Imprimerie nationale) and the unit of seconds."""
+"""Spaces that must not break: around double punctuation marks (Imprimerie nationale), before ÷, % and the unit of seconds."""
 
 TEXTS: Final = {
     language: {

@@ -15,7 +15,7 @@ from streams.core.forecast.arrivals import MAX_DAYS, Forecast, PastDay, forecast
 from streams.web.options import WebOptions
 
 WEEKS: Final = MAX_DAYS + 2
-"""Weeks to look back: one or two more than the forecast uses, since some days may be public holidays."""
+"""Weeks to look back: two more than the days that the forecast uses, since some days may be public holidays."""
 CHANNEL: Final = Channel.CALL
 """Channel of the day chart."""
 _DAYS: Final = 7 * (WEEKS + 1) + 1
@@ -26,13 +26,13 @@ _Row = tuple[str, int, Dimensions, int]
 
 
 class PastDays:
-    """Sums rows of buckets and days to calls by hour; not thread-safe. Rows of both kinds do not overlap."""
+    """Sums call rows of buckets and days to calls by day and hour; not thread-safe. Rows of both kinds do not overlap."""
 
     def __init__(self, zone: ZoneInfo, now: datetime) -> None:
         self._zone = zone
         self._today = now.astimezone(zone).toordinal()
         self._days: dict[int, dict[_Row, tuple[int, ...]]] = {}
-        """Civil day → row → calls in each hour; for a bucket, its hour and number of calls."""
+        """Civil day (`date.toordinal`) → row → calls in each hour; for a bucket, its hour and number of calls."""
         self._sums: dict[int, list[int]] = {}
 
     def put(self, kind: str, start: int, dimensions: Dimensions, partition: int, value: bytes | None) -> None:
@@ -101,7 +101,7 @@ class TypicalDay(msgspec.Struct, frozen=True):
     of_sundays: bool
     """True if `days` are Sundays because today is a public holiday. Otherwise they are the same weekdays, without holidays."""
     by_hour: list[float]
-    """Mean number of calls in each hour."""
+    """Mean number of calls in each hour of the day, from midnight."""
     by_now: float
     """Mean number of calls up to this time of day."""
     rest: float

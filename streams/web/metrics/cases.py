@@ -49,7 +49,7 @@ FACTS: Final = {
     )
     for channel, steps in STEPS.items()
 }
-"""Channel → names of all its counts in `CASE_SCHEMA`."""
+"""Channel → the facts of `CASE_SCHEMA` that it can have."""
 _CENTS: Final = {(postage.value,): CASE_SCHEMA.index[f"postage_cents_{postage}"] for postage in PostageClass}
 
 

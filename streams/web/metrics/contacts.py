@@ -116,7 +116,7 @@ def _fact_names(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def durations_of(channel: str) -> tuple[str, ...]:
-    """Return the names of the durations of a channel; a case channel has only those of its possible steps."""
+    """Return the names of the durations of a channel; a case channel has only those of facts in `FACTS`."""
     figure_schema = FIGURE_SCHEMAS[channel]
     if figure_schema is not CASE_SCHEMA:
         return tuple(figure_schema.durations)

@@ -19,11 +19,11 @@ EXPERIENCE_WINDOW: Final = "28d"
 
 
 class _Estimated(NamedTuple):
-    """One measure of a window."""
+    """One satisfaction measure, or the response rate, of a window."""
 
     measure: str
     total: int
-    """Number of answers, or of invitations."""
+    """Number of answers; for the response rate, of invitations."""
     estimate: Estimate | None
 
 

@@ -18,7 +18,7 @@ def join(*reads: ReadByChannel) -> ReadByChannel:
 
 
 def channels_of(figure_schema: FigureSchema) -> tuple[str, ...]:
-    """Return the channels with this figure schema."""
+    """Return the channels whose figures have this schema."""
     return tuple(channel for channel, schema in FIGURE_SCHEMAS.items() if schema is figure_schema)
 
 
@@ -43,7 +43,7 @@ def sums(figure_schema: FigureSchema, names: Mapping[str, Iterable[str]], *chann
 
 
 def stocks(figure_schema: FigureSchema, names: Iterable[str]) -> ReadByChannel:
-    """Return a reader of stocks; their names are the label values."""
+    """Return a reader of the stocks `names`, for all channels with the figure schema; their names are the label values."""
     indices = {(name,): figure_schema.stock_index[name] for name in names}
     return dict.fromkeys(
         channels_of(figure_schema),
@@ -52,7 +52,7 @@ def stocks(figure_schema: FigureSchema, names: Iterable[str]) -> ReadByChannel:
 
 
 def corrected(figure_schema: FigureSchema, names: Mapping[str, Iterable[str]], *channels: str) -> ReadByChannel:
-    """Return a reader of corrected counts; `names` maps a label value to the counts to add up."""
+    """Return a reader of the corrections of counts (`Figure.corrected`); `names` maps a label value to the counts to add up."""
     indices = {(value,): [figure_schema.index[name] for name in added] for value, added in names.items()}
     return dict.fromkeys(
         channels or channels_of(figure_schema),

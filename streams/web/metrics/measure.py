@@ -40,14 +40,14 @@ class FigureRows(NamedTuple):
     number: int
     """Version of the set of dimensions: increased whenever the set changes."""
     cumulative: Figures
-    """Counts since the beginning, including corrected ones, and current stocks. They never fall, as Prometheus requires of a
-    counter."""
+    """Counts since the beginning, including corrected ones, and current stocks. The counts never fall, as Prometheus requires of
+    a counter."""
     today: Figures
     """Exact counts of today."""
     corrected: Figures
-    """Corrected counts in `cumulative`. They never fall either; the difference of both is the true count."""
+    """The part of each count in `cumulative` that was corrected. It never falls either; the difference is the true count."""
     feedback: Mapping[WindowKey, Figure]
-    """Feedback of each window: invitations and answers. A figure without rows contains zeros."""
+    """Feedback of each window: exact counts of invitations and answers; zeros without rows."""
 
 
 class Samples(list[Sample]):
@@ -80,7 +80,7 @@ _ZEROS: Final = {channel: new_figure(figure_schema) for channel, figure_schema i
 
 
 class FigureRowsBuilder:
-    """Builds `FigureRows`; unchanged figures are the same objects as in the last call."""
+    """Builds `FigureRows`. For figures that are the same objects as in the last call, it returns the same objects."""
 
     def __init__(self) -> None:
         self._dimension_keys: list[Dimensions] = []
@@ -205,7 +205,7 @@ FigureMeasure = Measure[Dimensions]
 def counter_measure(
     name: str, about: str, reads: ReadByChannel, labels: tuple[str, ...] = (), *, has_corrected: bool = True
 ) -> FigureMeasure:
-    """Return a counter. `has_corrected` is False if another metric holds the corrected counts."""
+    """Return a counter by the channels of `reads`; `has_corrected` as in `Measure`."""
     select = attrgetter("cumulative")
     return Measure(CounterMetricFamily, name, about, labels, select, *_numbers(reads), has_corrected=has_corrected)
 
@@ -213,7 +213,7 @@ def counter_measure(
 def gauge_measure(
     name: str, about: str, reads: ReadByChannel, labels: tuple[str, ...] = (), *, of_today: bool = False
 ) -> FigureMeasure:
-    """Return a gauge of current stocks, or of today's counts."""
+    """Return a gauge by the channels of `reads`: of current figures, or with `of_today` of today's counts."""
     select = attrgetter("today" if of_today else "cumulative")
     return Measure(GaugeMetricFamily, name, about, labels, select, *_numbers(reads))
 
@@ -234,7 +234,7 @@ def _numbers(reads: ReadByChannel) -> tuple[Any, Any, Any]:
 def window_measure(
     name: str, about: str, labels: tuple[str, ...], read_figure: ReadFigure, window: str = ""
 ) -> Measure[WindowKey]:
-    """Return a gauge of the feedback in `window`, or in all windows, with a label `window`, if that is empty."""
+    """Return a gauge of the feedback in `window`; if that is empty, in all windows, with a label `window`."""
 
     def add(metric: Any, key: WindowKey, values: Values) -> None:
         dimensions, its_window = key
@@ -256,7 +256,10 @@ def window_measure(
 def histogram_measure(
     name: str, about: str, duration: str, channels: tuple[str, ...], clock: str = ""
 ) -> FigureMeasure:
-    """Return a histogram of a duration of `channels` in seconds; `clock` is the kind of its SLA clock, if it has one."""
+    """Return a histogram of a duration of `channels`, in seconds.
+
+    With `clock`, only SLA clocks of this kind count, and `policy` is a label.
+    """
     labels = ("policy",) if clock else ()
 
     def read(key: Dimensions, figure: Figure) -> tuple[list[int], int]:

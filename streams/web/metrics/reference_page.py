@@ -35,7 +35,7 @@ OPEN_LABELS: Final = frozenset(
         "receiver",
     }
 )
-"""Labels whose values come from settings and files. The page lists the values of all other labels."""
+"""Labels whose values the page does not list, since they differ between installations."""
 SLA_FILE_VALUES: Final = {"clock": tuple(map(str, ClockKind)), "unit": tuple(map(str, Unit))}
 """Label → all values possible in an SLA file; the sample policies use only some."""
 SUFFIXES: Final = {"counter": "_total", "info": "_info"}
@@ -48,7 +48,7 @@ class MetricDescription(NamedTuple):
     """Name in queries; for a histogram without `_bucket`, `_sum` and `_count`."""
     kind: str
     labels: Mapping[str, tuple[str, ...]]
-    """Label → all its values; empty if they come from settings or files."""
+    """Label → all its values; empty for `OPEN_LABELS`, and for correction metrics."""
     about: str
     formula: str
     buckets: tuple[str, ...]

@@ -91,7 +91,7 @@ def _oldest(figure: Figure) -> Values:
 
 
 def expected_dimensions(snapshot: Snapshot, dimension_keys: Iterable[Dimensions]) -> Iterator[Dimensions]:
-    """Yield the dimensions of the SLA clocks of contacts that arrive now at `dimension_keys`."""
+    """Yield the dimensions under which the SLA clocks of contacts that arrive now at `dimension_keys` are counted."""
     versions = _in_force(snapshot)
     for dimensions in dimension_keys:
         if version := _find_version(versions, dimensions):
@@ -100,7 +100,7 @@ def expected_dimensions(snapshot: Snapshot, dimension_keys: Iterable[Dimensions]
 
 
 def kinds_at(version: PolicyVersion, dimensions: Dimensions) -> list[ClockKind]:
-    """Return the clocks of a policy that apply at `dimensions`."""
+    """Return the clocks of a policy that apply to the channel of `dimensions`."""
     return [
         kind
         for kind in version.clocks
@@ -135,7 +135,7 @@ def _due(snapshot: Snapshot, cumulative: Figures) -> Metric:
 
 
 def _count_due(figure: Figure, due: Mapping[int, int], until: int) -> int:
-    """Return the number of clocks that are not overdue and have a deadline by `until`.
+    """Return the number of clocks that are neither overdue nor paused, with a deadline before `until` (seconds since 1970).
 
     It subtracts later deadlines from all open clocks. Deadlines in the current five minutes therefore count until they pass.
     """
