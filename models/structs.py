@@ -21,7 +21,10 @@ from models.envelope import LABEL_PATTERN, Envelope, EventPart
 
 DECODE_ERRORS: Final = (msgspec.MsgspecError, ValueError, RecursionError)  # UnicodeDecodeError is a ValueError
 MAX_LABELS: Final = 100_000
-"""Maximum number of validated labels in the cache: more than a whole country has sites, services and queues."""
+"""Maximum number of validated labels in a decoder's cache: more than a whole country has sites, services and queues.
+
+Further labels are checked again in each event.
+"""
 MAX_BYTES: Final = 1000
 """Longest event that structs decode, in bytes: twice the usual length. The models reject numbers with thousands of digits and
 objects nested two hundred deep; msgspec does not, but such events are longer."""

@@ -1,4 +1,4 @@
-"""One authenticated connection to the event socket: lists at its start, then events."""
+"""Authenticated connection to FreeSWITCH's event socket: lists at the start, then events and changed agent lists."""
 
 import time
 from collections.abc import Sequence

@@ -9,6 +9,7 @@ from email.parser import HeaderParser
 from email.utils import getaddresses
 from typing import Final, NamedTuple
 
+from connectors.imap.automatic_mail import header_value, is_automatic
 from models.identities import normalise_email
 
 FIELDS: Final = (
@@ -36,10 +37,6 @@ MAX_RECIPIENTS: Final = 200
 
 _ID: Final = re.compile(r"<([^<>\s]{1,998})>")
 _BETWEEN_WORDS: Final = re.compile(r"[\s<>()\[\],;:\"\\]+")
-_BULK: Final = frozenset({"bulk", "junk", "auto_reply", "auto-reply"})
-"""Values of `Precedence` of automatic mail. `list` is absent: citizens may write to a mailing list of the service."""
-_SUPPRESSED: Final = frozenset({"all", "oof", "autoreply"})
-"""Values of `X-Auto-Response-Suppress` that mark automatic mail ([MS-OXCMAIL] 2.1.3.2.20)."""
 
 
 class Headers(NamedTuple):
@@ -70,21 +67,21 @@ def parse(groups: tuple[bytes, ...]) -> Headers:
     message = HeaderParser().parsestr("".join(map(_text, groups)))
     sender = next(iter([*_addresses(message, "From"), *_addresses(message, "Sender")]), "")
     local_part = sender.partition("@")[0]
-    return_path = _value(message, "Return-Path")
+    return_path = header_value(message, "Return-Path")
     report = (
         message.get_content_type() == "multipart/report"
         or "X-Failed-Recipients" in message
         or local_part == "mailer-daemon"
     )
     return Headers(
-        message_id=_id(_value(message, "Message-ID")),
-        date=_value(message, "Date"),
+        message_id=_id(header_value(message, "Message-ID")),
+        date=header_value(message, "Date"),
         references=_references(message),
         sender=sender,
         reply_to=next(iter(_addresses(message, "Reply-To")), ""),
         delivered_to=_addresses(message, "Delivered-To", "X-Original-To", "Envelope-To"),
         recipients=_addresses(message, "To", "Cc", "Bcc"),
-        automatic=report or return_path == "<>" or _is_automatic(message),
+        automatic=report or return_path == "<>" or is_automatic(message),
         report=report,
     )
 
@@ -103,10 +100,6 @@ def _text(group: bytes) -> str:
     return text.strip("\r\n") + "\r\n" if text.strip() else ""
 
 
-def _value(message: Message, name: str) -> str:
-    return " ".join(str(message.get(name, "")).split())
-
-
 def _id(text: str) -> str:
     """Return the message id in a header value without its brackets; without brackets, the value without white space."""
     found = _ID.search(text)
@@ -114,8 +107,8 @@ def _id(text: str) -> str:
 
 
 def _references(message: Message) -> tuple[str, ...]:
-    replied_to = _ID.findall(_value(message, "In-Reply-To"))
-    before = [*reversed(_ID.findall(_value(message, "References")))]
+    replied_to = _ID.findall(header_value(message, "In-Reply-To"))
+    before = [*reversed(_ID.findall(header_value(message, "References")))]
     chain = [*dict.fromkeys([*replied_to, *before])]
     return tuple(chain if len(chain) <= MAX_REFERENCES else [*chain[: MAX_REFERENCES - 1], chain[-1]])
 
@@ -132,14 +125,3 @@ def _addresses(message: Message, *names: str) -> tuple[str, ...]:
         found = [word for word in words if "@" in word[1:-1]]
     usable = filter(None, map(normalise_email, found))
     return tuple(dict.fromkeys(usable))[:MAX_RECIPIENTS]
-
-
-def _is_automatic(message: Message) -> bool:
-    submitted = _value(message, "Auto-Submitted").partition(";")[0].strip().lower()
-    suppressed = {word.strip().lower() for word in _value(message, "X-Auto-Response-Suppress").split(",")}
-    return (
-        submitted not in {"", "no"}
-        or _value(message, "Precedence").lower() in _BULK
-        or not _SUPPRESSED.isdisjoint(suppressed)
-        or any(_value(message, name).lower() not in {"", "no"} for name in ("X-Autoreply", "X-Autorespond"))
-    )

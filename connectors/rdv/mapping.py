@@ -7,19 +7,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from connectors.rdv.config import RdvConfig
-from connectors.rdv.participation_facts import (
-    DESTROYED,
-    FOUND,
-    GONE,
-    RANKS,
-    Participation,
-    ParticipationFact,
-    Person,
-    Rdv,
-    User,
-    decode,
-    parse_time,
-)
+from connectors.rdv.participation_facts import Participation, ParticipationFact, Person, Rdv, User, decode, parse_time
 from connectors.rdv.participation_history import (
     BOOKED,
     DELETED,
@@ -36,6 +24,7 @@ from connectors.rdv.participation_history import (
     parse_state,
     steps,
 )
+from connectors.rdv.report_order import DESTROYED, FOUND, GONE, RANKS
 from connectors.sdk.identifiers import number_for
 from connectors.sdk.pseudonyms import join
 from connectors.sdk.reconcile import Observation, Observations, Reconciler, microseconds

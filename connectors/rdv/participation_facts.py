@@ -13,19 +13,9 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from connectors.rdv.participation_history import RENAMED, STATUSES
+from connectors.rdv.report_order import CLOSED_WEIGHT, FOUND, GONE, RANKS, WEIGHTS
 from connectors.sdk.reconcile import microseconds
 
-DESTROYED: Final = "destroyed"
-FOUND: Final = "found"
-GONE: Final = "gone"
-RANKS: Final = {FOUND: 0, GONE: 0, "created": 10, "updated": 20, DESTROYED: 30}
-"""Order of facts of the same second, as an offset in microseconds. API facts come first: they hold the state at the start of the
-second, and a webhook of that second may report a later change."""
-WEIGHTS: Final = {"unknown": 0, "waiting": 1}
-"""Order of two webhooks of the same kind and second, as an offset in microseconds, because the server may send them in any order.
-Open statuses come first; all others have `CLOSED_WEIGHT`."""
-CLOSED_WEIGHT: Final = 2
-"""Offset of statuses that are not in `WEIGHTS`, in microseconds."""
 MAX_PARTICIPATIONS: Final = 2_000
 """Most participations of one appointment that are split into facts; real appointments have a few hundred at most."""
 MAX_SHARED_BYTES: Final = 2_048

@@ -1,7 +1,7 @@
 """Figures of citizens: recontacts, channel hopping, avoidable contacts, first-contact resolution, distinct citizens.
 
-`streams.core.citizens.citizen_facts` defines the figures. The counter runs in the steps of the timeline agent, whose entries are
-partitioned by citizen. An agent of its own would need another consumer, producer and process.
+`streams.core.citizens.recontact_rules` defines the figures. The counter runs in the steps of the timeline agent, whose entries
+are partitioned by citizen. An agent of its own would need another consumer, producer and process.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -15,7 +15,7 @@ from models import topics
 from models.timestamps import milliseconds
 from streams.agents.codecs import copy_figure, load_counts
 from streams.core.citizens import citizen as citizens
-from streams.core.citizens import citizen_facts, citizen_figures
+from streams.core.citizens import citizen_figures, recontact_rules
 from streams.core.citizens.citizen import COUNTED_TYPES, Citizen, RecontactTerms
 from streams.core.citizens.citizen_figures import (
     PROGRESS_KEY,
@@ -106,8 +106,8 @@ class CitizenCounter:
         self, key: bytes, before: Citizen | None, after: Citizen, since: int, changes: CitizenFigureChanges
     ) -> None:
         changes.add(before, after)
-        after = citizen_facts.forget(after, since)
-        if not citizen_facts.is_empty(after):
+        after = recontact_rules.forget(after, since)
+        if not recontact_rules.is_empty(after):
             self.citizens.put(key, after)
         elif before is not None:
             self.citizens.delete(key)
@@ -148,9 +148,9 @@ class CitizenCounter:
         self._sweep = sweep._replace(next=end) if end < len(sweep.keys) else Sweep(over_for=today)
 
     def _sweep_row(self, key: bytes, row: Citizen, today: int, since: int, changes: CitizenFigureChanges) -> None:
-        left = citizen_facts.erase(row, self._sweep.erased)
+        left = recontact_rules.erase(row, self._sweep.erased)
         if left is not row:
-            row, left = citizen_facts.close(row, today), citizen_facts.close(left, today)
+            row, left = recontact_rules.close(row, today), recontact_rules.close(left, today)
         if left is not row or row.counted_from != since or row.terms != self._terms:
             after = copy(left)
             after.terms = self._terms

@@ -21,7 +21,7 @@ from models.timestamps import milliseconds
 from streams.agents import codecs
 from streams.agents.codecs import AGENT_PREFIX
 from streams.agents.figure_tables import LENGTHS, FigureTables
-from streams.agents.sla_tracker import SlaDelays, SlaTracker
+from streams.agents.sla_tracker import SlaTracker
 from streams.core.citizens import reattribution
 from streams.core.contacts import agent, contact, row_expiry
 from streams.core.contacts.agent import AGENT_CHANGED, Agent
@@ -35,6 +35,7 @@ from streams.core.figures.figure_counts import count_agent, count_contact, count
 from streams.core.figures.figure_schemas import SLA
 from streams.core.rows import TooManyDimensions
 from streams.core.sla.renewal import RENEWAL_PENDING
+from streams.core.sla.report_delay import SlaDelays
 from streams.core.timeline import entries as timeline
 from streams.engine.job import Job, Step, Table
 from streams.kafka.partitioner import partition_of

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from models import topics
 from models.ids import source_of
@@ -22,29 +22,12 @@ from streams.core.sla.clock_intervals import clock_intervals, has_ended
 from streams.core.sla.deadlines import DeadlineIndex
 from streams.core.sla.open_targets import open_targets
 from streams.core.sla.renewal import Renewal, renew
+from streams.core.sla.report_delay import LATE_MS, SlaDelays, report_lag
 from streams.core.timeline import entries
 from streams.engine.job import Step, Table
 
-LAG_MS: Final = 1_500
-"""Delay of the reports of passed deadlines of queue stays, in milliseconds. Switchboards write whole seconds, so an answer within
-the second of the deadline is in time; reading it takes a moment too."""
-LATE_MS: Final = 5_000
-"""Delay of an event of a call or visit, in milliseconds, beyond which more late events are expected. Also the longest gap between
-ticks that is not treated as an outage."""
 CHECKED_PER_TICK: Final = 5000
 """Maximum number of contacts with due clocks checked per tick."""
-
-
-class SlaDelays(NamedTuple):
-    """Delays of the report of a passed deadline, in milliseconds. An event may still arrive that met the target."""
-
-    grace: int = 30_000
-    """Time without reports after the worker's start or an outage, counted from the first tick.
-
-    If a contact's last event came late, the time counts from the processing of this event, if that is later. While a source
-    reads its history, `HistoryDetector.clear_at` gives the end of the wait instead."""
-    news: int = 90_000
-    """Delay for contacts without queue stays: letters, e-mails and forms, whose sources are polled about once a minute."""
 
 
 class SlaTracker:
@@ -152,8 +135,7 @@ class SlaTracker:
             self._put_changed(key, before, clocks, step, news)
 
     def _lag(self, row: Contact) -> int:
-        """Return the delay of reports of a contact's passed deadlines, in milliseconds: the usual delay of its events."""
-        return LAG_MS if row.stays else self._delays.news
+        return report_lag(row, self._delays)
 
     def _put_changed(
         self, key: bytes, before: Contact, clocks: tuple[SlaClock, ...], step: Step, news: list[ClockChange]

@@ -21,7 +21,8 @@ from connectors.sdk.errors import (
 from models import locale
 from models.locale import N_, _
 from streams.locale.error_messages import os_error_cause
-from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
+from streams.settings.errors import OperatorError
+from streams.settings.exit_codes import EXIT_CONFIGURATION, EXIT_RESTART
 
 # click translates its own messages with gettext, which prefers LANGUAGE to the locale; `models.locale` ignores LANGUAGE.
 os.environ.pop("LANGUAGE", None)

@@ -16,16 +16,8 @@ from models.timestamps import milliseconds
 from models.topics import CONTACTS, SOURCES, Channel
 from streams.cli.base import pass_running_settings
 from streams.cli.figure_labels import figure_label
-from streams.cli.output_tables import (
-    DayParam,
-    TimeParam,
-    check_known,
-    code_or_label,
-    format_time,
-    json_option,
-    limit_option,
-    print_table,
-)
+from streams.cli.output_tables import check_known, code_or_label, format_time, json_option, limit_option, print_table
+from streams.cli.time_options import DayParam, TimeParam
 from streams.core.contacts.contact import Contact
 from streams.core.figures.figure import Dimensions, FigureFormula, Formula, FormulaTerm
 from streams.core.figures.figure_explanation import (

@@ -6,7 +6,7 @@ import click
 
 from models.locale import _
 from streams.cli.base import pass_settings, start_logging
-from streams.settings.errors import EXIT_RESTART
+from streams.settings.exit_codes import EXIT_RESTART
 from streams.settings.schema import Settings
 
 

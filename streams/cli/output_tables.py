@@ -1,11 +1,7 @@
 """Options, formats and tables shared by commands that list records."""
 
-import re
-import time
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, tzinfo
-from math import inf
+from datetime import datetime, tzinfo
 from typing import Any, Final, TypeVar
 
 import click
@@ -14,81 +10,18 @@ from connectors.sdk.config_errors import suggest
 from models.locale import SOURCE_LANGUAGE, _, user_language
 from models.reasons import Reason
 from models.timestamps import day_ending_at
-from streams.cli.base import config_file
+from streams.cli.time_options import TimeParam
 from streams.privacy.formatting import Formatter
 from streams.privacy.vocabulary import name
-from streams.settings.loader import load
 from streams.settings.schema import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 EXIT_NOT_FOUND: Final = 1
-EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
-LATEST: Final = datetime(9998, 1, 1, tzinfo=UTC)
-"""End of the accepted times, which begin with `EARLIEST`."""
-_SPAN_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
 json_option = click.option("--json", is_flag=True, help=_("Print one JSON object per line."))
 
 limit_option = click.option(
     "--limit", type=click.IntRange(min=0), default=50, show_default=True, help=_("Maximum number of lines.")
 )
-
-
-def _seconds_of(value: Any) -> int | None:
-    found = re.fullmatch(r"(\d+)([smhd])", str(value))
-    return int(found[1]) * _SPAN_SECONDS[found[2]] if found else None
-
-
-class DurationParam(click.ParamType):
-    """Duration such as `90m`, `2h` or `7d`, converted to milliseconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return milliseconds."""
-        if (seconds := _seconds_of(value)) is None:
-            self.fail(_("use 90m, 2h or 7d"), param, ctx)
-        return seconds * 1000
-
-
-class TimeParam(click.ParamType):
-    """Time (`2026-11-25T08:00`) or duration before now (`90m`, `7d`), converted to milliseconds since 1970.
-
-    A time without an offset is in `web.time_zone`, like the times in lists.
-    """
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return milliseconds since 1970, 0 for times before 1970."""
-        at = inf
-        with suppress(ValueError, OverflowError):
-            at = time.time() - seconds if (seconds := _seconds_of(value)) is not None else _moment_of(value, ctx)
-        if not EARLIEST.timestamp() <= at <= LATEST.timestamp():
-            self.fail(_("use 90m, 7d or 2026-11-25T08:00"), param, ctx)
-        return max(int(at * 1000), 0)
-
-
-class DayParam(click.DateTime):
-    """Day (`2026-11-25`), converted to its midnight, without a time zone."""
-
-    def __init__(self) -> None:
-        super().__init__(["%Y-%m-%d"])
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Return the midnight at the start of the day."""
-        try:
-            day: datetime = super().convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(_("use 2026-11-25"), param, ctx)
-        return day
-
-
-def _moment_of(value: Any, ctx: click.Context | None) -> float:
-    time_at = datetime.fromisoformat(value)
-    if time_at.tzinfo is None and ctx is not None:
-        time_at = time_at.replace(tzinfo=load(config_file(ctx)).web.zone)
-    return time_at.timestamp()
 
 
 value_option = click.option("--value", is_flag=True, help=_("Show the content too: may be personal data."))

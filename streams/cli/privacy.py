@@ -48,7 +48,8 @@ from streams.runtime.instance_lock import find_cluster, find_refusal
 from streams.runtime.privacy_backend import collect_personal_data, open_erasures
 from streams.runtime.sector_keys import choose_sector
 from streams.runtime.timeline_database import opened_timeline
-from streams.settings.errors import EXIT_RESTART, OperatorError
+from streams.settings.errors import OperatorError
+from streams.settings.exit_codes import EXIT_RESTART
 from streams.settings.schema import Settings
 from streams.timeline.store import Timeline
 

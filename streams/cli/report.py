@@ -17,7 +17,8 @@ from streams.report.period import Period, PeriodKind, parse_period, period_of
 from streams.report.tables import make_report
 from streams.report.writer import Format, write
 from streams.runtime.instance_lock import find_readable_cluster
-from streams.settings.errors import EXIT_RESTART, OperatorError
+from streams.settings.errors import OperatorError
+from streams.settings.exit_codes import EXIT_RESTART
 from streams.settings.schema import Settings
 from streams.web.options import WebOptions
 from streams.web.topic_view import ReaderState

@@ -22,7 +22,8 @@ from streams.runtime.audited_actions import open_audit
 from streams.runtime.instance_lock import find_cluster
 from streams.runtime.timeline_database import has_timelines, opened_timeline
 from streams.runtime.topic_catalogue import apply_topics
-from streams.settings.errors import EXIT_RESTART, OperatorError
+from streams.settings.errors import OperatorError
+from streams.settings.exit_codes import EXIT_RESTART
 from streams.settings.retention import find_contradictions, retention_rules
 from streams.settings.schema import Settings
 

@@ -17,7 +17,6 @@ from models.topics import CONTACTS
 from streams.cli.base import Group, config_file, pass_settings, print_settings_file
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
-    DurationParam,
     check_known,
     format_deadline,
     format_time,
@@ -26,6 +25,7 @@ from streams.cli.output_tables import (
     vocabulary_label,
 )
 from streams.cli.sla_explanation import UNITS, describe_amount, describe_clock, describe_distance, explain_mismatch
+from streams.cli.time_options import DurationParam
 from streams.core.contacts.contact import Contact
 from streams.core.sla.clock import SlaClock
 from streams.core.sla.clock_intervals import clock_intervals

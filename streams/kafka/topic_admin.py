@@ -17,13 +17,6 @@ TOPIC_ALREADY_EXISTS: Final = 36
 MIN_INSYNC: Final = "min.insync.replicas"
 COPYING_SECONDS: Final = 0.2
 """Pause between two checks of replicas that are being copied."""
-COMPACTED: Final = {
-    "cleanup.policy": "compact",
-    "min.cleanable.dirty.ratio": "0.1",
-    "segment.ms": str(10 * 60_000),
-    "max.compaction.lag.ms": str(24 * 3_600_000),
-}
-"""Settings of a state topic, compacted early so that a recovery reads few outdated rows."""
 RIGHTS: Final = "CREATE, ALTER, ALTER_CONFIGS, DESCRIBE_CONFIGS"
 """Operations on the topics that this module needs."""
 

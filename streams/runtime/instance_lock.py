@@ -20,7 +20,8 @@ from models.topics import Topic
 from streams.kafka import broker_login
 from streams.kafka.embedded_broker import BrokerError, BrokerUnusableError, is_listening
 from streams.locale.error_messages import LATER_RELEASE_MESSAGES, REFUSALS, translate_by_pattern
-from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
+from streams.settings.errors import OperatorError
+from streams.settings.exit_codes import EXIT_CONFIGURATION, EXIT_RESTART
 from streams.settings.loader import DEFAULT_FILE, load
 from streams.settings.schema import ConfigError, Kafka, Settings
 

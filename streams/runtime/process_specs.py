@@ -21,7 +21,7 @@ from streams.notify.options import LANGUAGES, NotifyOptions
 from streams.runtime.health import State, serve_health
 from streams.runtime.instance_lock import Cluster, broker_errors, ensure_password, find, find_cluster, find_refusal
 from streams.runtime.prechecks import check_port, prepare_private_directory
-from streams.settings.errors import EXIT_RESTART
+from streams.settings.exit_codes import EXIT_RESTART
 from streams.settings.loader import DEFAULT_FILE, explain, find_file, find_origin
 from streams.settings.schema import ConfigError, Settings
 from streams.web.options import WebOptions

@@ -27,7 +27,7 @@ from models.locale import _
 from streams.kafka.child_processes import die_with_parent
 from streams.locale.error_messages import os_error_cause
 from streams.runtime.console import describe_state, is_transient, parse_log_line
-from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART
+from streams.settings.exit_codes import EXIT_CONFIGURATION, EXIT_RESTART
 
 ReportLine = Callable[[str, str], None]
 """Callback that shows a line on the console: process name, line. It must not raise, even without a terminal."""

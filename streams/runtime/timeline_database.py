@@ -13,7 +13,8 @@ from streams.core.citizens.identity_resolution import LinkLimits
 from streams.runtime.instance_lock import other_directory_hint
 from streams.runtime.prechecks import prepare_private_directory
 from streams.runtime.sector_keys import find_key_sectors
-from streams.settings.errors import EXIT_RESTART, OperatorError
+from streams.settings.errors import OperatorError
+from streams.settings.exit_codes import EXIT_RESTART
 from streams.settings.schema import ConfigError, Settings
 from streams.timeline.database import Unavailable
 from streams.timeline.erasures import find_sectors

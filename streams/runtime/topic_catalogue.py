@@ -1,13 +1,22 @@
 """Specifications of Accueil's topics according to the settings, and their application to the brokers."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from models.topics import DAY_MS, DEAD_LETTERS, EVENT_RETENTION_MS, TOPIC_CATALOGUE, Topic
-from streams.kafka.topic_admin import COMPACTED, NoBrokerError, TopicError, TopicSpec, apply_specs
+from streams.kafka.topic_admin import NoBrokerError, TopicError, TopicSpec, apply_specs
 from streams.runtime.instance_lock import wait_for_broker
-from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
+from streams.settings.errors import OperatorError
+from streams.settings.exit_codes import EXIT_CONFIGURATION, EXIT_RESTART
 from streams.settings.schema import Settings
+
+COMPACTED: Final = {
+    "cleanup.policy": "compact",
+    "min.cleanable.dirty.ratio": "0.1",
+    "segment.ms": str(10 * 60_000),
+    "max.compaction.lag.ms": str(24 * 3_600_000),
+}
+"""Settings of a state topic, compacted early so that a recovery reads few outdated rows."""
 
 
 def specs(settings: Settings) -> list[TopicSpec]:

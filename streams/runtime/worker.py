@@ -4,9 +4,9 @@ from pathlib import Path
 
 from models.topics import DAY_MS
 from streams.agents.contacts import WorkerTimings, make_job
-from streams.agents.sla_tracker import SlaDelays
 from streams.core.contacts.row_expiry import RowRetention
 from streams.core.contacts.stay_outcome import TimesToLive
+from streams.core.sla.report_delay import SlaDelays
 from streams.engine import metrics
 from streams.engine.engine import Engine
 from streams.engine.engine import run as run_engine

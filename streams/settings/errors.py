@@ -1,14 +1,10 @@
 """Errors for the operator: one line without a traceback, and an exit code that says whether a restart can help."""
 
-import os
-from typing import Any, Final
+from typing import Any
 
 import click
 
-EXIT_CONFIGURATION: Final = 2
-"""Exit code: the operator must correct something before the next start."""
-EXIT_RESTART: Final = os.EX_SOFTWARE
-"""Exit code: a restart may succeed."""
+from streams.settings.exit_codes import EXIT_CONFIGURATION
 
 
 class OperatorError(click.ClickException):

@@ -15,7 +15,8 @@ from models.timestamps import milliseconds
 from streams.core.figures.figure import Dimensions, bucket_key, total_key
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.runtime.topic_catalogue import COMPACTED
 from streams.web.figures_reader import FiguresReader
 from streams.web.topic_view import ReaderState
 from streams.web.view import FiguresView

@@ -18,7 +18,8 @@ from streams.core.sla.clock_intervals import clock_intervals
 from streams.engine.partition_start import OFFSETS_KEY, encode_offsets
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.ports import free_port
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.runtime.topic_catalogue import COMPACTED
 from streams.settings.sla_file import load_policies
 from tests.support import kafka_io
 from tests.support.events import CALL, START_MS, answered_call, make

@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from models.topics import FIGURES
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.ports import free_port
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.runtime.topic_catalogue import COMPACTED
 from tests.support import kafka_io
 from tests.support.processes import Child, wait_until
 from tests.web.rows import SOCIAL, Worker

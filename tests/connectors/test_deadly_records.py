@@ -13,7 +13,7 @@ from connectors.sdk.instance import MOST_STARTS
 from connectors.sdk.rejects import read as read_rejects
 from models.reasons import Reason
 from streams.kafka.ports import free_port
-from streams.settings.errors import EXIT_RESTART
+from streams.settings.exit_codes import EXIT_RESTART
 from tests.support.processes import Child, wait_until
 from tests.support.run_deadly import STUCK_SECONDS
 from tests.support.topic_file import ids_in

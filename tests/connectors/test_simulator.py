@@ -12,9 +12,9 @@ from models.calendars import Unit
 from models.events import Event
 from models.policies import WRITTEN_CHANNELS, ClockKind
 from models.topics import Channel
-from streams.agents.sla_tracker import SlaDelays
 from streams.cli.metrics import describe_processes
 from streams.core.figures.figure_schemas import TRANSFER_CHANNEL
+from streams.core.sla.report_delay import SlaDelays
 from streams.report.period import PeriodKind
 from tests.support.month import FIRST, SETTLES, WEEK, Month, run_month, serve
 from tests.support.month_board import compare_board

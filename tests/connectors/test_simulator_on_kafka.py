@@ -16,7 +16,8 @@ from models.topics import Channel
 from streams.core.figures.figure import Dimensions, Figure, decode_figure, merge, new_figure, parse_key
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, TRANSFER_CHANNEL
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.runtime.topic_catalogue import COMPACTED
 from tests.support import kafka_io
 from tests.support.processes import Child, supervised
 from tests.support.simulated_figures import last_monday, wait_for_figures

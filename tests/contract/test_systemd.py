@@ -12,7 +12,7 @@ import pytest
 
 from streams.cli.main import main
 from streams.runtime.up import Plan
-from streams.settings.errors import EXIT_CONFIGURATION
+from streams.settings.exit_codes import EXIT_CONFIGURATION
 from streams.settings.loader import load
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "accueil.example.toml"

@@ -21,7 +21,8 @@ from models.events import Event
 from streams.access.audit import read as read_audit
 from streams.access.audit import verify as verify_audit
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.runtime.topic_catalogue import COMPACTED
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
 from tests.support.events import START, make

@@ -19,7 +19,8 @@ from models import topics
 from streams.core.figures.figure import PROGRESS_KEY, Figure, decode_figure, merge, new_figure, parse_key, within
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, LEFT_COUNTS, QUEUE_SCHEMA, TRANSFER_CHANNEL
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.runtime.topic_catalogue import COMPACTED
 from tests.support import kafka_io
 from tests.support.processes import Child, supervised, wait_until
 

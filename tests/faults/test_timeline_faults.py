@@ -26,7 +26,8 @@ from streams.core.timeline import entries as timeline
 from streams.core.timeline.entries import Entry
 from streams.engine import checkpoints
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.runtime.topic_catalogue import COMPACTED
 from streams.timeline.store import Timeline
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io

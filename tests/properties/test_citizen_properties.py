@@ -17,8 +17,8 @@ from streams.agents.timeline import TimelineWriter
 from streams.core.citizens import citizen as citizens
 from streams.core.citizens import citizen_figures
 from streams.core.citizens.citizen import COUNTED_TYPES, Citizen
-from streams.core.citizens.citizen_facts import close, erase, facts, forget
 from streams.core.citizens.citizen_figures import TOTAL_PERIOD, CitizenFigureKey, Period
+from streams.core.citizens.recontact_rules import close, erase, facts, forget
 from streams.core.contacts import contact
 from streams.core.contacts.contact import ERASED, Contact
 from streams.core.figures.figure_schemas import (

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from models.topics import TOPIC_CATALOGUE, Topic
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.runtime.topic_catalogue import COMPACTED
 from tests.support.processes import Child
 
 PARTITIONS = 4

@@ -16,7 +16,7 @@ from connectors.sdk.errors import StuckError
 from connectors.sdk.instance import Instance
 from connectors.sdk.runner import ConnectorRunner
 from connectors.sdk.signals import install_stop_handler
-from streams.settings.errors import EXIT_RESTART
+from streams.settings.exit_codes import EXIT_RESTART
 from tests.connectors.faulty import Config, Lines
 from tests.support.topic_file import Topic
 

@@ -18,7 +18,8 @@ from streams.core.figures.figure import decode_figure, parse_key
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.ports import free_port
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.runtime.topic_catalogue import COMPACTED
 from streams.timeline.store import Timeline
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io

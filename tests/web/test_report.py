@@ -16,7 +16,8 @@ from streams.cli.main import main
 from streams.core.figures.figure import day_key, encode_figure, new_day
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from streams.kafka.topic_admin import TopicSpec, apply_specs
+from streams.runtime.topic_catalogue import COMPACTED
 from tests.support import kafka_io
 from tests.web import axe
 from tests.web.browser import DESK, OUTSIDE_WINDOW, PHONE, Page

@@ -60,14 +60,14 @@ class EventServer:
                 self._clients.remove(client)
 
     def drop_all(self) -> None:
-        """Disconnect all clients, as a restart does; they may connect again."""
+        """Disconnect all subscribed clients, as a restart does; they may connect again. Other connections stay open."""
         with self.lock:
             clients, self._clients = self._clients, []
         for client in clients:
             client.hang_up()
 
     def close(self) -> None:
-        """Disconnect all clients and stop accepting connections."""
+        """Stop accepting connections, and disconnect all subscribed clients."""
         self._server.shutdown()
         self._server.server_close()
         self.drop_all()

@@ -1,4 +1,4 @@
-"""Row of a citizen: evidence of recent and of open contacts on all channels. `citizen_facts` decides what they count.
+"""Row of a citizen: evidence of recent and of open contacts on all channels. `recontact_rules` decides what they count.
 
 The evidence of each contact only grows, so the same entries give the same row in any order, with or without duplicates. A citizen
 is one pseudonym, the strongest of a contact. Links between pseudonyms are not used, so merges never change figures.

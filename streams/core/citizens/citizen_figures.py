@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from streams.core.citizens.citizen import Citizen, RecontactTerms
-from streams.core.citizens.citizen_facts import MAX_LATE_DAYS, Fact, facts, has_same_facts
+from streams.core.citizens.recontact_rules import MAX_LATE_DAYS, Fact, facts, has_same_facts
 from streams.core.figures.figure import Figure
 from streams.core.figures.figure_schemas import CITIZENS
 

@@ -12,8 +12,9 @@ from job import PARTITIONS, RECENT, Tally, arguments, state
 from streams.engine.engine import Engine, run
 from streams.engine.job import Codec, Job, Table
 from streams.engine.options import Options
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from streams.kafka.topic_admin import TopicSpec, apply_specs
 from streams.runtime import logs
+from streams.runtime.topic_catalogue import COMPACTED
 
 
 class Event(msgspec.Struct, gc=False):

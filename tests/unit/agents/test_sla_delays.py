@@ -7,7 +7,7 @@ import pytest
 from models import topics
 from models.events import Event
 from models.policies import Policies
-from streams.agents.sla_tracker import SlaDelays
+from streams.core.sla.report_delay import SlaDelays
 from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, make
 from tests.unit.agents import worker as agent

@@ -4,7 +4,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from streams.cli.output_tables import TimeParam, format_deadline, format_time
+from streams.cli.output_tables import format_deadline, format_time
+from streams.cli.time_options import TimeParam
 from streams.settings.schema import Web
 
 NOON_AT = 1_764_068_400_000

@@ -8,9 +8,9 @@ import pytest
 from streams.core.citizens import citizen as citizens
 from streams.core.citizens import citizen_figures, reattribution
 from streams.core.citizens.citizen import MAX_CONTACTS, RecontactTerms
-from streams.core.citizens.citizen_facts import close, erase, facts, forget, is_empty
 from streams.core.citizens.citizen_figures import CitizenFigureKey, Period, counted_from, start_of
 from streams.core.citizens.reattribution import ADOPTED, WITHDRAWN
+from streams.core.citizens.recontact_rules import close, erase, facts, forget, is_empty
 from streams.core.contacts import event_order
 from streams.core.figures.figure_schemas import CITIZENS
 from streams.core.rows import fingerprint

@@ -9,7 +9,8 @@ from models.topics import Topic
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.runtime import topic_catalogue
 from streams.runtime.topic_catalogue import apply_topics
-from streams.settings.errors import EXIT_CONFIGURATION, OperatorError
+from streams.settings.errors import OperatorError
+from streams.settings.exit_codes import EXIT_CONFIGURATION
 from streams.settings.loader import load
 
 pytestmark = pytest.mark.broker

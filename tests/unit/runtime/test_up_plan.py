@@ -17,7 +17,8 @@ from streams.runtime import supervisor
 from streams.runtime.process_specs import BROKER_STOP_SECONDS
 from streams.runtime.supervisor import Child, Program
 from streams.runtime.up import APPLIED, LOOK_SECONDS, RETRY_SECONDS, Plan, up
-from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
+from streams.settings.errors import OperatorError
+from streams.settings.exit_codes import EXIT_CONFIGURATION, EXIT_RESTART
 from streams.settings.loader import load
 from streams.settings.schema import Retention, Settings, Web, Worker
 from streams.web.http_server import STOP_SECONDS
