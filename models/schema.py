@@ -71,10 +71,13 @@ _FIXED: Final = ("pattern", "format")
 
 
 def incompatibilities(old: Schema, new: Schema, prefix: str = "") -> Iterator[str]:
-    """Yield a message for each change from `old` to `new` that rejects events valid under `old`, or changes their meaning.
+    """Yield messages about changes from `old` to `new` that reject events valid under `old`, or change their meaning.
 
-    Yields nothing if `new` is compatible. `prefix` is the path of the two schemas within the event's schema.
-    A new optional field is compatible, as is a wider type, bound or list of values.
+    Yields nothing if `new` is compatible. After a lost type or a lost alternative of `anyOf`, it reports no further change there.
+    References are not resolved: the caller replaces them with `inline` first. `prefix` is the path of the two schemas within the
+    event's schema.
+
+    A new optional field is compatible, as is a wider type, bound or list of values. A removed field or another default is not.
     """
     if "anyOf" in old or "anyOf" in new:
         yield from _alternatives(old, new, prefix)

@@ -97,7 +97,7 @@ def _renew_token(oauth: OAuth, server: HttpClient, path: Path) -> Credentials | 
 
 
 def _read_token(path: Path, began_with: str) -> str:
-    """Return the saved token if it descends from the configured one, otherwise an empty string."""
+    """Return the saved refresh token if it descends from the configured one, whose digest is `began_with`; else ""."""
     with suppress(FileNotFoundError, msgspec.DecodeError):
         saved = msgspec.json.decode(path.read_bytes(), type=_SavedToken)
         if saved.began_with == began_with:

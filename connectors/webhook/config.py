@@ -83,7 +83,8 @@ class MessageTypeOptions(Options):
     rdv_user: FieldPath | None = None
     """Path of the citizen's id in the appointment system."""
     data: dict[str, FieldPath] = Field(default_factory=dict)
-    """Paths of the event's data, by field name in the event: `queue = "data.waiting_room"`."""
+    """Paths of the event's data, by field name in the event: `queue = "data.waiting_room"`. Values of queues and other labels
+    must be in `labels`."""
 
     @model_validator(mode="after")
     def _check_data(self) -> Self:

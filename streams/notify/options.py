@@ -89,8 +89,8 @@ class AlertmanagerOptions(Options):
     refresh_seconds: Annotated[float, Field(ge=1, le=120)] = 60.0
     """Interval at which active alerts are sent again. Alertmanager ends alerts after five minutes without update."""
     show_seconds: Annotated[float, Field(ge=0, le=3600)] = 20.0
-    """Minimum time between the start and the end of an alert: longer than `group_wait` and `group_interval` of routes that must
-    see short alerts."""
+    """Minimum time for which an alert stays open after it was first sent. It must exceed `group_wait` + `group_interval` of
+    routes that must see short alerts."""
 
 
 class WebhookOptions(Options):

@@ -29,7 +29,7 @@ from tests.support.webhooks import SECRET
 pytestmark = pytest.mark.broker
 TOPICS = count()
 SHOW_SECONDS = 3.0
-"""Longer than `group_wait` and `group_interval` of the example, in seconds."""
+"""Longer than `group_wait` + `group_interval` of the example, in seconds."""
 
 
 class NotifierHarness:

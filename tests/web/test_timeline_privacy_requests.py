@@ -130,7 +130,7 @@ def test_erasure_explains_its_effects_and_needs_confirmation(
     timeline.tab_to(lambda at: "Où en est-il" in at[2])
     timeline.press(Keys.ENTER)
     timeline.wait_for("#look-at-erasure")
-    server.work()
+    server.state.apply_erasures(server.timeline)
     wait_until(lambda: "Effacement prouvé" in timeline.text, "the proof", 60, lambda: timeline.text)
     assert timeline.focused[0] == "erasure-title"
     assert "les numéros de ses contacts, pour qu" in timeline.text
@@ -174,7 +174,7 @@ def test_failed_lookup_keeps_the_session_and_the_last_request_is_shown(
     timeline.page.run("document.getElementById('erasure-id').focus()")
     timeline.press("0" * 32, Keys.ENTER)
     timeline.wait_for("#trouble[data-kind='not-known']")
-    server.work()
+    server.state.apply_erasures(server.timeline)
     wait_until(
         lambda: "Effacement prouvé" in timeline.text, "the proof of the one that is shown", 60, lambda: timeline.text
     )

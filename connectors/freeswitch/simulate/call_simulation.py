@@ -30,7 +30,10 @@ class CallSimulation(Switchboard):
     def record(
         self, call: Call | None, queue: Queue | None, agent: Agent | None, event: str, *parameters: object
     ) -> None:
-        """Perform an event of the switchboard now in `callcenter`; ignore those that mod_callcenter does not have."""
+        """Perform an event of the switchboard now in `callcenter`.
+
+        Ignore a call's events that mod_callcenter does not have, and status changes of an absent agent, except the logout.
+        """
         if call is not None:
             self._act(call, queue, agent, event, str(parameters[0]))
         elif agent is not None and (agent.present or event == "REMOVEMEMBER"):

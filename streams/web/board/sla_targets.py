@@ -143,8 +143,11 @@ class SlaOverview(msgspec.Struct, frozen=True):
     next_at_risk: list[AtRisk] | None
     """Contacts at risk with the next deadlines, without calls and visits; None while their events are not, or not all, read."""
     at_risk_unknown: int
-    """Number of clocks at risk whose contacts are unknown: Kafka has already deleted their events, or more than
-    `at_risk.MAX_RETAINED` contacts are at risk. They may be due before all others."""
+    """Number of clocks at risk whose contacts are unknown, without calls and visits; 0 while `next_at_risk` is None.
+
+    Kafka has deleted their events, or more than `at_risk.MAX_RETAINED` contacts are at risk. They may be due before all others.
+    The number may be wrong for a moment, since figures and contacts are read separately.
+    """
 
 
 class _TargetKey(NamedTuple):
