@@ -183,10 +183,11 @@ class RecordInterpreter:
     def _turned_away(
         self, reason: LeaveReason, wait: int | None, record: QueueLogRecord, envelope: Envelope
     ) -> Sequence[Event]:
-        """End the stay of a call that waited in the queue, or else number its refusal by the queue, and return the event.
+        """Return the event of a call that the queue turned away; `wait` is the index of the parameter with the wait, or None.
 
-        Several event names may report the same refusal. Refusals are counted per name and queue: the first of any name is
-        the first refusal, and so on.
+        If the call waits in the queue, or its stay ended in the same second, the event is about that stay, which is ended.
+        Otherwise it is a refusal by the queue, which gets a number. Several event names may report the same refusal. Refusals are
+        counted per name and queue: the first of any name is the first refusal, and so on.
         """
         stay = self._stay(record, Call.wait)
         if stay.ordinal:

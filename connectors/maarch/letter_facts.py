@@ -58,7 +58,11 @@ class LetterFact(msgspec.Struct, frozen=True, omit_defaults=True):
     was: str = ""
     """Previous status, for `status`; empty if none was known."""
     since: str = ""
-    """Local time since which the previous status was known; for `assigned`, the current status."""
+    """Local time of the letter's last change when a status was found: the previous status for `status`, the current one for
+    `assigned`.
+
+    Empty for other kinds, and if no such status was known.
+    """
     senders: tuple[Sender, ...] = ()
 
 

@@ -17,7 +17,10 @@ from connectors.rdv.report_order import CLOSED_WEIGHT, FOUND, GONE, RANKS, WEIGH
 from connectors.sdk.reconcile import microseconds
 
 MAX_PARTICIPATIONS: Final = 2_000
-"""Most participations of one appointment that are split into facts; real appointments have a few hundred at most."""
+"""Most participations of one appointment. A report with more is not split: it stays one record, which is rejected as unreadable.
+
+Real appointments have a few hundred at most.
+"""
 MAX_SHARED_BYTES: Final = 2_048
 """Longest part of a message that is repeated in each of its facts, in bytes; about 500 are usual."""
 DELETED_ACCOUNT: Final = re.compile(r"user_\d+@deleted\.rdv-solidarites\.fr", re.ASCII | re.IGNORECASE)

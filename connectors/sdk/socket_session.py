@@ -131,7 +131,7 @@ class SocketSession(ABC, Generic[MessageT]):
         return content
 
     def close(self) -> None:
-        """Send the farewell and close."""
+        """Send `farewell`, for at most `LEAVE_SECONDS`, and close the socket. A broken connection raises nothing."""
         with suppress(OSError):
             self._socket.settimeout(LEAVE_SECONDS)
             self._socket.sendall(self.farewell)

@@ -333,7 +333,10 @@ class ContactJob:
         record_dropped(dropped, key, last_at)
 
     def _forget_calls(self, now: int) -> None:
-        """End queue stays beyond their time to live, except of sources whose history is being read: their ends will follow."""
+        """End waits and conversations, of calls and visits, that exceed their time to live.
+
+        Sources whose history is being read are skipped: their ends will follow.
+        """
         rows = self.contacts.rows
         for key in self.waiting.due(now, self._time_to_live):
             if source_of(key.decode()) in self._history.sources:

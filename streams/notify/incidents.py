@@ -65,7 +65,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     """Deadline that passed, or beginning of the risk."""
     deadline_at: int
     round: int
-    """Ordinal of the incident among those of its `key`, from 1; 0 if it was over when it became known."""
+    """Ordinal of the incident among those of its `key`, from 1. An at-risk incident that was over when it became known has 0,
+    and is never reported. A breach that was over has an ordinal, and `Unsent.ENDED`."""
     late: bool = False
     """True if it became known more than `LATE_MS` after `due_at`. For calls and visits, the limit is
     `streams.core.sla.events.LATE_MS`, ten seconds."""

@@ -16,7 +16,7 @@ from streams.notify.options import Language, NotifyOptions
 from streams.notify.store import Notice
 
 MINUTE_MS: Final = 60_000
-"""Shortest distance from the deadline that texts mention, in milliseconds."""
+"""Shortest time to or since the deadline that is added to it ("in 5 min", "5 min ago"), in milliseconds."""
 DAY_HOURS: Final = 24
 CLOCKS: Final[dict[str, str]] = {
     "answer": N_("answer"),

@@ -58,7 +58,9 @@ def collect_personal_data(
 ) -> PersonalData:
     """Return all personal data of the citizen with the identity `asked` in `sector`, or of the contact `asked`.
 
-    It includes the accesses recorded in the audit; texts are in `language`. Raises as `CitizenFinder.find` does.
+    It includes accesses from the audit log; those for `HIDDEN_PURPOSE` are only counted. Texts and names are in `language`.
+    Its `contacts` are read from `timeline` only while they are iterated, which may raise `Unavailable`. Raises as
+    `CitizenFinder.find` does, and `AuditError` or `OSError` if the audit log or the secret cannot be read.
     """
     rules = [RetentionRule(*fields) for fields in citizen_retention(settings, language)]
 

@@ -67,7 +67,7 @@ class Kafka(Section):
     sasl_username: str = ""
     sasl_password: SecretStr = SecretStr("")
     sasl_password_file: Path | None = None
-    """File with the password, instead of `sasl_password`."""
+    """File with the password, used instead of `sasl_password` unless it is empty. Whitespace around the password is removed."""
 
     def client_options(self) -> dict[str, Any]:
         """Return client options for kafka-python and aiokafka; raise `ConfigError` for an unusable file."""

@@ -1,4 +1,4 @@
-"""Messages with names as in events, and records in the format of the log."""
+"""Messages of Asterisk's manager interface with resolved names, and their conversion to records of `queue_log`."""
 
 from datetime import UTC, datetime
 from typing import Final, NamedTuple

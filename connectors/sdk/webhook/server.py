@@ -46,7 +46,10 @@ CLOSE: Final = {"connection": "close"}
 """Sent when the body was not read to its end: the rest would be taken for the next request."""
 
 Verify = Callable[[Mapping[str, str], bytes, float], str]
-"""Checks headers and body of a request at a time, and returns the message's id, as `PushSource.verify`."""
+"""Function from headers, body and current time (seconds since 1970) to the message's id, which may be empty.
+
+It raises `SignatureError` for a request to refuse (401); any other error gives 500. See `PushSource.verify`.
+"""
 
 log = structlog.get_logger(__name__)
 

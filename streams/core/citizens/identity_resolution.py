@@ -147,7 +147,11 @@ def _resolve_person(strong: str, neighbours: FindNeighbours, limits: LinkLimits)
 def _split_shared(
     weak: Mapping[str, Link], own: Collection[str], neighbours: FindNeighbours, limits: LinkLimits, max_strangers: int
 ) -> tuple[dict[str, Link], dict[str, Link]]:
-    """Return the weak identities that lead only to the person of `own`, and the other ones, each as identity → link."""
+    """Split `weak` into identities that lead only to the person of `own` and shared ones; return both, each as identity → link.
+
+    The person's identities are `own` and all of `weak`. `_is_exclusive` describes `max_strangers`. An identity that exceeds
+    `limits` is shared.
+    """
     near = neighbours(list(weak))
     around = {*own, *weak}
     exclusive: dict[str, Link] = {}
