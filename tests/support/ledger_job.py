@@ -21,6 +21,7 @@ from streams.engine.options import Options
 from streams.kafka import topic_admin
 from streams.kafka.record import Record
 from streams.runtime import logs
+from streams.runtime.topic_catalogue import COMPACTED
 
 PARTITIONS = 4
 
@@ -121,10 +122,7 @@ def make_topics(name: str, bootstrap: str, **state_config: str) -> None:
     job = make_job(name)
     plain = [topic_admin.TopicSpec(topic, PARTITIONS) for topic in (*job.sources, *job.outputs)]
     dead = topic_admin.TopicSpec(job.dead_letters, PARTITIONS, config={"max.message.bytes": "2097152"})
-    states = [
-        topic_admin.TopicSpec(topic, PARTITIONS, config={**topic_admin.COMPACTED, **state_config})
-        for topic in job.states
-    ]
+    states = [topic_admin.TopicSpec(topic, PARTITIONS, config={**COMPACTED, **state_config}) for topic in job.states]
     topic_admin.apply_specs(bootstrap, [*plain, dead, *states])
 
 
