@@ -67,7 +67,7 @@ class MessageTranslator:
         """Return the log records of a message, and update the tracker. Many messages only update it and give no record.
 
         Raises `UnusableRecord` if a message about a queue lacks its call or queue, or one about an agent lacks the agent; also
-        if this user may not read how waits end. Other messages without a call give no record.
+        for `QueueCallerAbandon` before any event of the class `dialplan`. Other messages without a call give no record.
         """
         if handler := self._queue_handlers.get(ami_event.name):
             if not ami_event.call:
