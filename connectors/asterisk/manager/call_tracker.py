@@ -27,7 +27,7 @@ class Progress(msgspec.Struct, array_like=True):
     since: int = 0
     """Second when it entered the queue `waiting`."""
     place: str = ""
-    """Keyed hash of the dialplan context and extension where the call entered the queue; empty if only the status listed it."""
+    """Keyed hash of the dialplan context and extension where the call entered the queue; empty if unknown."""
     requested: str = ""
     """Queue of the last step of the dialplan into a queue, also if the queue then refuses the call."""
     given_up: Leaving | None = None
