@@ -53,7 +53,7 @@ SINCE: Final = "since "
 MOST_KEYS: Final = 200_000
 """Limit of stored keys; each takes about 200 bytes on disk."""
 MAX_OBSERVATIONS: Final = 16
-"""Limit of observations per key. The first and the latest stay; repetitions of a state are removed before changes."""
+"""Limit of observations per key. The first one and the latest state stay; repetitions of a state are removed before changes."""
 
 
 class Finding(StrEnum):

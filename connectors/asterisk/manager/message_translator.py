@@ -140,7 +140,7 @@ class MessageTranslator:
         return ()
 
     def _dialplan_step(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
-        """Report an exit by a key if the caller has left the queue, and remember the requested queue."""
+        """Return the record of an exit by a key if this step shows one, and remember the requested queue."""
         self._tracker.hears_dialplan = True
         progress = self._tracker.calls.get(ami_event.call)
         records: list[QueueLogRecord] = []
