@@ -15,7 +15,9 @@ CALL_SECONDS: Final = 6 * 3600
 """Longest time without a record that a call is remembered, in seconds; checked when another call begins."""
 MAX_CALLS: Final = 20_000
 MAX_STAYS: Final = 500
-"""Queue stays per call. Stays with an entry get numbers 1 to this; refused stays get the next numbers, up to twice this."""
+"""Limit of queue stays per call, and of occurrences per repeatable fact.
+
+Stays with an entry get numbers 1 to this; refused stays get the next numbers, up to twice this."""
 MAX_KINDS: Final = 200
 """Kinds of repeatable facts counted per call."""
 TALK_SECONDS: Final = 2 * 3600
@@ -27,7 +29,7 @@ _T = TypeVar("_T")
 
 
 class StoredStay(msgspec.Struct, array_like=True):
-    """A call's stay in a queue."""
+    """A call's stay in a queue. Times are whole seconds since 1970."""
 
     queue: str
     """The queue's key (`NameResolver.queue_key`): several queues may share a label."""
@@ -51,7 +53,7 @@ class Call(msgspec.Struct, array_like=True):
         """Start a stay and return its ordinal, from 1.
 
         If a stay in `queue` began in the same second, the line is a repetition: start none and return that stay's ordinal.
-        Beyond `MAX_STAYS`, start none and return the last one.
+        Beyond `MAX_STAYS` stays, start none and return the ordinal of the last one.
         """
         for ordinal, stay in enumerate(self.stays, 1):
             if stay.queue == queue and stay.since == second:
@@ -124,7 +126,7 @@ class Second(msgspec.Struct, array_like=True):
 
     lines: int = 0
     changes: dict[str, int] = {}
-    """Number of changes by a text of agent, label of the queue and change, joined by `|`."""
+    """Number of times that each change was read. A key is agent, label of the queue and change, joined by `|`."""
 
 
 class CallHistory(msgspec.Struct):

@@ -34,7 +34,7 @@ class QueueLogMapping:
         self._history = history
         history.convert_queues(self._names.queue_key_of_saved)
         self._latest = SECONDS.stop if again else 0
-        """Latest accepted second, updated when a line exceeds it. For lines mapped `again`, the SDK checks the time."""
+        """Second up to which times are accepted without a check. For lines mapped `again`, the SDK checks the time."""
         self._known = KNOWN | {"DID", *config.custom_events}
         self._interpreter = RecordInterpreter(source, config, self._names, history)
 

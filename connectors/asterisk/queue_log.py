@@ -138,7 +138,7 @@ class QueueLogRecord(msgspec.Struct, frozen=True):
         return self.seconds(-2 - last), self.seconds(-1 - last)
 
     def entry(self) -> tuple[str, int | None]:
-        """Return the caller's number, empty if missing, and the position, None if missing, of an `ENTERQUEUE` record.
+        """Return the caller's number, empty if missing, and the position (see `position`) of an `ENTERQUEUE` record.
 
         Its parameters are URL, number, position and, with `log-caller-id-name`, the caller's name. Asterisk replaces `|`
         in the name but not in the number, which the caller may choose. So the position is searched from the end.

@@ -113,8 +113,8 @@ class RecordInterpreter:
     def interpret(self, record: QueueLogRecord, read_at: datetime) -> Sequence[Event]:
         """Return the events of `record`, read at `read_at`, and update the memory.
 
-        Raises `UnusableRecord` for an event without a meaning, or if the record lacks its call, queue or agent. The record
-        is counted in any case.
+        Raises `UnusableRecord` for an event without a meaning, or if the record lacks a call, queue or agent that its event
+        needs. The record is counted in any case.
         """
         envelope: Envelope = {
             "source": self._source,
@@ -291,7 +291,7 @@ class RecordInterpreter:
         return stay
 
     def _conversation(self, record: QueueLogRecord) -> tuple[QueueStay, str]:
-        """Record the end of a conversation. Return its stay, and the agent if named and free now."""
+        """Record the end of a conversation. Return its stay, and the agent, empty if not named or still in another one."""
         stay = self._stay(record, Call.conversation)
         if agent := self._names.agent(record.agent):
             ordinal, busy = self._history.end_talk(agent, stay.call_id, record.second)

@@ -1,7 +1,8 @@
-"""Comparison of the lists of mod_callcenter at the start of a connection with the tracked state.
+"""Comparison of mod_callcenter's lists with the tracked state: all at the start of a connection, later only those of agents.
 
 Events from before the connection are lost. A caller who no longer waits has left for an unknown reason, and an agent who
-no longer talks has ended the conversation. Calls and agents with events during the listing are left to their events.
+no longer talks has ended the conversation. Calls with events during the listing are left to these events, and so is the
+status of such agents.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,9 +26,9 @@ class CallcenterListComparison:
         self._tracker = tracker
 
     def compare(self, record: EventSocketRecord, at: int, factory: EventFactory) -> Iterator[Event]:
-        """Yield events for the differences between the lists of the time `at` and the tracked state, and update it.
+        """Yield events for the differences between the lists and the tracked state, and update it.
 
-        A record without `members` lists only agents.
+        `at` is the time of the lists in microseconds since 1970. A record without `members` lists only agents.
         """
         if record.members is not None:
             stays = {"|".join(map(self._names.call, key.split("|"))) for key in record.reported if "|" in key}

@@ -21,7 +21,9 @@ RETAINED_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "agent-status-change": ("CC-Agent", "CC-Agent-Status"),
     "agent-state-change": ("CC-Agent", "CC-Agent-State"),
 }
-"""Retained actions (`CC-Action`) of `callcenter::info`, and their fields in addition to the action and `AT`."""
+"""Retained actions (`CC-Action`) of `callcenter::info`, and their fields in addition to the action and `AT`.
+
+Of `agent-state-change`, only the state `IN_A_CALL` is retained."""
 IN_A_CALL: Final = "In a queue call"
 MEMBER: Final = (
     *("queue", "uuid", "session_uuid", "cid_number", "state", "serving_agent"),

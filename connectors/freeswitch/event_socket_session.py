@@ -63,7 +63,7 @@ class EventSocketSession(SocketSession[Frame]):
         """Return new events in order. Return none after `wait_seconds`, or earlier if what arrived gives no event.
 
         Without events, request the agent lists every `RELIST_SECONDS`, and return them if they have changed. If the request
-        fails, return the events received before; the next call raises `SourceUnavailableError`.
+        fails, return the events received before; the next call raises. Raises `SourceUnavailableError` if the connection ends.
         """
         records = self._receive_events(wait_seconds)
         if records or time.monotonic() - self._listed_at < RELIST_SECONDS:

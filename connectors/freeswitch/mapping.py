@@ -1,8 +1,8 @@
 """Mapping of mod_callcenter events to events or rejects.
 
 An agent who answers is not yet connected to the caller. The connection is known from the agent's state, and at the latest
-from its end. A caller who hangs up is reported as `Cancel` with `BREAK_OUT`, and so is a caller transferred out of the
-queue. The state of the channel distinguishes the two.
+from the end of the conversation. A caller who hangs up is reported as `Cancel` with `BREAK_OUT`, and so is a caller
+transferred out of the queue. The state of the channel distinguishes the two.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ ENDED_BY: Final = {"recv_bye": EndedBy.AGENT, "send_bye": EndedBy.CALLER}
 """`sip_hangup_disposition` of the agent's leg → party who hung up: the agent, or the caller, so that the agent was cut off."""
 TRANSFER_KINDS: Final = {"bl_xfer": TransferKind.BLIND, "att_xfer": TransferKind.ATTENDED}
 ANSWER_ACTIONS: Final = frozenset({"bridge-agent-start", "bridge-agent-end", "agent-state-change", "member-queue-end"})
-"""Actions that report an answer or the end of a conversation, for `Reject.reports_answer`."""
+"""Actions that may report an answer or the end of a conversation, for `Reject.reports_answer`."""
 TOO_LONG: Final = _("more than {max_event_bytes} bytes", max_event_bytes=MAX_EVENT_BYTES)
 NO_CALL: Final = _("it names no call or queue")
 _decode: Final = msgspec.json.Decoder(EventSocketRecord).decode
@@ -154,7 +154,7 @@ class EventMapping:
                 yield event.factory.left(stay, EXIT_REASONS.get(reason, LeaveReason.OTHER), event.at)
 
     def _stay(self, event: _CallcenterEvent) -> QueueStay | None:
-        """Return the stay that an event is about, begun now if its start was not reported; None if it has ended."""
+        """Return the stay that an event is about; None if it has ended. Begin it if its start was not reported."""
         if self._tracker.is_over(event.call, event.member):
             return None
         joined_at = event.seconds("CC-Member-Joined-Time") * SECOND_US or event.at

@@ -17,8 +17,9 @@ SETTINGS: Final = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 class Database:
     """The SQLite file at `path`, in which `commands` create missing tables. For one thread.
 
-    The constructor raises `lost` if the file `was_there` and is missing or empty. Like the methods, it raises `lost` if the file
-    is damaged, and `ConnectorError` if it cannot be used now. The texts of `lost` end with `advice`.
+    The constructor raises `lost` if the file `was_there` and is missing or empty, and OSError if it cannot be created. Like the
+    methods, it raises `lost` if the file is damaged, and `ConnectorError` if it cannot be used now. The texts of `lost` end with
+    `advice`.
     """
 
     def __init__(
@@ -49,7 +50,10 @@ class Database:
         return self._connection.in_transaction
 
     def execute(self, command: str, *values: bytes | str | float | None) -> sqlite3.Cursor:
-        """Execute a command with its values and return its cursor. Outside a transaction the change is then on disk."""
+        """Execute a command with its values and return its cursor. Outside a transaction the change is then on disk.
+
+        Rows are read later, from the cursor, which then raises `sqlite3.Error` instead of the errors of this class.
+        """
         try:
             return self._connection.execute(command, values)
         except sqlite3.OperationalError as error:  # the disk is full, another program holds the file

@@ -15,7 +15,7 @@ class ConnectorError(Exception):
 
 
 class ConfigError(ConnectorError):
-    """The configuration is invalid. Each line of the text names a key and describes the error. Correct it and restart."""
+    """The configuration is invalid. Each line of the text describes one error; errors of options begin with the key."""
 
 
 class KeyFileError(ConnectorError):

@@ -26,7 +26,7 @@ class ExclusiveResource(NamedTuple):
     """Option that names it, such as `port`; to compare instances, its full path, such as `connectors.desk.port`."""
     kind: Literal["port", "path", "mailbox"]
     value: str
-    """Port, path, or account and folder of the mailbox."""
+    """Port, path, or mailbox as `user@host:port/folder`."""
     host: str = ""
     """Address on which the port listens, such as `127.0.0.1`; empty for other kinds of resources."""
 

@@ -40,7 +40,8 @@ STEADY_SECONDS: Final = 60.0
 STUCK_SECONDS: Final = 60.0
 """Time without progress after which an instance is stalled. It is then stuck too, unless earlier restarts did not help it."""
 LONGEST_STUCK_SECONDS: Final = 3_600.0
-"""Longest time without progress before an instance is stuck. It doubles with each restart from the `MOST_STARTS`-th on."""
+"""Upper limit of the time without progress until an instance is stuck. That time doubles with each restart from the
+`MOST_STARTS`-th on."""
 MOST_STARTS: Final = MOST_ATTEMPTS + 1
 """Consecutive restarts because of an instance before the wait doubles. After so many, a record that causes them is rejected."""
 STUCK: Final = "stuck"

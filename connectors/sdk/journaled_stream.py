@@ -51,7 +51,7 @@ def select_fields(message: Message, names: Sequence[str]) -> Message:
 
 
 class JournalEntry(NamedTuple):
-    """A raw record: `StreamRecord` as JSON, its time of receipt, and its number."""
+    """A raw record: `StreamRecord` as JSON, its time of receipt, and its number, 0 if a rejected record is mapped again."""
 
     content: bytes
     read_at: datetime
@@ -139,7 +139,8 @@ class JournaledStream(Generic[RecordT, TrackerT]):
     def read(self, wait_seconds: float) -> list[JournalEntry]:
         """Return records in order, once they are in the journal; none after at most `wait_seconds` without any.
 
-        Raises `SourceUnavailableError` if no connection can be opened, in the pause after a failure, and if the journal is full.
+        Raises `SourceUnavailableError` if no connection can be opened, if it breaks before a record came, in the pause after a
+        failure, and if the journal is full.
         """
         if entries := self._read_journal():
             return entries

@@ -109,7 +109,7 @@ def read_available(source: Source[Any, Any], wait_seconds: float) -> ProbedOutco
 def scratch(context: Context, *without: str) -> Iterator[Context]:
     """Yield a context with a temporary copy of the instance's directory, for a source that writes there when it is opened.
 
-    Files with the names `without` are not copied.
+    Files and folders with the names `without`, or that match `NOT_COPIED`, are not copied.
     """
     with TemporaryDirectory() as name:
         directory = Path(name)

@@ -140,7 +140,7 @@ class Answer(NamedTuple):
 
     content: bytes
     headers: Mapping[str, str]
-    """Headers by lower-case name."""
+    """Headers; their names are case-insensitive."""
 
 
 class HttpClient:

@@ -53,7 +53,7 @@ SINCE: Final = "since "
 MOST_KEYS: Final = 200_000
 """Limit of stored keys; each takes about 200 bytes on disk."""
 MAX_OBSERVATIONS: Final = 16
-"""Limit of observations per key. The first and the latest stay; repetitions of a state are removed before changes."""
+"""Limit of observations per key. The first one and the latest state stay; repetitions of a state are removed before changes."""
 
 
 class Finding(StrEnum):
@@ -236,7 +236,8 @@ class Reconciler:
     def end_round(self, now: float, asked: PollScope = EVERYTHING) -> Round:
         """End a complete poll at `now` (in seconds since 1970), return its result, and start the next poll.
 
-        Keys for which `see` was called in an earlier poll, but in neither this one nor the previous one, are gone. They must end
+        Keys for which `see` was called in an earlier poll, but in neither this one nor the previous one, are gone. Only polls
+        since the source was opened count as previous. Keys must end
         after `asked.complete_from`, and their group must list other keys. Each poll reports them until they are seen again or
         `stop_tracking` is called. None is gone after `mark_incomplete`, or without `complete_from`.
         """

@@ -138,7 +138,7 @@ class PhoneNames(ABC):
         return "" if name in self.unnamed else self._key.pseudonym(IdentityKind.AGENT, name)
 
     def _caller(self, number: str) -> str:
-        """Return the pseudonym of a caller; empty if withheld, an extension or blocked."""
+        """Return the pseudonym of a caller; empty if withheld, blocked, or no valid number, such as an extension."""
         return citizen_identities(self._key, phone=number, region=self._region)
 
     def _line(self, dialled: str) -> PhoneLine | None:

@@ -11,7 +11,7 @@ MAX_CALLS: Final = 20_000
 
 
 class Leaving(msgspec.Struct, array_like=True):
-    """The end of a wait whose reason is not known yet. Position and wait are texts of the message; empty if unknown."""
+    """The end of a wait, at `second`, whose reason is not known yet. Positions and wait are texts of digits; empty if unknown."""
 
     second: int
     queue: str
@@ -27,7 +27,7 @@ class Progress(msgspec.Struct, array_like=True):
     since: int = 0
     """Second when it entered the queue `waiting`."""
     place: str = ""
-    """Keyed hash of the dialplan context and extension where the call entered the queue."""
+    """Keyed hash of the dialplan context and extension where the call entered the queue; empty if unknown."""
     requested: str = ""
     """Queue of the last step of the dialplan into a queue, also if the queue then refuses the call."""
     given_up: Leaving | None = None
@@ -37,9 +37,9 @@ class Progress(msgspec.Struct, array_like=True):
     dropped: bool = False
     """Unused. Keeps the position of a value that earlier versions wrote."""
     transfer: str = ""
-    """Event of its pending transfer in the log, and the extension, empty if it leads to no queue: `BLINDTRANSFER|610`.
+    """Pending transfer: event as in the log, and extension, such as `BLINDTRANSFER|610`; empty if none is pending.
 
-    Empty without a pending transfer."""
+    The extension is empty for an attended transfer, and if it leads to no queue."""
 
 
 class CallTracker(msgspec.Struct):
@@ -79,7 +79,10 @@ class CallTracker(msgspec.Struct):
         self.members = members
 
     def excerpt(self, second: int, call: str, agent: str) -> "CallTracker":
-        """Return the part needed to map the last message again, as `CallHistory.excerpt`, without conversations and members."""
+        """Return the part needed to map the last message again, without the tracker's conversations and members.
+
+        Its memory is `CallHistory.excerpt`, or empty if no record of `second` has been interpreted.
+        """
         memory = self.memory.excerpt(second, call, agent) if second in self.memory.seconds else CallHistory()
         progress = self.calls.get(call)
         return CallTracker(self.since, memory, self.hears_dialplan, {call: progress} if progress else {})

@@ -32,7 +32,7 @@ RETAINED_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "UserEvent": (*CALLS, "UserEvent", "Agent", "Data"),
     OVERSIZED: (),
 }
-"""Retained events, and their fields in addition to `Event` and `Timestamp`."""
+"""Retained events, and their fields in addition to `Event` and `Timestamp`. `filter_message` has further conditions."""
 VARIABLES: Final = frozenset({"QUEUESTATUS", "VMSTATUS", "ABANDONED"})
 MEMBER: Final = ("Queue", "Name", "Paused", "InCall")
 ENTRY: Final = ("Uniqueid", "Queue", "Position", "CallerIDNum", "Wait")
@@ -53,7 +53,8 @@ class ManagerRecord(StreamRecord, array_like=True):
 def filter_message(message: Message, names: NameResolver) -> Message | None:
     """Return the retained fields of a message; None if it is not needed.
 
-    Dialled numbers are retained only if they are keys, the extension of a queue, or a configured line.
+    Dialled numbers are retained only if they are keys, the extension of a queue, or a configured line. The `Data` of a
+    `UserEvent` is retained unchecked.
     """
     event = message.get("Event", "")
     if event not in RETAINED_FIELDS:

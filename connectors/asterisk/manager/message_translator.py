@@ -67,7 +67,7 @@ class MessageTranslator:
         """Return the log records of a message, and update the tracker. Many messages only update it and give no record.
 
         Raises `UnusableRecord` if a message about a queue lacks its call or queue, or one about an agent lacks the agent; also
-        if this user may not read how waits end. Other messages without a call give no record.
+        for `QueueCallerAbandon` before any event of the class `dialplan`. Other messages without a call give no record.
         """
         if handler := self._queue_handlers.get(ami_event.name):
             if not ami_event.call:
@@ -140,7 +140,7 @@ class MessageTranslator:
         return ()
 
     def _dialplan_step(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
-        """Report an exit by a key if the caller has left the queue, and remember the requested queue."""
+        """Return the record of an exit by a key if this step shows one, and remember the requested queue."""
         self._tracker.hears_dialplan = True
         progress = self._tracker.calls.get(ami_event.call)
         records: list[QueueLogRecord] = []

@@ -1,8 +1,8 @@
 """Comparison of the queue status at the start of a connection with the tracked state.
 
 If the log is read too, it reports what happened before the connection. Calls that began earlier are then left to the log,
-because the number of their earlier stays is unknown here. Without the log, a caller who no longer waits has left for an
-unknown reason, and an agent who no longer talks has ended the conversation.
+because the number of their earlier stays is unknown here; only the agents' queues and pauses are compared. Without the log,
+a caller who no longer waits has left for an unknown reason, and an agent who no longer talks has ended the conversation.
 """
 
 from collections.abc import Iterator, Sequence

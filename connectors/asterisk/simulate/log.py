@@ -29,7 +29,10 @@ class LogSwitchboard(Switchboard):
 def simulate_day(
     into: Path, *, day: date, seed: int, calls: int = 1_500, publish: Callable[[str, float], object] | None = None
 ) -> Ledger:
-    """Append the log of `day`, Paris time, to `into`, pass each line and its time to `publish`, and return the true figures."""
+    """Append the log of `day`, Paris time, to `into`, pass each line and its time to `publish`, and return the true figures.
+
+    `calls` is the number on a usual day (see `CallProfile`). Calls that last beyond midnight are logged to their end.
+    """
     with into.open("a", encoding="ascii") as log:
 
         def write_line(line: str) -> None:

@@ -32,7 +32,7 @@ class ManagerServer(EventServer):
                 self.send_event(event)
 
     def list_queues(self, client: "_Connection", action_id: Event) -> None:
-        """Send the answer to `QueueStatus` to `client`; its messages repeat `action_id`."""
+        """Send the answer to `QueueStatus` to `client`. Each message repeats the header `action_id`, if not empty."""
         with self.lock:
             client.send_message(
                 {"Response": "Success"} | action_id | {"EventList": "start", "Message": "Queue status will follow"}

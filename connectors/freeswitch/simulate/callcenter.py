@@ -33,12 +33,15 @@ class CallcenterChange(NamedTuple):
 
     at: float
     changes: Sequence[tuple[str, str, Message | None]]
-    """Table, key, and changed columns; None if the row is deleted."""
+    """Attribute of `Tables` (such as `members`), key of the row, and its changed columns; None if the row is deleted."""
     events: Sequence[Message]
 
 
 class Tables:
-    """The tables of mod_callcenter, at first with all agents logged out and no members. `agents` maps each to its queues."""
+    """The tables of mod_callcenter, at first with all agents logged out and no members.
+
+    `agents` maps each agent to the queues served. Names of queues are given without a domain; agents' names are complete.
+    """
 
     def __init__(self, queues: Sequence[str], agents: Mapping[str, Sequence[str]]) -> None:
         self.queues = [f"{queue}@{DOMAIN}" for queue in queues]

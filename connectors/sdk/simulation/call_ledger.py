@@ -13,7 +13,10 @@ TARGET_SECONDS: Final = 20
 
 @dataclass(slots=True)
 class QueueTotals:
-    """True figures of one queue. offered = answered + abandoned + sum of left + forgotten + waiting."""
+    """True figures of one queue: offered = answered + abandoned + sum of left + forgotten + waiting.
+
+    A call counts once for each time that it enters the queue or is refused by it.
+    """
 
     offered: int = 0
     answered: int = 0
@@ -21,7 +24,7 @@ class QueueTotals:
     abandoned: int = 0
     short_abandoned: int = 0
     left: dict[str, int] = field(default_factory=dict)
-    """Calls that left without an answer, neither abandoned nor forgotten, by reason."""
+    """Calls that were refused or left unanswered, neither abandoned nor forgotten, by reason."""
     forgotten: int = 0
     """Calls that entered the queue, and whose end is never logged."""
     waiting: int = 0
@@ -35,7 +38,7 @@ class QueueTotals:
     """Total wait of answered calls, as logged."""
     abandon_wait_seconds: int = 0
     handle_seconds: int = 0
-    """Total duration of ended conversations, as logged."""
+    """Total duration of ended and transferred conversations, as logged."""
 
 
 @dataclass(slots=True)

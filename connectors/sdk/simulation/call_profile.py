@@ -70,7 +70,10 @@ _AREA: Final = sum((end - start) * (low + high) / 2 for (start, low), (end, high
 
 @dataclass(frozen=True, slots=True)
 class CallProfile:
-    """Call volume of a switchboard with about `calls` calls on a usual day; with `always`, every day and at night too."""
+    """Call volume of a switchboard with about `calls` calls on a usual day.
+
+    With `always`, every day is a usual one and nights are busy too, so the day has more than `calls` calls.
+    """
 
     calls: float
     always: bool = False

@@ -265,7 +265,7 @@ class Switchboard(ABC):
         self.after(seconds, leave_if_still_there)
 
     def _exit(self, queue: Queue, call: Call) -> tuple[int, int, int]:
-        """Remove a call from its queue. Return its position, first position and wait in seconds."""
+        """Remove a call from its queue, and stop its ringing. Return its position, first position and wait in seconds."""
         position = queue.waiting.index(call) + 1
         queue.waiting.remove(call)
         queue.totals.waiting -= 1

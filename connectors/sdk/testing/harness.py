@@ -133,7 +133,10 @@ class ConnectorHarness:
             run_until_idle(flow, self.records_read, publisher)
 
     def run_with_kills(self, broker: FakeBroker, kills: KillInjector) -> None:
-        """Read all records in successive runs, until one with `broker` is not killed. In every second run it is away."""
+        """Read all records in successive runs, until a run with a reachable `broker` is not killed.
+
+        In every second run the broker is away.
+        """
         for number in count():
             broker.away = number % 2 == 1
             before = kills.count

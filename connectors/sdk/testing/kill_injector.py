@@ -27,7 +27,7 @@ Trace = tuple[object, ...]
 
 
 class Killed(BaseException):
-    """Ends a run. Nothing catches it, like SIGKILL."""
+    """Ends a run. No tested code catches it, as with SIGKILL."""
 
 
 class KillInjector:

@@ -67,7 +67,7 @@ class PollSettings(NamedTuple):
     """Settings of a `Poller`."""
 
     open_rounds: Callable[[], Pager]
-    """Opens the `Pager`; called in the polling thread."""
+    """Opens the `Pager`; called in the polling thread. Any error ends the polling."""
     round_seconds: float
     """Interval between the starts of two polls, within 10 %. If a poll takes longer, the next one starts when it ends."""
     page_seconds: float
