@@ -1,6 +1,6 @@
 """Scenarios: a citizen's request, the work of the services on it, and its consequences.
 
-A scenario depends only on the seed, the day it begins and its index on that day.
+The chances of a planned scenario depend only on the seed, its `Beginning`, its day, and its index among those of that day.
 """
 
 from collections.abc import Iterator, Mapping

@@ -110,7 +110,7 @@ class Calendar:
         return self._ask(at, lambda table: table.is_open(at))
 
     def next_change(self, at: int) -> OpeningChange | None:
-        """Return the first opening or closing after `at`; None if there is none up to the last year, and before 1970."""
+        """Return the first opening or closing after `at`; None if none follows by the last year, or if `at` is before 1970."""
         try:
             return self._ask(at, lambda table: OpeningChange(*table.next_change(at)))
         except BeyondCalendarError:
