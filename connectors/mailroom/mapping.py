@@ -85,6 +85,7 @@ class Letter:
     year: int
     """Year of the scan in the configured time zone, for the chrono number."""
     envelope: dict[str, Any]
+    """Times, identities, site and service of its first two events, by attribute name."""
     data: LetterArrivedData
 
 

@@ -295,7 +295,7 @@ class ScenarioBuilder:
         return self._later(self.office.after(at, HOURS_A_DAY), max(days - 1, 0.1) * HOURS_A_DAY)
 
     def _weeks_later(self, at: datetime) -> datetime:
-        """Return a time weeks later, clearly before or clearly after the time for which closed cases are known."""
+        """Return a random time weeks later, clearly before or clearly after the end of `case_tallies.RETENTION`."""
         return _whole(at + timedelta(days=self.random.uniform(*self.random.choice(WEEKS_LATER_DAYS))))
 
     def _soon(self, at: datetime, seconds: float) -> datetime:

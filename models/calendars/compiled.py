@@ -16,7 +16,10 @@ from models.calendars.years import Year, compute_year
 Answer = TypeVar("Answer")
 
 Pause = tuple[int, int | None]
-"""Begin and end (exclusive) of a pause; end None while it lasts. Sequences of pauses are in order and do not overlap."""
+"""Begin and end (exclusive) of a pause, in milliseconds since 1970; end None while it lasts.
+
+Sequences of pauses are in order and do not overlap.
+"""
 
 TIME_UNITS: Final = (Unit.OPENING_HOURS, Unit.ELAPSED)
 _YEAR: Final = 31_556_952_000

@@ -155,7 +155,7 @@ class Calls(System):
 
 
 class _LiveEventWriter(AmiEventWriter):
-    """Event writer that drops past events; clients get the queue status instead.
+    """Event writer that drops events older than `RECENT_SECONDS`; clients get the queue status instead.
 
     A full queue is reported by Asterisk itself, as with `maxlen`. In the log, the dialplan reports it.
     """
