@@ -30,7 +30,7 @@ _dump: Final = msgspec.json.Encoder(enc_hook=_present_fields).encode  # same out
 
 
 class UnusableRecord(Exception):  # noqa: N818 - names what the record is, not what went wrong in the program
-    """A record that is not a usable event: `reason`, and `detail` with no value of the record but perhaps its type."""
+    """A record that is no usable event, or gives none. `detail` contains no value of the record, except perhaps its type."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)

@@ -31,6 +31,7 @@ class IdentityKind(StrEnum):
     EMAIL = "email"
     PHONE = "phone"
     AGENT = "agent"
+    """Identity of an agent, not of a citizen."""
 
 
 _RANKS: Final = {kind.value: rank for rank, kind in enumerate(IdentityKind)}

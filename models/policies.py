@@ -197,7 +197,10 @@ class _Version(NamedTuple):
 
 
 class Policies:
-    """Compiled policies and calendars of an SLA file; without a file, no contact has an SLA target."""
+    """Compiled policies and calendars of an SLA file; without a file, no contact has an SLA target.
+
+    Times are milliseconds since 1970.
+    """
 
     def __init__(self, file: SlaFile | None = None, fingerprint: str = "") -> None:
         file = file or SlaFile()
@@ -251,7 +254,10 @@ class Policies:
     def find(
         self, channel: str, site: str, service: str, reason: str, arrived_at: int, now: int
     ) -> Mapping[ClockKind, TargetTerms]:
-        """Return clock kind → terms of a contact that arrived at `arrived_at` and is open at `now`; empty if no policy fits."""
+        """Return clock kind → terms of a contact that arrived at `arrived_at` and is open at `now`; empty if no policy fits.
+
+        `reason` is its queue or procedure. The result may include kinds of clocks that its channel does not have.
+        """
         arrival, present = bisect_right(self._starts, arrived_at), bisect_right(self._starts, max(arrived_at, now))
         return self._find(channel, site, service, reason, arrival, present)
 

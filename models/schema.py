@@ -25,7 +25,7 @@ DIALECT: Final = GenerateJsonSchema.schema_dialect
 
 
 def event_types() -> dict[str, type[Envelope]]:
-    """Return schema name → model of the envelope and of all contact and SLA events, such as `call.queued.v1` → `CallQueued`."""
+    """Return schema name → model of the envelope and of all events, such as `call.queued.v1` → `CallQueued`."""
     models = {"envelope.v1": Envelope}
     for model in (*get_args(get_args(Event)[0]), *get_args(get_args(AnySlaEvent)[0])):
         (kind,), (version,) = (get_args(model.model_fields[name].annotation) for name in ("type", "dataversion"))

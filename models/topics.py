@@ -26,7 +26,7 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic of the catalogue.
+    """One topic of the catalogue. ``key`` and ``about`` describe its keys and its content in words.
 
     ``retention_ms`` is None for a compacted topic, which keeps the last record of each key for ever. For other topics it is
     the default retention, which `[retention]` in the settings overrides.

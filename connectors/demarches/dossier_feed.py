@@ -23,8 +23,8 @@ BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 OVERLAP: Final = timedelta(minutes=5)
 """Shortest period before the newest known change that each poll reads again, for changes that became visible late."""
 DUPLICATE: Final = timedelta(days=30)
-"""Period before `ReadMark.whole` within which the facts of a changed dossier are published again. Older facts are certainly
-published, and workers may no longer recognise them as duplicates."""
+"""Period before `ReadMark.whole` within which the facts of a changed dossier are published again; its facts without a time
+always are. Older facts are certainly published, and workers may no longer recognise them as duplicates."""
 MAX_SEEN: Final = 50_000
 """Most digests kept in `ReadMark.seen`."""
 

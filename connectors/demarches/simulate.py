@@ -82,7 +82,8 @@ class SimulatedDossiers:
 def page_of(entries: Sequence[Any], field: str, since: str | None, first: int, after: str | None) -> dict[str, Any]:
     """Return a page of the entries since `since` (inclusive), sorted by the time in `field` and the number.
 
-    `after` is the cursor of the previous page; None and empty texts mean the beginning.
+    It has at most `first` and `LARGEST_PAGE` entries. `after` is the cursor of the previous page. None or an empty text for
+    `since` means all entries, for `after` the first page.
     """
     rows = sorted(((_utc(entry[field]), entry["number"], entry) for entry in entries), key=lambda row: row[:2])
     if since:

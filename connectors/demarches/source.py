@@ -42,7 +42,7 @@ class DemarchesSource(Source[bytes, bytes]):
     def read(self, wait_seconds: float) -> Sequence[bytes]:
         """Return the new facts of the next page with any; wait `wait_seconds` and return nothing if there is none.
 
-        Raises `SourceUnavailableError`, also if one procedure is refused.
+        Raises `SourceUnavailableError`, also if one procedure is refused and the others have no new facts.
         """
         deadline = time.monotonic() + BUSY_SECONDS
         for feed in self._feeds:

@@ -15,7 +15,10 @@ def header_value(message: Message, name: str) -> str:
 
 
 def is_automatic(message: Message) -> bool:
-    """Return whether a program wrote the message, by its headers (RFC 3834 and the usual other ones)."""
+    """Return whether a header says that a program wrote the message (RFC 3834 and the usual other ones).
+
+    Signs of a delivery report, such as an empty `Return-Path`, are not checked.
+    """
     submitted = header_value(message, "Auto-Submitted").partition(";")[0].strip().lower()
     suppressed = {word.strip().lower() for word in header_value(message, "X-Auto-Response-Suppress").split(",")}
     return (

@@ -25,7 +25,7 @@ each, cannot be read."""
 MIN_BATCH: Final = 2
 """Fewest messages per fetch, if available: with two, one readable message shows that the other one is damaged."""
 MAX_READY: Final = 1_000
-"""Most fetched messages of all folders together; with more than 500 folders, `MIN_BATCH` for each."""
+"""Most messages fetched from all folders in one `merge`; with more than 500 folders behind, `MIN_BATCH` from each."""
 PATIENCE_SECONDS: Final = 600.0
 """Time for which messages are fetched again if none of them can be read. Then only the first one is rejected, because the cause
 may be a temporary failure of the server."""
@@ -60,7 +60,7 @@ class Folder:
         self.reset()
 
     def reset(self) -> None:
-        """Drop the messages that were fetched but not taken; they are searched and fetched again."""
+        """Drop the messages that were fetched but not taken; after the next `examine`, they are searched and fetched again."""
         self._searched = self._last = self._mark.uid
         self._found: deque[int] = deque()
         self._ready: deque[FetchedMessage] = deque()

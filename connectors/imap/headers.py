@@ -1,6 +1,6 @@
 """Parser of the message headers that the connector requests (RFC 5322; automatic messages: RFC 3834).
 
-Malformed headers count as absent. The connector requests no subject and no text.
+Malformed headers are read as far as possible, and otherwise count as absent. The connector requests no subject and no text.
 """
 
 import re

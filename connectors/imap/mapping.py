@@ -27,13 +27,13 @@ class MailKind(StrEnum):
     """Kind of a message."""
 
     RECEIVED = "received"
-    """A citizen wrote."""
+    """A citizen wrote, perhaps through a contact form."""
     ANSWERED = "answered"
     """An agent wrote to a citizen of the conversation."""
     ACKNOWLEDGED = "acknowledged"
     """A program of the service wrote to a citizen of the conversation."""
     AUTOMATIC = "automatic"
-    """An external program wrote, or the message is a delivery report or a read receipt."""
+    """An external program other than a contact form wrote, or the message is a delivery report or a read receipt."""
     OTHER = "other"
     """The service wrote to another recipient, or outside any conversation."""
     UNIDENTIFIED = "nameless"
@@ -58,7 +58,7 @@ class Mail(msgspec.Struct, frozen=True):
     contact: str = ""
     """Keyed digest that identifies the conversation, in hexadecimal; empty if none was found."""
     place: str = ""
-    """Configured address of the service that the citizen wrote to; empty for another address."""
+    """Configured address of the service that the citizen wrote to; empty for another address, or without a conversation."""
     people: tuple[str, ...] = ()
     """Addresses of those citizens of the contact who wrote or received the message."""
 

@@ -11,7 +11,7 @@ from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, 
 from connectors.sdk.pull import Backoff, Interval
 
 BUSY_SECONDS: Final = 10.0
-"""Longest time that one call searches for messages or skips published ones, in seconds, unless a caller has more time."""
+"""Default of `busy_seconds`; also the longest time for which one `ImapSource.read` skips published messages, in seconds."""
 REFUSED_SECONDS: Final = 60.0
 """Shortest pause after a refused login, in seconds; some servers lock an account after frequent attempts."""
 

@@ -31,7 +31,7 @@ class _Saved(msgspec.Struct):
 
 
 class ImapSource(Source[Mail, bytes]):
-    """Messages of all folders, each once, in order of receipt."""
+    """Messages of all folders in order of receipt, without those that were published before."""
 
     checkpoint_seconds = 1.0
 
@@ -50,8 +50,8 @@ class ImapSource(Source[Mail, bytes]):
     def read(self, wait_seconds: float) -> Sequence[Mail]:
         """Return the next messages that were not published before; their conversations are then on disk.
 
-        Empty after `wait_seconds` without any message, or after `BUSY_SECONDS` of published ones. Raises
-        `SourceUnavailableError`, and `ConnectorError` if the conversation store cannot be used.
+        Empty after `wait_seconds` without any message, after `busy_seconds` of searching, or after `BUSY_SECONDS` of published
+        ones. Raises the errors of `MailboxReader.read`, and `ConnectorError` if the conversation store cannot be used.
         """
         classifier = self._classifier or self._open()
         deadline = time.monotonic() + BUSY_SECONDS

@@ -24,7 +24,7 @@ class Review(msgspec.Struct):
     created_at: Time
     button_id: int
     intentions: list[str | None]
-    """Answers about satisfaction: `good`, `medium` or `bad`; several if the server stored several."""
+    """Answers about satisfaction: `good`, `medium` or `bad`; empty without that question, several if so stored."""
 
 
 decode: Final = msgspec.json.Decoder(Review).decode

@@ -45,9 +45,9 @@ class JdmaSource(Source[bytes, bytes]):
         self._rests_until = 0.0
 
     def read(self, wait_seconds: float) -> Sequence[bytes]:
-        """Return the new reviews of the next span with any; wait `wait_seconds` and return nothing if there is none.
+        """Return the new reviews of the next span with any; nothing after `wait_seconds` or `BUSY_SECONDS` without any.
 
-        Raises `SourceUnavailableError`, also if one form is refused.
+        Raises `SourceUnavailableError` after a failure; also, while no form is due, if the last request for a form failed.
         """
         deadline = time.monotonic() + BUSY_SECONDS
         while (feed := self._next_feed()) and time.monotonic() < deadline:

@@ -112,9 +112,9 @@ class KioskService:
         return ticket
 
     def _begin_day(self) -> None:
-        """On the first call of a day, close earlier days with `_close_days`; on other calls, do nothing.
+        """On the first call of a day, close earlier days, and remove tickets taken more than `LONGEST_WAITED` ago.
 
-        Then remove tickets taken more than `LONGEST_WAITED` ago, and from the journal the actions that are as old and were sent.
+        Also remove the sent actions of that age from the journal. Later calls on that day do nothing.
         """
         today = self._room.day_of(self._now())
         if today <= self._day:

@@ -1,7 +1,8 @@
 """Client of the Maarch Courrier REST API, limited to the routes that the connector needs.
 
 The routes follow Maarch's published `rest/index.php`, the responses `ResController`, `ContactController` and
-`AcknowledgementReceiptController`. The client requests no subject, text or file, and decodes only contact details of senders.
+`AcknowledgementReceiptController`. The client requests no subject, text or file. Of senders, it decodes only type, e-mail
+address and phone number.
 """
 
 from collections import Counter
@@ -39,7 +40,7 @@ CONTACTS: Final = "GET/resources/{resId}/contacts"
 RECEIPTS: Final = "GET/resources/{resId}/acknowledgementReceipts"
 """`LIST`, `CONTACTS` and `RECEIPTS` are routes, as written in the settings of a Maarch user."""
 MAX_FAILURES: Final = 3
-"""Failed attempts to read the senders or the acknowledgement of one letter, before they are skipped."""
+"""Number of responses with status 500, or undecodable, after which the senders or the acknowledgement of a letter are skipped."""
 GONE: Final = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND})
 """Statuses of the routes of a letter that does not exist any more."""
 
@@ -88,7 +89,7 @@ class MaarchApi(HttpClient):
         return letters.resources
 
     def acknowledged(self, letters: Collection[int]) -> set[int]:
-        """Return the subset of `letters` with a sent acknowledgement of receipt."""
+        """Return those of the letter numbers `letters` that have a sent acknowledgement of receipt."""
         if not letters:
             return set()
         numbers = ", ".join(map(str, letters))

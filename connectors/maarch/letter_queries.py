@@ -93,7 +93,7 @@ class ChangedLetters(LetterQuery):
 
 
 class OpenLetters(LetterQuery):
-    """Letters with an open status, no status or no closing date, of those changed since the configured start.
+    """Letters with an open, unknown or missing status, or without a closing date, changed since the configured start.
 
     The query includes followed-up letters, which earlier versions published as open.
     """

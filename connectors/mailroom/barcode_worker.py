@@ -1,8 +1,9 @@
 """Sandboxed program that counts the pages of untrusted scans and finds their separator sheets.
 
-Started as `barcode_worker.py SOCKET SECONDS MEGABYTES`, with `SeparatorSheets` as a JSON list on standard input. Requests arrive
-on the socket: one byte, `COUNT` or `FIND`, with an open file descriptor. The response is a JSON list, `[page count, sheets]`,
-or one word for the reason of the failure. A sheet is `[page from 0, text]`. Other barcodes are not reported.
+Started as `barcode_worker.py SOCKET SECONDS MEGABYTES`, with `SeparatorSheets` as a JSON list on standard input. SOCKET is a file
+descriptor. Requests arrive on it: one byte, `COUNT` or `FIND`, with an open file descriptor. The response is a JSON list,
+`[page count, sheets]`, or one word for the reason of the failure. A sheet is `[page from 0, text]`; the text of an unknown sheet
+is empty. Other barcodes are not reported.
 
 The program can write no file. Its memory is limited, and its processor time per file. It ignores the signals that stop a whole
 service; its parent process ends it.
@@ -27,7 +28,7 @@ ENCRYPTED, UNREADABLE, UNSHOWABLE, TOO_COSTLY = "encrypted", "unreadable", "unsh
 ANSWER_BYTES: Final = 64 << 10
 """Longest response, in bytes; `TOO_COSTLY` replaces a longer one."""
 HEAD_BYTES: Final = 1024
-"""Size in bytes of the first part of a file, which must contain the PDF marker."""
+"""Size in bytes of the first part of a file, which in a PDF must contain the marker `%PDF-`."""
 TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 FORMATS: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.Code128, zxingcpp.BarcodeFormat.QRCode])
 
@@ -39,7 +40,7 @@ class SeparatorSheets(NamedTuple):
 
     texts: Collection[str]
     prefix: str = ""
-    """Barcodes that begin with this prefix mark unknown sheets; empty: no unknown sheets."""
+    """Barcodes that begin with this prefix and are not in `texts` mark unknown sheets; empty: no unknown sheets."""
 
     def read(self, codes: Collection[str]) -> str | None:
         """Return the sheet text of a page with these barcodes: empty for an unknown sheet, None if the page is no sheet."""

@@ -51,7 +51,7 @@ ALMOST_A_DAY: Final = timedelta(hours=22, minutes=59, seconds=59)
 
 
 class Step(StrEnum):
-    """Step of a letter after its registration, reported by a sidecar without a scan."""
+    """Step of a letter after its registration, reported by a sidecar without a scan; `SENT` also of other outgoing mail."""
 
     ASSIGNED = "assigned"
     ACKNOWLEDGED = "acknowledged"
@@ -85,6 +85,7 @@ class Letter:
     year: int
     """Year of the scan in the configured time zone, for the chrono number."""
     envelope: dict[str, Any]
+    """Times, identities, site and service of its first two events, by attribute name."""
     data: LetterArrivedData
 
 

@@ -48,7 +48,7 @@ _REJECTIONS: Final = {
 
 
 class Pages(msgspec.Struct, frozen=True, array_like=True):
-    """Page count and separator sheets of a scan."""
+    """Page count, sheets included, and separator sheets of a scan."""
 
     count: int
     sheets: tuple[tuple[int, str], ...] = ()

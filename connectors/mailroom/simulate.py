@@ -36,7 +36,10 @@ class Mailroom:
         self._chronos: dict[str, list[str]] = {}
 
     def drop_letter(self, name: str, *, scanned_at: datetime, pages: int, fields: SidecarFields) -> None:
-        """Drop the scan of one letter, and its sidecar with `fields`, under the unique file name `name`, without suffix."""
+        """Drop the scan of one letter, and its sidecar with `scanned_at` and `fields`.
+
+        Both get the unique file name `name`, given without suffix.
+        """
         self._drop(
             {
                 f"{name}.json": json.dumps({"scanned_at": scanned_at.isoformat(), **fields}).encode(),

@@ -169,7 +169,7 @@ def _number_of(rdv: msgspec.Raw) -> int | None:
 
 
 def _date_of(headers: Mapping[str, str]) -> datetime:
-    """Return the time of the response by the server's clock; the local time if the `Date` header is missing or unreadable."""
+    """Return the time of the response by the server's clock; by this machine's if the `Date` header is missing or unreadable."""
     try:
         return parsedate_to_datetime(headers["date"]).astimezone(UTC)
     except (KeyError, ValueError):

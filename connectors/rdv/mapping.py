@@ -310,7 +310,7 @@ def _time_of(step: Step, rdv: Rdv, times: _Times) -> datetime:
     """Return the time of a step: the time stated by the server if available, at most the time of the report.
 
     For a collective appointment, stated times do not apply to each participation, because people may join later. One is used
-    only for a booking that was first reported after the start: its creation time, as the best available estimate.
+    only for a booking that was first reported after the start: the appointment's creation time, as the best available estimate.
     """
     at = datetime.fromtimestamp(step.at // 1_000_000, UTC)
     if rdv.collectif and not (step.kind == BOOKED and step.at >= step.starts_at * 1_000_000):

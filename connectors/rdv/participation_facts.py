@@ -1,8 +1,8 @@
 """Split webhooks and API responses into facts about single participations, reduced to the fields that events need.
 
-A participation is one person's part in an appointment. Appointments for several people have a status per participation, which the
-server's guide recommends. Formats: `app/blueprints` and `docs/api` of betagouv/rdv-service-public. Times are written by Ruby in
-whole seconds (`2026-03-20 10:00:00 +0100` or `… UTC`); ISO 8601 is accepted too.
+A participation is one person's part in an appointment. In an appointment for several people each participation has a status; the
+server's guide recommends reading these. Formats: `app/blueprints` and `docs/api` of betagouv/rdv-service-public. Times are
+written by Ruby in whole seconds (`2026-03-20 10:00:00 +0100` or `… UTC`); ISO 8601 is accepted too.
 """
 
 import re
@@ -22,7 +22,7 @@ MAX_PARTICIPATIONS: Final = 2_000
 Real appointments have a few hundred at most.
 """
 MAX_SHARED_BYTES: Final = 2_048
-"""Longest part of a message that is repeated in each of its facts, in bytes; about 500 are usual."""
+"""Most bytes of a report that each of its facts repeats; about 500 are usual. A report with more is not split either."""
 DELETED_ACCOUNT: Final = re.compile(r"user_\d+@deleted\.rdv-solidarites\.fr", re.ASCII | re.IGNORECASE)
 """Address that the server gives to deleted accounts (`User::SoftDeleteConcern`), on every instance."""
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -200,7 +200,7 @@ def _is_number(value: Any) -> bool:
 
 
 def parse_time(text: str) -> datetime:
-    """Parse a time of the server and convert it to UTC. Raises `ValueError`."""
+    """Parse a time of the server and convert it to UTC. Raises `ValueError`, also without a time zone, and `OverflowError`."""
     at = datetime.fromisoformat(_RUBY_ZONE.sub(lambda zone: f"{zone[1]}:{zone[2]}" if zone[1] else "+00:00", text))
     if at.tzinfo is None:
         raise ValueError("time without a time zone")

@@ -76,7 +76,7 @@ class Step(NamedTuple):
     at: int
     """Latest possible time of the step, in microseconds since 1970."""
     starts_at: int
-    """New start of the appointment, in seconds since 1970."""
+    """Start of the appointment after the step, in seconds since 1970."""
     is_last: bool
     """Whether the step comes from the last observation."""
 

@@ -57,7 +57,10 @@ class RdvSource(PolledSource):
         return split_message(message.body)
 
     def deletion_fact(self, key: str, state: str, page: Page) -> bytes:
-        """Return the fact that an open, future participation was deleted without a webhook; empty for any other."""
+        """Return the fact that a participation was deleted without a webhook; empty unless it was open or waiting, and future.
+
+        `key` is `<appointment id>-<participation id>`, `state` the text of its last `ParticipationState`.
+        """
         starts_at, status = parse_state(state)
         is_future = status in {OPEN, WAITING} and starts_at > page.as_of.timestamp()
         return deletion_fact(key, starts_at, status, page.as_of) if is_future else b""
@@ -87,7 +90,7 @@ def sign(key: bytes, body: bytes) -> str:
 
 
 def probe(config: RdvConfig, context: Context) -> Sequence[Outcome]:
-    """Listen for a moment, fetch the first API page of every organisation, and map it; return nothing without an API.
+    """Listen, fetch the first API page of every organisation meanwhile, and map it; return nothing without an API.
 
     A renewed OAuth token is saved. Raises `SourceUnavailableError`.
     """

@@ -14,7 +14,7 @@ class ActionKind(StrEnum):
     LETTER_SCANNED = "letter scanned"
     """`amount` is the number of pages of each letter, `effective_at` the time of receipt, if it was earlier."""
     LETTER_REGISTERED = "letter registered"
-    """In a system where the services register letters themselves; assigned immediately."""
+    """In a system where the services register letters themselves; assigned immediately. `effective_at` is the time of receipt."""
     LETTER_ASSIGNED = "letter assigned"
     LETTER_ACKNOWLEDGED = "letter acknowledged"
     LETTER_ANSWERED = "letter answered"

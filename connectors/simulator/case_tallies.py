@@ -9,7 +9,7 @@ from models.topics import Channel
 FigureCounts = dict[str, int]
 """Name of a count, a stock, a sum of durations or a sum of costs → value."""
 DimensionKey = tuple[str, str, str, str]
-"""Channel, site, service, queue."""
+"""Channel, site, service, queue; for transferred calls `transfer`, site, first queue, `call:<first queue>:<second queue>`."""
 
 RETENTION: Final = timedelta(days=35)
 """Time that a closed case stays known after its last action. Later actions cannot be linked to it."""
@@ -127,7 +127,10 @@ class CaseTally:
 
 
 class VisitTally(CaseTally):
-    """Counts of a visit. A visitor who left was not answered, even if called. Visits without an end are forgotten."""
+    """Counts of a visit.
+
+    A visitor who left was not answered, even if called. Visits without an end are forgotten after `FORGOTTEN_AFTER`.
+    """
 
     def __init__(self, citizen_case: CitizenCase, first: Action) -> None:
         super().__init__(citizen_case, first)
@@ -173,11 +176,17 @@ class FeedbackTally(CaseTally):
             self._about.record_feedback(action.at)
 
     def is_known(self, at: datetime) -> bool:
-        """Return whether an action is still linked to this feedback: while its case is known, and always without a known case."""
+        """Return whether an action is still linked to this feedback: while the case that it is about is known.
+
+        Always True if that case was unknown from the start, or if the feedback is anonymous.
+        """
         return self._about is None or self._is_anonymous or self._about.is_known(at)
 
     def dimension_key(self) -> DimensionKey:
-        """Return the site and service of the case it is about, with its channel as queue; empty ones if unknown."""
+        """Return `feedback`, and site, service and, as queue, channel of the case it is about.
+
+        All three are empty if the case is unknown; the queue is also empty if the feedback is anonymous.
+        """
         if self._about is None:
             return Channel.FEEDBACK.value, "", "", ""
         place, channel = self._about.place, self._about.citizen_case.channel

@@ -48,7 +48,8 @@ SURVEY_SHARE: Final = 0.08
 class Departement:
     """All systems in one run directory, and the plan executed in them. Use it from one thread.
 
-    `only` names the connectors whose systems run; empty: all. `systems` replaces all systems except the switchboard, for tests.
+    `calls_per_day` is by default the plan's share of calls. `only` names the connectors whose systems run; empty: all. `systems`
+    replaces all systems except the switchboard, for tests.
     """
 
     def __init__(
@@ -86,8 +87,8 @@ class Departement:
     ) -> Iterator[None]:
         """Open all systems, ready for actions from `since` on, and for calls from `calls_since` if later.
 
-        Actions until `resumed_at` were executed by an earlier run: their effects are restored, and they are counted. At the end
-        of the block, all systems are closed. Raises `OSError` or `SourceUnavailableError` if a system cannot be opened.
+        Actions until `resumed_at` were executed by an earlier run: their effects and ledger counts are restored. At the end of
+        the block, all systems are closed. Raises `OSError` or `SourceUnavailableError` if a system cannot be opened.
         """
         with ExitStack() as stack:
             for system in self._running:

@@ -48,7 +48,7 @@ class ArrivalRhythm(NamedTuple):
     weekend: float
 
     def arrivals(self, per_year: float, day: date, random: Random, *, always: bool) -> Iterator[datetime]:
-        """Yield random arrival times on `day` in Paris, in order, for `per_year` contacts; more with `always`."""
+        """Yield random arrival times (UTC) on `day` in Paris, in order, at a rate of `per_year` contacts; more with `always`."""
         usual = per_year / (WORKING_DAYS_PER_YEAR + self.weekend * WEEKENDS) / sum(self.hours)
         today = 1.0 if always or day.weekday() in WORKING_DAYS else self.weekend
         least = AT_LEAST * max(self.hours) if always else 0

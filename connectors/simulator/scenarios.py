@@ -1,6 +1,6 @@
 """Scenarios: a citizen's request, the work of the services on it, and its consequences.
 
-A scenario depends only on the seed, the day it begins and its index on that day.
+The chances of a planned scenario depend only on the seed, its `Beginning`, its day, and its index among those of that day.
 """
 
 from collections.abc import Iterator, Mapping
@@ -295,7 +295,7 @@ class ScenarioBuilder:
         return self._later(self.office.after(at, HOURS_A_DAY), max(days - 1, 0.1) * HOURS_A_DAY)
 
     def _weeks_later(self, at: datetime) -> datetime:
-        """Return a time weeks later, clearly before or clearly after the time for which closed cases are known."""
+        """Return a random time weeks later, clearly before or clearly after the end of `case_tallies.RETENTION`."""
         return _whole(at + timedelta(days=self.random.uniform(*self.random.choice(WEEKS_LATER_DAYS))))
 
     def _soon(self, at: datetime, seconds: float) -> datetime:

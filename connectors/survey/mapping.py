@@ -33,7 +33,10 @@ class SurveyMapping:
         self._zone = ZoneInfo(config.timezone) if config.timezone else None
 
     def map(self, message: Message) -> Outcome:
-        """Return the events of a message; none for an ignored type. Raises `UnusableRecord`."""
+        """Return one event for an invitation, one per score for an answer, and none for an ignored message type.
+
+        Raises `UnusableRecord`.
+        """
         body = decode_json(message.body, object)
         kind = read_type(body, self._config.type, self._config.types, self._config.ignored)
         if kind is None:

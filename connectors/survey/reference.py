@@ -35,7 +35,10 @@ class ContactReferences:
         self._ciphers = [AESSIV(hashlib.sha512(PURPOSE + decode_secret(secret)).digest()) for secret in secrets]
 
     def make(self, contact: str) -> str:
-        """Return the reference of a contact id: letters, digits, `-` and `_`. Raises `ValueError` for an invalid id."""
+        """Return the reference of a contact id: letters, digits, `-` and `_`.
+
+        Raises `ValueError` for an invalid id, and for a contact by `feedback`.
+        """
         if len(contact) > LONGEST or not CONTACT.fullmatch(contact):
             raise ValueError("not the id of a contact")
         sealed = self._ciphers[0].encrypt(contact.encode(), [PURPOSE])

@@ -129,7 +129,10 @@ class WebhookSource(MappedSource):
 
 
 def _duration(seconds: float, path: str) -> float:
-    """Return a duration rounded to the millisecond, since further digits could encode anything. Raises `UnusableRecord`."""
+    """Return a duration rounded to the millisecond, since further digits could encode anything.
+
+    Raises `UnusableRecord` above `MAX_SECONDS`.
+    """
     if seconds > MAX_SECONDS:
         raise UnusableRecord(Reason.INVALID_FIELD, f"{path}: longer than {MAX_SECONDS} seconds")
     return seconds if isinstance(seconds, bool) else round(seconds, 3)

@@ -16,7 +16,10 @@ from models.calendars.years import Year, compute_year
 Answer = TypeVar("Answer")
 
 Pause = tuple[int, int | None]
-"""Begin and end (exclusive) of a pause; end None while it lasts. Sequences of pauses are in order and do not overlap."""
+"""Begin and end (exclusive) of a pause, in milliseconds since 1970; end None while it lasts.
+
+Sequences of pauses are in order and do not overlap.
+"""
 
 TIME_UNITS: Final = (Unit.OPENING_HOURS, Unit.ELAPSED)
 _YEAR: Final = 31_556_952_000
@@ -110,7 +113,7 @@ class Calendar:
         return self._ask(at, lambda table: table.is_open(at))
 
     def next_change(self, at: int) -> OpeningChange | None:
-        """Return the first opening or closing after `at`; None if there is none up to the last year, and before 1970."""
+        """Return the first opening or closing after `at`; None if none follows by the last year, or if `at` is before 1970."""
         try:
             return self._ask(at, lambda table: OpeningChange(*table.next_change(at)))
         except BeyondCalendarError:

@@ -15,7 +15,7 @@ DOMAIN: Final = "accueil"
 DIRECTORY: Final = Path(__file__).parent
 SOURCE_LANGUAGE: Final = "en"
 LANGUAGES: Final = ("fr", SOURCE_LANGUAGE)
-"""Languages of pages and documents; the first one is the default. Commands speak every language that has a catalogue."""
+"""Languages of pages and documents; the first one is the default of pages. Commands speak every language that has a catalogue."""
 
 _AFTER_CONTEXT: Final = "\4"
 """Character between a context and its message, as in the catalogues of gettext."""

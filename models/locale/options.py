@@ -11,7 +11,7 @@ from babel.messages.extract import extract_python
 def extract(
     fileobj: IO[bytes], keywords: Any, comment_tags: Collection[str], options: Any
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield the messages of a Python file, and each docstring of an attribute of a class, on one line."""
+    """Yield the messages of a Python file, and each docstring of an annotated attribute of a class, on one line."""
     yield from extract_python(fileobj, keywords, comment_tags, options)
     fileobj.seek(0)
     for node in ast.walk(ast.parse(fileobj.read())):

@@ -42,7 +42,7 @@ class MaarchRestApi:
     perimeter: str | None = "1=1"
     """SQL condition for the letters visible to the user's groups; None for a user without a group."""
     authorized: Sequence[str] = ()
-    """Routes authorised for the user (`users.authorized_api`); empty: all routes."""
+    """Routes authorised for the user (`users.authorized_api`), such as `POST/res/list`; empty: all routes."""
 
     def __init__(self, database: Database) -> None:
         self.database = database

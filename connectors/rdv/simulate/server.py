@@ -125,7 +125,7 @@ class RdvServer:
 
 
 def post_webhook(port: int, body: bytes, secret: str = SECRET) -> bool:
-    """Send a signed webhook to a port of this machine, and return whether it was accepted."""
+    """Send a signed webhook to a port of this machine, and return whether it was accepted; False also without a response."""
     headers = {"Content-Type": "application/json; charset=utf-8", "X-Lapin-Signature": sign(secret.encode(), body)}
     try:
         with closing(HTTPConnection(HOST, port, timeout=TIMEOUT_SECONDS)) as connection:

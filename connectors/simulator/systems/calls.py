@@ -84,9 +84,9 @@ class Calls(System):
         draw_caller: Callable[[], str],
         on_ended: Callable[[Conversation], None],
     ) -> None:
-        """Start the calls at `at` or after the last log line, then the manager interface.
+        """Start the calls at `at`, or after the last log line if that is later, then the manager interface.
 
-        `on_ended` gets each conversation that ends without a transfer.
+        `draw_caller` returns the phone number of a random caller. `on_ended` gets each conversation that ends without a transfer.
         """
         self._switchboard = _CitizenSwitchboard(seed, self._write_line, profile, draw_caller, on_ended)
         self._switchboard.begin(max(at, self._written_until()).timestamp())
@@ -155,7 +155,7 @@ class Calls(System):
 
 
 class _LiveEventWriter(AmiEventWriter):
-    """Event writer that drops past events; clients get the queue status instead.
+    """Event writer that drops events older than `RECENT_SECONDS`; clients get the queue status instead.
 
     A full queue is reported by Asterisk itself, as with `maxlen`. In the log, the dialplan reports it.
     """

@@ -37,7 +37,7 @@ CLOSED_STATUS: Final = "SSUITE"
 
 
 class MaarchLetters(System):
-    """Simulated Maarch. It reports only the last status of a letter, so `drain` waits for the next request."""
+    """Simulated Maarch. It reports only the last status of a letter, so `drain` returns False until the connector has read it."""
 
     instance = "ged"
     connector = "maarch"

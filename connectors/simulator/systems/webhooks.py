@@ -110,5 +110,4 @@ class Helpdesk(Webhooks):
 
 
 def _uuid(citizen_case: CitizenCase) -> str:
-    """Return a case number in the format of a UUID."""
     return f"00000000-0000-4000-8000-{citizen_case.number:012x}"
