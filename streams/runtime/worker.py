@@ -38,7 +38,10 @@ def run(settings: Settings, config: Path | None) -> int:
 
 
 def options(settings: Settings, name: str = "worker") -> Options:
-    """Return the engine's options from the settings of the worker; `name` is its directory within `settings.data`."""
+    """Return the engine's options from the settings of the worker; `name` is the engine's directory within `settings.data`.
+
+    Raise `ConfigError` without brokers.
+    """
     worker = settings.worker
     brokers, client = find_cluster(settings)
     return Options(
@@ -55,7 +58,7 @@ def options(settings: Settings, name: str = "worker") -> Options:
 
 
 def times(settings: Settings) -> WorkerTimings:
-    """Return the timeouts and retention periods of the contacts job."""
+    """Return the timeouts, retention periods and SLA delays of the contacts job."""
     worker = settings.worker
     return WorkerTimings(
         time_to_live=TimesToLive(

@@ -107,11 +107,12 @@ class Worker(Process):
     """Stream worker: turns events into rows and figures."""
 
     processes: PositiveInt = 1
-    """Number of workers that `accueil up` starts. Workers beyond the number of partitions are idle."""
+    """Number of workers that `accueil up` starts; `health_port` is that of the first. Those beyond `partitions` are idle."""
     app_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "accueil"
     """Name of the consumer group and of the transactions. Never change it on existing data."""
     instance_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,128}$")] = ""
-    """Stable, unique name of this worker (static membership): it gets its partitions back immediately after a restart."""
+    """Stable, unique name of this worker (static membership): it gets its partitions back immediately after a restart.
+    `accueil up` adds the worker's number, and replaces an empty name by that of the machine."""
     tick_seconds: Annotated[float, Field(gt=0, le=5)] = 1.0
     """Interval of ticks, which apply timeouts and deadlines."""
     linger_seconds: Annotated[float, Field(ge=0, le=10)] = 0.05
@@ -216,7 +217,7 @@ class Retention(Section):
     """Retention of the files in `data/logs`, which contain no personal data."""
     at: Annotated[str, AfterValidator(_time_of_day)] = "02:30"
     """Daily time of `accueil retention apply` in `accueil up`, in `web.time_zone`; empty: never. If it did not run at
-    that time, it catches up at the next start, without rewriting the timelines' tables."""
+    that time, it catches up; after 15 minutes, without rewriting the timelines' tables."""
 
 
 class Rights(Section):

@@ -47,7 +47,7 @@ class Snapshot:
 
     Contains all future buckets, those of today and those of the recent window. Paused clocks have no deadline."""
     feedback: Mapping[str, Mapping[Dimensions, Figure]]
-    """Window (`feedback_windows.WINDOWS`) → dimensions → survey answers of these civil days, today included."""
+    """Window (`feedback_windows.WINDOWS`) → dimensions → survey invitations and answers of these civil days, today included."""
     policies: Policies
     """Policies of the SLA file at that moment."""
     unreadable: int

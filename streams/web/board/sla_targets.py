@@ -126,7 +126,7 @@ class SlaOverview(msgspec.Struct, frozen=True):
     """Contents of the board about SLA targets. Before the first clock starts, only `openings` can have entries."""
 
     openings: list[OpeningState]
-    """Calendars of all policies in force, in the order of the SLA file."""
+    """Calendars of all policies in force, in the order of the SLA file; without those of single clocks."""
     standing: list[SlaTargetStatus]
     """State of each SLA target with figures, in the order of the SLA file; targets that are no longer in force come last."""
     waiting: list[WaitingCounts]

@@ -328,7 +328,7 @@ def with_corrected(measures: Iterable[Measure[Any]]) -> Iterator[Measure[Any]]:
 def label(dimensions: Dimensions) -> tuple[str, ...]:
     """Return the values of `DIMENSION_LABELS`, with the channel of the contact.
 
-    Policy and clock follow for SLA clocks, and the target queue for transfers.
+    Policy and clock follow for SLA clocks, and the target queue for transfers. `queue` is empty for feedback and SLA clocks.
     """
     if dimensions.channel == Channel.FEEDBACK:
         return dimensions.queue, dimensions.site, dimensions.service, ""
