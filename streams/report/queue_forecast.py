@@ -124,7 +124,7 @@ def _staff(
 def estimate_patience(waited_seconds: float, abandoned: int) -> float:
     """Return the mean patience in seconds; infinite below `MIN_ABANDONED` abandoned contacts, or without any wait.
 
-    It is the total wait of answered and abandoned contacts ÷ the number of abandoned ones. This is the maximum likelihood estimate
-    of an exponential patience that is censored by answers (Mandelbaum and Zeltyn 2007, section 5).
+    It is the total wait of answered and abandoned contacts ÷ the number of abandoned ones. This is the maximum likelihood
+    estimate of an exponential patience that is censored by answers (Mandelbaum and Zeltyn 2007, section 5).
     """
     return waited_seconds / abandoned if abandoned >= MIN_ABANDONED and waited_seconds else inf

@@ -20,7 +20,10 @@ from streams.settings.sla_file import WatchedPolicies
 
 
 def run(settings: Settings, config: Path | None) -> int:
-    """Run one worker until SIGTERM or SIGINT; return 0 or an exit code of `streams.engine.engine`."""
+    """Run one worker until SIGTERM or SIGINT; return 0 or an exit code of `streams.engine.engine`.
+
+    Most errors end the process without a return.
+    """
     policies = WatchedPolicies(settings.sla, find_origin("sla", config))
     metrics.REGISTRY.register(policies)
     engine = Engine(make_job(settings.worker.app_id, times(settings), policies), options(settings))

@@ -116,7 +116,7 @@ class Worker(Process):
     tick_seconds: Annotated[float, Field(gt=0, le=5)] = 1.0
     """Interval of ticks, which apply timeouts and deadlines."""
     linger_seconds: Annotated[float, Field(ge=0, le=10)] = 0.05
-    """Minimum interval between steps of a partition under low load: saves CPU, adds as much delay."""
+    """Minimum interval between steps of a partition under low load: saves CPU, adds at most as much delay."""
     session_timeout_seconds: PositiveFloat = 15.0
     """Time without heartbeat until another worker takes over."""
     max_records_per_step: PositiveInt = 10_000
@@ -174,13 +174,13 @@ class Identities(Section):
 
     blocked: tuple[str, ...] = ()
     """Numbers and addresses that do not identify a citizen, such as a switchboard or a social worker's mailbox. `*` matches
-    any characters. Connectors ignore them; entries without `*` also stop linking earlier contacts."""
+    any characters, `?` one. Connectors ignore them; entries without `*` and `?` also stop linking earlier contacts."""
     region: Region = "FR"
     """Country of national telephone numbers in `blocked`."""
     fan_out: PositiveInt = LinkLimits().fan_out
     """A number or address with more linked identities counts as shared."""
     contacts: PositiveInt = LinkLimits().contacts
-    """A number or address with more contacts that carry no other identity counts as shared."""
+    """A number or address with more contacts without a stronger identity, such as a case number, counts as shared."""
     most: PositiveInt = LinkLimits().identities
     """Maximum number of identities of one citizen."""
 
