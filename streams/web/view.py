@@ -74,7 +74,10 @@ class Snapshot:
 
     @property
     def history(self) -> dict[str, int]:
-        """Channels whose history is being read → progress of the slowest partition, milliseconds since 1970."""
+        """Channels, except calls, whose history is being read → progress of the slowest partition, milliseconds since 1970.
+
+        For calls, `as_of` is this progress.
+        """
         histories = [part.history for part in self.progress.values()]
         channels = sorted({channel for history in histories for channel in history})
         return {channel: min(history[channel] for history in histories if channel in history) for channel in channels}

@@ -88,8 +88,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     recent: Span
     """Span of `recent_service_level`: the last half hour, up to the end of the current five-minute bucket."""
     history: dict[str, int]
-    """Channels whose history is being read → time up to which it is read, milliseconds since 1970. Their figures are incomplete;
-    those of other channels are current."""
+    """Channels, except calls, whose history is being read → time up to which it is read, milliseconds since 1970. Their figures
+    are incomplete; those of other channels are complete up to `Freshness.as_of`."""
     all: LiveFigures
     """Figures of all calls together, without visits."""
     queues: list[Queue]

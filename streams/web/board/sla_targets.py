@@ -83,6 +83,7 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True):
     clock: str
     channel: str
     state: State
+    """Of contacts that are not overdue, those with the next deadlines count as at risk: as many as there are clocks at risk."""
     number: int
     """Number of contacts."""
     due_at: int

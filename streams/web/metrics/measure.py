@@ -219,7 +219,7 @@ def gauge_measure(
 
 
 def _numbers(reads: ReadByChannel) -> tuple[Any, Any, Any]:
-    """Return the functions of a metric with one number for each combination of labels, for the channels of `reads`."""
+    """Return `applies_to`, `read` and `add` of a `Measure` for the channels of `reads`: one number per combination of labels."""
 
     def read(key: Dimensions, figure: Figure) -> Values:
         return reads[key.channel](figure)
