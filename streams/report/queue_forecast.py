@@ -22,7 +22,7 @@ MIN_HANDLED: Final = 20
 
 
 class Staffing(NamedTuple):
-    """Agents needed in the coming half hour to reach the target of the service level."""
+    """Agents needed in the coming half hour to answer the share `service_level.attention` of the contacts within the target."""
 
     load: Load
     agents_erlang_c: int | None

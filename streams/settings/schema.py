@@ -166,7 +166,7 @@ class Timeline(Process):
     """Maximum number of entries per database transaction. To rebuild years of timelines in SQLite, 300,000 take half the time,
     and 3 GB of memory for four partitions."""
     keep_days: PositiveInt = 92
-    """Days until closed contacts leave the timelines; open ones stay."""
+    """Days from the last entry of a closed contact until it leaves the timelines; open ones stay. Erasure marks stay as long."""
 
 
 class Identities(Section):
@@ -212,7 +212,8 @@ class Retention(Section):
     dead_letters_days: Annotated[int, Field(ge=1, le=365)] = 30
     """Retention of dead letters in Kafka: events that workers rejected, unchanged."""
     rejects_days: Annotated[int, Field(ge=1, le=365)] = 30
-    """Retention of records that connectors rejected, on their machine. They may contain personal data."""
+    """Retention of records that connectors rejected and of their damaged files, which may contain personal data, and of positions
+    saved before a source was read again."""
     logs_days: Annotated[int, Field(ge=1, le=365)] = 90
     """Retention of the files in `data/logs`, which contain no personal data."""
     at: Annotated[str, AfterValidator(_time_of_day)] = "02:30"
