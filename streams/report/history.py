@@ -52,7 +52,7 @@ class History:
     as_of: datetime | None
     """Time up to which the figures are complete; None if a partition has not recorded progress."""
     history_read_until: Mapping[str, datetime]
-    """Channels whose history is being read → time up to which it is read. Later figures are incomplete."""
+    """Channels, except calls, whose history is being read → time up to which it is read. Later figures are incomplete."""
     unreadable: int = 0
     """Number of rows that could not be decoded, due to a defect or a newer release."""
 

@@ -22,7 +22,7 @@ MIN_HANDLED: Final = 20
 
 
 class Staffing(NamedTuple):
-    """Agents needed in the coming half hour to reach the target of the service level."""
+    """Agents needed in the coming half hour to answer the share `service_level.attention` of the contacts within the target."""
 
     load: Load
     agents_erlang_c: int | None
@@ -50,6 +50,7 @@ class QueueForecast(NamedTuple):
 def forecast_queues(history: History, now: datetime, options: WebOptions) -> list[QueueForecast]:
     """Return the forecast of each queue with a contact in the days of `history`, sorted by dimensions.
 
+    A front desk without queues counts as one; calls without a queue are left out.
     `history` must contain the last `WEEKS` weeks and today.
     """
     local = now.astimezone(options.time_zone)
@@ -123,7 +124,7 @@ def _staff(
 def estimate_patience(waited_seconds: float, abandoned: int) -> float:
     """Return the mean patience in seconds; infinite below `MIN_ABANDONED` abandoned contacts, or without any wait.
 
-    It is the total wait of all contacts ÷ the number of abandoned ones: the maximum likelihood estimate of an exponential
-    patience that is censored by answers (Mandelbaum and Zeltyn 2007, section 5).
+    It is the total wait of answered and abandoned contacts ÷ the number of abandoned ones. This is the maximum likelihood
+    estimate of an exponential patience that is censored by answers (Mandelbaum and Zeltyn 2007, section 5).
     """
     return waited_seconds / abandoned if abandoned >= MIN_ABANDONED and waited_seconds else inf

@@ -52,7 +52,7 @@ class Value(NamedTuple):
     numerator: float | None = None
     """For a share or a mean: `value` is `numerator` ÷ `denominator`.
 
-    None for counts, and for satisfaction measures, whose `denominator` is the number of answers."""
+    None for counts and euros, and for satisfaction measures, whose `denominator` is the number of answers."""
     denominator: int | None = None
     low: float | None = None
     """Lower bound of the confidence interval; None, like `high`, without one."""
@@ -92,7 +92,9 @@ class ArrivalProfile(NamedTuple):
 
     channel: str
     by_day: tuple[Day, ...]
+    """All days of the period, also those without contacts."""
     by_hour: tuple[int, ...]
+    """Contacts of the period in each of the 24 hours of the day, from midnight."""
 
 
 class Coverage(NamedTuple):

@@ -36,7 +36,8 @@ log = structlog.get_logger(__name__)
 def run(settings: Settings) -> int:
     """Serve the API until SIGTERM or SIGINT; return 0. While the database does not answer, requests get an error.
 
-    Raise `ConfigError` if the database cannot be used as configured: without its driver, or with the schema of a newer release.
+    Raise `OperatorError` if the port is not available, or if the database cannot be used as configured: without its driver or
+    password, or with the schema of a newer release.
     """
     check_port(settings.api.host, settings.api.port, "api.port")
     prepare_private_directory(settings.data)

@@ -55,7 +55,7 @@ def check_subject(subject_id: str) -> None:
 
 
 def conceal_typed(settings: Settings, subject_id: str) -> str:
-    """Return the keyed hash of a typed name, or the name itself if it has the form of those that Accueil makes.
+    """Return `concealed:` and the keyed hash of a typed id, or the id itself if it has the form of those that Accueil makes.
 
     Create the secret of the hash if it does not exist.
     """
@@ -95,7 +95,7 @@ class ActionResult:
     """Outcome of an action, set within `audited_action`."""
 
     result: Result | None = Result.DONE
-    """None if the outcome is not known yet, and recorded later."""
+    """None: no outcome is recorded, since it is unknown or is recorded elsewhere."""
 
 
 @contextmanager

@@ -27,7 +27,9 @@ NAME: Final = "demo"
 CITIZENS: Final = "citizens.tsv"
 """File next to the settings of the simulated systems: one citizen per line, which begins with the phone number and a tab."""
 MAX_CANDIDATES: Final = 50
-"""Maximum number of phone numbers to examine, those with the most contacts; some are shared landlines."""
+"""Maximum number of phone numbers to examine, those with the most links; some are shared landlines.
+
+Also the maximum number of entries that are read for each."""
 
 
 def make_token(settings: Settings) -> Path:

@@ -97,7 +97,10 @@ def find_sector(settings: Settings, timeline: Timeline, name: str) -> str:
 
 
 def find_caps(settings: Settings) -> LinkLimits:
-    """Return the limits of identity resolution, with a pseudonym by each sector's key of each blocked identity without `*`."""
+    """Return the limits of identity resolution, with a pseudonym by each sector's key of each blocked identity without wildcards.
+
+    Raise `KeyFileError` if identities are blocked, and the key of a sector cannot be used.
+    """
     own, keys = settings.identities, settings.data / "connectors" / "keys"
     known = [load_key(keys, path.stem) for path in sorted(keys.glob("*.key"))] if own.blocked else []
     blocked = frozenset(

@@ -59,7 +59,10 @@ log = structlog.get_logger(__name__)
 
 
 def run(settings: Settings) -> int:
-    """Write timelines until SIGTERM or SIGINT, once the database answers; return 0 or an exit code of `streams.engine.engine`."""
+    """Write timelines until SIGTERM or SIGINT, once the database answers; return 0 or an exit code of `streams.engine.engine`.
+
+    Most errors, and a signal before the database answers, end the process without a return.
+    """
     os.nice(NICENESS)
     store = make_store(settings)
     max_records = settings.timeline.max_records_per_step

@@ -20,7 +20,10 @@ from streams.settings.sla_file import WatchedPolicies
 
 
 def run(settings: Settings, config: Path | None) -> int:
-    """Run one worker until SIGTERM or SIGINT; return 0 or an exit code of `streams.engine.engine`."""
+    """Run one worker until SIGTERM or SIGINT; return 0 or an exit code of `streams.engine.engine`.
+
+    Most errors end the process without a return.
+    """
     policies = WatchedPolicies(settings.sla, find_origin("sla", config))
     metrics.REGISTRY.register(policies)
     engine = Engine(make_job(settings.worker.app_id, times(settings), policies), options(settings))
@@ -38,7 +41,10 @@ def run(settings: Settings, config: Path | None) -> int:
 
 
 def options(settings: Settings, name: str = "worker") -> Options:
-    """Return the engine's options from the settings of the worker; `name` is its directory within `settings.data`."""
+    """Return the engine's options from the settings of the worker; `name` is the engine's directory within `settings.data`.
+
+    Raise `ConfigError` without brokers.
+    """
     worker = settings.worker
     brokers, client = find_cluster(settings)
     return Options(
@@ -55,7 +61,7 @@ def options(settings: Settings, name: str = "worker") -> Options:
 
 
 def times(settings: Settings) -> WorkerTimings:
-    """Return the timeouts and retention periods of the contacts job."""
+    """Return the timeouts, retention periods and SLA delays of the contacts job."""
     worker = settings.worker
     return WorkerTimings(
         time_to_live=TimesToLive(

@@ -65,11 +65,11 @@ class Oidc(Section):
     role_claim: Annotated[str, StringConstraints(min_length=1)] = "roles"
     """Claim with the roles; dots separate nested keys: `realm_access.roles`."""
     name_claim: Annotated[str, StringConstraints(min_length=1)] = "sub"
-    """Claim with the name of the user, for the audit log."""
+    """Claim with the name of the user, for the audit log. Without a usable name, a token is refused."""
     rate_per_minute: PositiveInt = 120
     """Maximum requests per minute and user."""
     grants: Annotated[dict[str, Grant], Field(min_length=1)]
-    """Role of the provider → permissions; if a user has several, the first one counts."""
+    """Role of the provider → permissions. If a user has several of these roles, the first one in this table counts."""
 
 
 class Api(Section):

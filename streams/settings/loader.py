@@ -67,8 +67,8 @@ def describe_settings_file(config: Path | None = None) -> str:
 def load(config: Path | None = None, named_by: str = CONFIG_OPTION) -> Settings:
     """Return the settings from the file (see `find_file`) and the environment.
 
-    Raise `ConfigError` with one line per error: file or variable, key, and allowed values. If the file is unreadable, the
-    line starts with the option or variable that names it: `named_by` for `config`.
+    Raise `ConfigError` with one line per error: file or variable, key, and allowed values. If the file cannot be read, or is not
+    TOML, the line starts with the option or variable that names it: `named_by` for `config`.
     """
     path = find_file(config)
     if config is None:

@@ -199,7 +199,7 @@ CITIZEN_RULES: Final = (
 
 
 def citizen_retention(settings: Settings, language: str) -> Iterator[tuple[str, int | None, str]]:
-    """Yield data, days and the start of the period, in `en` or `fr`, for each of `CITIZEN_RULES`."""
+    """Yield kind of data, days and start of the period for each of `CITIZEN_RULES`, in `en` or `fr`. Days: None if not fixed."""
     for rule in CITIZEN_RULES:
         days = max((_days(settings, setting) for setting in rule.settings), default=None)
         yield translate(rule.what, language), days, translate(rule.until, language)

@@ -107,15 +107,16 @@ class Worker(Process):
     """Stream worker: turns events into rows and figures."""
 
     processes: PositiveInt = 1
-    """Number of workers that `accueil up` starts. Workers beyond the number of partitions are idle."""
+    """Number of workers that `accueil up` starts; `health_port` is that of the first. Those beyond `partitions` are idle."""
     app_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "accueil"
     """Name of the consumer group and of the transactions. Never change it on existing data."""
     instance_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,128}$")] = ""
-    """Stable, unique name of this worker (static membership): it gets its partitions back immediately after a restart."""
+    """Stable, unique name of this worker (static membership): it gets its partitions back immediately after a restart.
+    `accueil up` adds the worker's number, and replaces an empty name by that of the machine."""
     tick_seconds: Annotated[float, Field(gt=0, le=5)] = 1.0
     """Interval of ticks, which apply timeouts and deadlines."""
     linger_seconds: Annotated[float, Field(ge=0, le=10)] = 0.05
-    """Minimum interval between steps of a partition under low load: saves CPU, adds as much delay."""
+    """Minimum interval between steps of a partition under low load: saves CPU, adds at most as much delay."""
     session_timeout_seconds: PositiveFloat = 15.0
     """Time without heartbeat until another worker takes over."""
     max_records_per_step: PositiveInt = 10_000
@@ -165,7 +166,7 @@ class Timeline(Process):
     """Maximum number of entries per database transaction. To rebuild years of timelines in SQLite, 300,000 take half the time,
     and 3 GB of memory for four partitions."""
     keep_days: PositiveInt = 92
-    """Days until closed contacts leave the timelines; open ones stay."""
+    """Days from the last entry of a closed contact until it leaves the timelines; open ones stay. Erasure marks stay as long."""
 
 
 class Identities(Section):
@@ -173,13 +174,13 @@ class Identities(Section):
 
     blocked: tuple[str, ...] = ()
     """Numbers and addresses that do not identify a citizen, such as a switchboard or a social worker's mailbox. `*` matches
-    any characters. Connectors ignore them; entries without `*` also stop linking earlier contacts."""
+    any characters, `?` one. Connectors ignore them; entries without `*` and `?` also stop linking earlier contacts."""
     region: Region = "FR"
     """Country of national telephone numbers in `blocked`."""
     fan_out: PositiveInt = LinkLimits().fan_out
     """A number or address with more linked identities counts as shared."""
     contacts: PositiveInt = LinkLimits().contacts
-    """A number or address with more contacts that carry no other identity counts as shared."""
+    """A number or address with more contacts without a stronger identity, such as a case number, counts as shared."""
     most: PositiveInt = LinkLimits().identities
     """Maximum number of identities of one citizen."""
 
@@ -211,12 +212,13 @@ class Retention(Section):
     dead_letters_days: Annotated[int, Field(ge=1, le=365)] = 30
     """Retention of dead letters in Kafka: events that workers rejected, unchanged."""
     rejects_days: Annotated[int, Field(ge=1, le=365)] = 30
-    """Retention of records that connectors rejected, on their machine. They may contain personal data."""
+    """Retention of records that connectors rejected and of their damaged files, which may contain personal data, and of positions
+    saved before a source was read again."""
     logs_days: Annotated[int, Field(ge=1, le=365)] = 90
     """Retention of the files in `data/logs`, which contain no personal data."""
     at: Annotated[str, AfterValidator(_time_of_day)] = "02:30"
     """Daily time of `accueil retention apply` in `accueil up`, in `web.time_zone`; empty: never. If it did not run at
-    that time, it catches up at the next start, without rewriting the timelines' tables."""
+    that time, it catches up; after 15 minutes, without rewriting the timelines' tables."""
 
 
 class Rights(Section):

@@ -200,7 +200,8 @@ class Web(Section):
     formula: Formula = _BOARD.formula
     """Formula of the service level on the board (`streams.core.figures.figure.Formula`); metrics have all formulas."""
     stale_after_seconds: PositiveFloat = _BOARD.stale_after_seconds
-    """Time since the workers last wrote figures after which the board shows them as stale."""
+    """Age of the figures after which the board shows them as out of date, and of its last message after which it reports a lost
+    connection."""
     quiet_after_seconds: PositiveFloat = _BOARD.quiet_after_seconds
     """Time without calls or visits at a site until the board warns that its source may have stopped."""
     quiet_after_seconds_of: dict[Channel, Annotated[float, Field(gt=0, le=86_400)]] = Field(default_factory=dict)

@@ -77,7 +77,7 @@ HEADERS: Final = {
 
 
 class Headers:
-    """Middleware that adds `HEADERS` to each response that does not set them itself."""
+    """Middleware that adds to each response those of `HEADERS` that it does not set itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

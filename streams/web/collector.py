@@ -1,8 +1,8 @@
 """Prometheus collector of the business metrics, from the same snapshot as the board.
 
-Counters and histograms export `counts + corrected`, which never falls. Gauges named `today` are exact. All expected dimensions
-have series with zeros from the start, because `increase()` does not count the event with which a series begins. Before the
-first complete reading nothing is exported: a jump from zero to the counts of years would look like new events.
+Counters and histograms export `counts` plus `corrected` of a `Figure`, a sum that never falls. Gauges named `today` are exact.
+All expected dimensions have series with zeros from the start, because `increase()` does not count the event with which a series
+begins. Before the first complete reading nothing is exported: a jump from zero to the counts of years would look like new events.
 """
 
 import time

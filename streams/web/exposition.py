@@ -94,7 +94,6 @@ class _SingleMetric(Collector):
 
 
 def _write_series(metric: Metric, sample: Sample) -> str:
-    """Return the text of a sample's line up to its number."""
     alone = Metric(metric.name, "", metric.type)
     alone.samples = [Sample(sample.name, sample.labels, 0)]
     line = generate_latest(_SingleMetric(alone)).decode().splitlines()[-1]

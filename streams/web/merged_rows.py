@@ -115,7 +115,7 @@ class MergedRows:
 
     @property
     def feedback(self) -> Mapping[str, Mapping[Dimensions, Figure]]:
-        """Window (`feedback_windows.WINDOWS`) → dimensions → sum of the survey answers of its days."""
+        """Window (`feedback_windows.WINDOWS`) → dimensions → sum of the survey invitations and answers of its days."""
         return self._feedback.sums
 
     @property

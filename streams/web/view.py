@@ -47,7 +47,7 @@ class Snapshot:
 
     Contains all future buckets, those of today and those of the recent window. Paused clocks have no deadline."""
     feedback: Mapping[str, Mapping[Dimensions, Figure]]
-    """Window (`feedback_windows.WINDOWS`) → dimensions → survey answers of these civil days, today included."""
+    """Window (`feedback_windows.WINDOWS`) → dimensions → survey invitations and answers of these civil days, today included."""
     policies: Policies
     """Policies of the SLA file at that moment."""
     unreadable: int
@@ -74,7 +74,10 @@ class Snapshot:
 
     @property
     def history(self) -> dict[str, int]:
-        """Channels whose history is being read → progress of the slowest partition, milliseconds since 1970."""
+        """Channels, except calls, whose history is being read → progress of the slowest partition, milliseconds since 1970.
+
+        For calls, `as_of` is this progress.
+        """
         histories = [part.history for part in self.progress.values()]
         channels = sorted({channel for history in histories for channel in history})
         return {channel: min(history[channel] for history in histories if channel in history) for channel in channels}

@@ -48,4 +48,6 @@ EXPLAIN_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "promises_longest_overdue": ("overdue",),
     "promises_kept": ("met", "breached"),
 }
-"""Key of a figure in the pages → its names in `accueil explain` (`figure_explanation.names`); empty if it counts no contacts."""
+"""Key of a figure in the pages → its names in `accueil explain` (`figure_explanation.figure_names`).
+
+Empty for a figure that counts no contacts."""

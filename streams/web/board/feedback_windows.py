@@ -1,4 +1,4 @@
-"""Sums of survey answers over the last days; a single day has too few answers for a measure."""
+"""Sums of survey invitations and answers over the last days; a single day has too few answers for a measure."""
 
 from datetime import datetime
 from typing import Final
@@ -12,7 +12,7 @@ WINDOWS: Final = {"7d": 7, "28d": 28}
 _DAYS: Final = max(WINDOWS.values())
 
 _Row = tuple[int, str, int, int]
-"""Civil day (`date.toordinal`), kind of the row, start of the row, partition."""
+"""Civil day (`date.toordinal`), kind and start of the row as in `FeedbackWindows.put`, partition."""
 
 
 class FeedbackWindows:
@@ -29,7 +29,8 @@ class FeedbackWindows:
     def put(self, kind: str, start: int, dimensions: Dimensions, partition: int, value: bytes | None) -> None:
         """Apply the row of a bucket or a day; None removes it. `advance_to` then updates the sums.
 
-        Rows older than all windows are ignored. Raise `msgspec.DecodeError` if it cannot be decoded.
+        `kind` is `bucket` or `day`; `start` is in seconds since 1970, or for a day its `date.toordinal`. Rows older than all
+        windows are ignored. Raise `msgspec.DecodeError` if the row cannot be decoded.
         """
         day = start if kind == "day" else local_time(start, self._zone).toordinal()
         rows, row = self._rows.setdefault(dimensions, {}), (day, kind, start, partition)

@@ -37,7 +37,7 @@ class DataState(StrEnum):
     """The workers write, but the figures are of an earlier time: a worker catches up after a stop, or a connector reads an old
     log, whose events may be years old."""
     SILENT = "silent"
-    """At least one worker has written nothing for `stale_after_seconds`."""
+    """The figures are not up to date, and at least one partition has had no new row for `stale_after_seconds`."""
     NO_FIGURES = "no_figures"
     """At least one partition has no progress yet: its worker has written nothing."""
     LOADING = "loading"
@@ -71,7 +71,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     """Contents of the board, except the clock."""
 
     version: str
-    """Hash of the files of the page; a page with another hash reloads itself."""
+    """Hash of the texts and files of the pages; a page with another hash reloads itself."""
     formula: Formula
     """Formula of the service level."""
     target_seconds: int
@@ -88,8 +88,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     recent: Span
     """Span of `recent_service_level`: the last half hour, up to the end of the current five-minute bucket."""
     history: dict[str, int]
-    """Channels whose history is being read → time up to which it is read, milliseconds since 1970. Their figures are incomplete;
-    those of other channels are current."""
+    """Channels, except calls, whose history is being read → time up to which it is read, milliseconds since 1970. Their figures
+    are incomplete; those of other channels are complete up to `Freshness.as_of`."""
     all: LiveFigures
     """Figures of all calls together, without visits."""
     queues: list[Queue]

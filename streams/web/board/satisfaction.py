@@ -35,7 +35,8 @@ class Satisfaction(msgspec.Struct, frozen=True, kw_only=True):
 def satisfaction_of(snapshot: Snapshot, options: WebOptions) -> list[Satisfaction]:
     """Return each measure with answers, for all services together.
 
-    If several services have feedback, one measure of each follows: the first with enough answers, else the first with any.
+    If several services have feedback, one measure of each follows: the first with enough answers, else the first with any;
+    none for a service without answers.
     """
     sums = snapshot.feedback.get(WINDOW, {})
     services: dict[str, Figure] = {service.service: new_figure(FEEDBACK) for service in options.services}

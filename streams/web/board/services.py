@@ -101,8 +101,8 @@ def services_of(snapshot: Snapshot, options: WebOptions) -> tuple[Channels, list
 
     The configured services come first, then the others sorted by name, at the end contacts without a service.
 
-    Dimensions whose figures are all zero are skipped. They occur when contacts have moved, such as a letter without a service
-    that was assigned to one. A service without other dimensions is left out.
+    Dimensions that are not configured, and whose figures are all zero, are skipped. They occur when contacts have moved, such
+    as a letter without a service that was assigned to one. A service without other dimensions is left out.
     """
     shown: dict[str, list[Dimensions]] = {service.service: [] for service in options.services}
     found = (dimensions for dimensions, figure in snapshot.totals.items() if any(figure.counts) or any(figure.stocks))

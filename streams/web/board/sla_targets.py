@@ -83,6 +83,7 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True):
     clock: str
     channel: str
     state: State
+    """Of contacts that are not overdue, those with the next deadlines count as at risk: as many as there are clocks at risk."""
     number: int
     """Number of contacts."""
     due_at: int
@@ -126,7 +127,7 @@ class SlaOverview(msgspec.Struct, frozen=True):
     """Contents of the board about SLA targets. Before the first clock starts, only `openings` can have entries."""
 
     openings: list[OpeningState]
-    """Calendars of all policies in force, in the order of the SLA file."""
+    """Calendars of all policies in force, in the order of the SLA file; without those of single clocks."""
     standing: list[SlaTargetStatus]
     """State of each SLA target with figures, in the order of the SLA file; targets that are no longer in force come last."""
     waiting: list[WaitingCounts]

@@ -22,7 +22,7 @@ _DAYS: Final = 7 * (WEEKS + 1) + 1
 """Retained days: one week more than `WEEKS`, to detect whether the first of them is complete."""
 
 _Row = tuple[str, int, Dimensions, int]
-"""Kind of the row, start of the row, dimensions, partition."""
+"""Kind and start of the row as in `PastDays.put`, dimensions, partition."""
 
 
 class PastDays:
@@ -38,7 +38,8 @@ class PastDays:
     def put(self, kind: str, start: int, dimensions: Dimensions, partition: int, value: bytes | None) -> None:
         """Apply the row of a bucket or a day; None removes it. Rows of days that are too old are ignored.
 
-        Raise `msgspec.DecodeError` if it cannot be decoded.
+        `kind` is `bucket` or `day`; `start` is in seconds since 1970, or for a day its `date.toordinal`. Raise
+        `msgspec.DecodeError` if the row cannot be decoded.
         """
         if kind == "day":
             day, hour = start, -1

@@ -223,7 +223,9 @@ TEXTS: Final[Mapping[str, MetricText]] = {
 
 
 def _true_increase(counter: str, window: str, **labels: str) -> str:
-    """Return PromQL for the true increase of a counter, or of a histogram series, over `window`.
+    """Return PromQL for the increase of `counter` over `window` (`28d`), minus that of its correction metric.
+
+    `counter` is the name of a counter or of a series of a histogram, with its suffix.
 
     A label value that begins with `~` is a regular expression.
     """

@@ -219,7 +219,7 @@ def gauge_measure(
 
 
 def _numbers(reads: ReadByChannel) -> tuple[Any, Any, Any]:
-    """Return the functions of a metric with one number for each combination of labels, for the channels of `reads`."""
+    """Return `applies_to`, `read` and `add` of a `Measure` for the channels of `reads`: one number per combination of labels."""
 
     def read(key: Dimensions, figure: Figure) -> Values:
         return reads[key.channel](figure)
@@ -328,7 +328,7 @@ def with_corrected(measures: Iterable[Measure[Any]]) -> Iterator[Measure[Any]]:
 def label(dimensions: Dimensions) -> tuple[str, ...]:
     """Return the values of `DIMENSION_LABELS`, with the channel of the contact.
 
-    Policy and clock follow for SLA clocks, and the target queue for transfers.
+    Policy and clock follow for SLA clocks, and the target queue for transfers. `queue` is empty for feedback and SLA clocks.
     """
     if dimensions.channel == Channel.FEEDBACK:
         return dimensions.queue, dimensions.site, dimensions.service, ""

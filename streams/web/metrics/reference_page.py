@@ -90,7 +90,7 @@ def _describe(metric: Metric, text: MetricText, has_corrected: bool, language: s
 
 
 def _describe_correction(metric: Metric, language: str) -> MetricDescription:
-    """Return the entry of a correction metric, which has the labels and buckets of the corrected one."""
+    """Return the entry of a correction metric, without label values and buckets: they are those of the corrected metric."""
     suffix = SUFFIXES.get(metric.type, "")
     name, other = f"{metric.name}{suffix}", f"{metric.name.removesuffix(CORRECTED_SUFFIX)}{suffix}"
     about = translate(CORRECTION, language, name=other)
