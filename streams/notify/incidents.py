@@ -1,8 +1,8 @@
 """Incidents, folded from the SLA events of a clock. Pure functions without a clock or I/O.
 
-An incident is an SLA target that is missed or at risk: one per contact, clock and queue stay. It begins with its event. It ends
-when the clock stops or pauses, or when its deadline changes. An at-risk incident also ends when the target is missed. Duplicate
-events change nothing.
+An incident is an SLA target that is missed or at risk: one of each kind per contact, clock and queue stay. It begins with its
+event. It ends when the clock stops or pauses, or when its deadline, or for an at-risk incident the start of the risk, moves into
+the future. An at-risk incident also ends when the target is missed. Duplicate events change nothing.
 """
 
 from datetime import datetime

@@ -48,7 +48,7 @@ class EntryPosition(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """Number of contacts that prove a link, among `MAX_COUNTED` in each direction, and the beginning of the earliest of them."""
+    """Number of contacts that prove a link, among at most `MAX_COUNTED` in each direction; beginning of the earliest of them."""
 
     contacts: int
     linked_at: int

@@ -1,6 +1,7 @@
 """Timelines in SQL: in a SQLite file or in PostgreSQL.
 
-A batch is one transaction, and a duplicate batch changes nothing. Entries and links are defined in `streams.core`.
+A batch is one transaction, and a duplicate batch changes nothing. Entries and links are defined in `streams.core`. All times are
+milliseconds since 1970 UTC.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
