@@ -126,7 +126,7 @@ def _is_new_figure(difference: FigureDifference, counted: Recount, zone: ZoneInf
 
 
 def _settling_seconds(timings: WorkerTimings) -> float:
-    """Return the longest time in seconds that a starting worker waits before it applies timeouts and deadlines."""
+    """Return the longest wait of a starting worker before it applies timeouts and deadlines, with a margin, in seconds."""
     return (GRACE_MS + timings.sla_delays.grace) / 1000 + MARGIN_SECONDS
 
 
