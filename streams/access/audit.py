@@ -198,7 +198,7 @@ class Audit:
         return head
 
     def _current(self, head: Head) -> Head:
-        """Return the head, of a new file in a new month or at `file_bytes`. Prune with a new file and before the first record."""
+        """Return `head`, or that of a new file in a new month or at `file_bytes`. Prune then, and at the first call."""
         if head.month != f"{self._clock():%Y-%m}" or head.size >= self._file_bytes:
             return self._prune(self._begin(head))
         return head if self._known else self._prune(head)
@@ -222,7 +222,7 @@ class Audit:
             raise
 
     def _append(self, head: Head, records: Sequence[Mapping[str, Any]]) -> Head:
-        """Append records after `head` and return the new head. On `OSError`, restore the previous state and raise."""
+        """Append records after `head` and return the new head. On `OSError`, try to cut the file back to `head`, and raise."""
         lines, position = [], head.position
         for record in records:
             line, position = hash_chain.add(position, record)
@@ -279,7 +279,7 @@ class Audit:
 
 
 class Line(NamedTuple):
-    """A line of the audit log, not verified."""
+    """A line of the audit log, not verified: name of its file, and its number there from 1."""
 
     file: str
     line: int
@@ -288,7 +288,7 @@ class Line(NamedTuple):
 
 
 def read(directory: Path) -> Iterator[Line]:
-    """Yield all lines, oldest first, without verifying them; none if `directory` does not exist. Raises `AuditError`."""
+    """Yield all lines, oldest first, not verified; none if `directory` does not exist. The iteration raises `AuditError`."""
     with _opened(directory) as (files, _):
         for name, file in files:
             for number, line in enumerate(file, 1):

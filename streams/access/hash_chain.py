@@ -70,7 +70,9 @@ class Damage(StrEnum):
     MISSING_BEFORE = "missing_before"
     """Lines before the first file are missing, and no `prune` record mentions them."""
     HEAD_TORN = "head_torn"
-    """One of the two slots of the head is incomplete, after a crash or a change. The other is used; the next write repairs it."""
+    """One of the two slots of the head is incomplete, after a crash or a change. The other is used; the next write repairs it.
+
+    Also content after the two slots, which no write removes."""
     HEAD_LOST = "head_lost"
     """The head file is missing or unreadable."""
     HEAD_DIFFERS = "head_differs"

@@ -12,7 +12,7 @@ class Operation(StrEnum):
     """Operation, named as in the audit log."""
 
     LOOK_UP = "look_up"
-    """Find a citizen by number, address or reference, and read the first page."""
+    """Find a citizen by number, address or reference, in the API also by contact id or pseudonym, and read the first page."""
     READ_TIMELINE = "read_timeline"
     READ_CONTACT = "read_contact"
     EXPORT = "export"

@@ -133,7 +133,7 @@ class Api:
     ) -> None:
         """`open_timeline` opens the timelines for changes. `keys` is the directory of the sectors' keys.
 
-        `secret` signs cursors and conceals names in the audit log. Tokens of the OpenID `provider` are accepted as well.
+        `secret` signs cursors and conceals typed subjects in the audit log. Tokens of the OpenID `provider` are accepted as well.
         """
         self.settings: Final = settings
         self.audit: Final = audit
@@ -277,7 +277,7 @@ class AuthenticatedClient:
         raise problem
 
     def _refuse(self, operation: Operation, purpose: Purpose) -> Problem | None:
-        """Return the reason to refuse the operation for any subject; None if the role allows it and its purpose."""
+        """Return the reason to refuse the operation for any subject; None if the role may do it for this purpose."""
         if not any(self.token.may(operation, sector) for sector in self.token.sectors):
             return Problem("refused", detail_code="role")
         if purpose not in PURPOSES[self.token.role]:
@@ -320,8 +320,8 @@ class AuthenticatedClient:
         """Run `act`, a change, and return its result. If it fails and `is_done` is false, record a failure of each of `begun`.
 
         `begun` are the changes recorded as begun; `act` may add to it. The error of `act` is raised again. If the outcome is
-        unknown, they stay `begun`: a thread continues after its request
-        was cancelled, and a commit may succeed although its answer is lost.
+        unknown, they stay `begun`: a thread continues after its request was cancelled, and a commit may succeed although its
+        answer is lost.
         """
         try:
             return await act()

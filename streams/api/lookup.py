@@ -45,7 +45,7 @@ LOOKED_AT: Final = 200
 """Number of latest entries from which a citizen's contacts are summarised, unless the page is longer. It bounds the time of a
 look-up."""
 MAX_CONTACT_ENTRIES: Final = 1000
-"""Maximum of entries returned for one contact. Only machines have more."""
+"""Maximum of entries returned for one contact. Only contacts made by machines have more."""
 
 router = APIRouter(tags=["timelines"])
 

@@ -278,7 +278,10 @@ async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], cli
 
 
 def _look(client: AuthenticatedClient, erasures: Erasures, request: ErasureRequest) -> Erasure | None:
-    """Publish missing events of all erasures, prove this one if no data remains, and return its progress; None if unknown."""
+    """Publish missing events of all erasures, prove this one if no data remains, and return its progress; None if unknown.
+
+    Raises `KafkaUnavailable`, and `Problem` (`audit`) if the proof cannot be recorded.
+    """
 
     def record(sha256: str) -> None:
         access = Access(

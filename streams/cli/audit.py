@@ -228,9 +228,9 @@ class _Citizen(NamedTuple):
     sector: str
     """Empty if there are several or none."""
     is_known: bool
-    """True if the timelines have a contact of the citizen in the searched sectors."""
+    """True if the timelines have the given contact, or a contact of the citizen in the searched sectors."""
     names: set[str]
-    """Pseudonyms and contacts of the citizen; for a shared identity, only the given name and its owner."""
+    """Pseudonyms and contacts of the citizen; for a shared identity, only the given name and the owner of a given contact."""
     hint: str
     """Advice on further searches, or empty."""
 

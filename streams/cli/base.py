@@ -62,8 +62,8 @@ class Group(click.Group):
     """A command group with lazy imports, full sentences in its help, and suggestions for unknown commands.
 
     `lazy` maps the name of a command to its import path (`module:attribute`) and its line of help. It is imported when it is
-    called, so `--help` is fast. `sections` (untranslated title, names of commands) order the help; without
-    them, it lists all commands. Subgroups are of this class too.
+    called, so `--help` is fast. `sections` (untranslated title, names of commands) order the help; without them,
+    it lists all commands. Subgroups are of this class too.
     """
 
     group_class = type

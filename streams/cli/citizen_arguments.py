@@ -33,7 +33,10 @@ def citizen_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def prompt_pseudonym(settings: Settings, kind: IdentityKind, sector: str) -> str:
-    """Prompt for an identity, and return its pseudonym by the key of a sector. Raise `OperatorError` if it is not valid."""
+    """Prompt for an identity, and return its pseudonym by the key of a sector. Raise `OperatorError` if it is not valid.
+
+    Raises `KeyFileError` if the key cannot be used; a missing key is created.
+    """
     label = name("kind", kind.value, user_language())
     raw = prompt(label)
     normalised = normalise(kind, raw, settings.api.region)

@@ -125,7 +125,8 @@ def _choose_time(
 ) -> tuple[int | None, int | None, str]:
     """Return the start and end of the period in seconds since 1970, None for an open end, and its text; by default today.
 
-    `since` and `until` are milliseconds since 1970. Raise `click.UsageError` if they contradict `day`, or for the future.
+    `since` and `until` are milliseconds since 1970. Raise `click.UsageError` if they come with `day`, or if the period
+    starts in the future.
     """
     now = datetime.now(zone)
     begin = (day or now).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=zone)
@@ -161,7 +162,7 @@ def _find_formula(settings: Settings, figure: str, channels: Collection[str], fo
 
 
 def _check_channels(figure: str, formula: FigureFormula, channels: Collection[str]) -> None:
-    """Raise `click.UsageError` if none of the channels has this figure: a zero would be wrong."""
+    """Raise `click.UsageError` if neither the channels nor SLA and transfers have this figure: a zero would be wrong."""
     wanted = {term.name for term in (*formula.numerator, *formula.denominator)}
     if channels and not any(
         wanted & {*figure_schema.facts, *figure_schema.stocks}

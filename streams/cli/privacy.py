@@ -241,7 +241,7 @@ def erasure_session(settings: Settings) -> Iterator[tuple[Timeline, Erasures]]:
 
 @dataclass(slots=True)
 class _Subject:
-    """A citizen and the sector, empty while unknown."""
+    """A pseudonym or contact id, and the sector of the request, empty while unknown."""
 
     subject_id: str
     sector: str

@@ -36,11 +36,11 @@ MARGIN_SECONDS: Final = 5.0
 class _Comparison(NamedTuple):
     differences: list[FigureDifference]
     policy_changes: int
-    """Number of further differences in SLA figures that workers judged by other policies than those in force."""
+    """Number of further differences in SLA figures of days, or totals, with contacts judged by policies that are not in force."""
     new_figures: int
     """Number of further differences in figures that a release added later."""
     is_transient: bool
-    """True if all of `differences` depend on time alone: workers that have just started report them a little later."""
+    """True if all of `differences` depend on time alone: workers that have just started count such events a little later."""
 
 
 @click.command(
@@ -126,7 +126,7 @@ def _is_new_figure(difference: FigureDifference, counted: Recount, zone: ZoneInf
 
 
 def _settling_seconds(timings: WorkerTimings) -> float:
-    """Return the longest time in seconds that a starting worker waits before it applies timeouts and deadlines."""
+    """Return the longest wait of a starting worker before it applies timeouts and deadlines, with a margin, in seconds."""
     return (GRACE_MS + timings.sla_delays.grace) / 1000 + MARGIN_SECONDS
 
 

@@ -92,7 +92,6 @@ def check(settings: Settings, file: Path | None, year: int | None) -> None:
 
 
 def _find_origin() -> str:
-    """Return the settings file or variable that sets the SLA file."""
     return find_origin("sla", config_file(click.get_current_context()))
 
 

@@ -96,7 +96,7 @@ def _cluster(settings: Settings) -> Iterator[Cluster]:
 
 
 def rebuild(timeline: Timeline, brokers: str, client: dict[str, Any]) -> Rebuilt:
-    """Write all records that the topic has at the start, and the positions after them, unless the stored ones are later.
+    """Apply all records that the topic has at the start, as `_write` does. Store the positions after them, if they are later.
 
     Entries already in the database do not change.
     """

@@ -9,7 +9,7 @@ from typing import Any, Final
 from models.locale import N_, _
 
 Translations = Mapping[str, str]
-"""Pattern of a whole message → replacement, with named values in braces."""
+"""Pattern of a whole message → its replacement, untranslated, with named values in braces."""
 
 CAUSES: Final = {
     errno.EACCES: N_("permission denied"),

@@ -48,7 +48,7 @@ class AlertWriter:
         self._fr, self._en = make_incident_formatter(options, "fr"), make_incident_formatter(options, "en")
 
     def open(self, incident: Incident, now: int) -> Body:
-        """Return an open alert, which Alertmanager ends `OPEN_MS` after `now` unless it is sent again."""
+        """Return an open alert. Alertmanager ends it `OPEN_MS` after `now` (milliseconds since 1970) unless it is sent again."""
         return self._write(Notice(ChangeKind.STARTED, incident), now, now + OPEN_MS)
 
     def ended(self, incident: Incident, at: int) -> Body:
@@ -123,7 +123,10 @@ class Client:
         self._client.close()
 
     def started_at(self) -> int:
-        """Return the start time of Alertmanager, in milliseconds since 1970; a new one means that it lost all alerts."""
+        """Return the start time of Alertmanager, in milliseconds since 1970; a new one means that it lost all alerts.
+
+        Raises `UnavailableError`.
+        """
         answer = self._ask("GET", "/api/v2/status")
         try:
             return milliseconds(datetime.fromisoformat(answer.json()["uptime"]))

@@ -30,7 +30,7 @@ class AlertmanagerDelivery:
         self._refresh_at = 0
         self._started_at = 0
         self._sent: dict[str, tuple[Incident, bool]] = {}
-        """Key → incident as sent last, and whether it was sent as closed."""
+        """Key of an incident → the incident as sent last, and whether it was sent as closed."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -73,7 +73,7 @@ class AlertmanagerDelivery:
         return (min(next_at, self._refresh_at) - now) / 1000
 
     def _over_at(self, alert: Alert) -> int | None:
-        """Return the end to send, at least `show_seconds` after the incident was shown; None while it is open."""
+        """Return the time of the end to send, at least `show_seconds` after the incident was shown; None while it is open."""
         ended_at = alert.incident.ended_at
         return None if ended_at is None else max(ended_at, (alert.shown_at or 0) + self._show_ms)
 

@@ -14,11 +14,11 @@ from streams.notify.store import Store
 
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
-"""Longest pause between attempts, unless the receiver asks for more."""
+"""Longest pause after a failed delivery, in seconds, unless the receiver asks for more."""
 JITTER: Final = 0.1
 LEAST_PAUSE_SECONDS: Final = 0.01
 STOP_SECONDS: Final = 3.0
-"""Longest wait for a running delivery at the end of the process. An unconfirmed delivery is repeated later."""
+"""Longest wait for all running deliveries together at the end of the process, in seconds. Unconfirmed ones are repeated later."""
 
 log = structlog.get_logger(__name__)
 
@@ -32,10 +32,13 @@ class Delivery(Protocol):
 
     name: str
     sent: int
-    """Number of messages or alerts sent since the start."""
+    """Number of messages accepted since the start; for an Alertmanager, of alerts, with each repetition."""
 
     def deliver(self, store: Store, now: int) -> float:
-        """Deliver all that is due at `now`; return the seconds until the next call. Raises `ConnectorError` and `GoneError`."""
+        """Deliver all that is due at `now` (milliseconds since 1970); return the seconds until the next call.
+
+        Raises `ConnectorError`, and `GoneError` if the receiver no longer exists.
+        """
 
     def close(self) -> None:
         """Close the connections."""
@@ -44,7 +47,8 @@ class Delivery(Protocol):
 class DeliveryThread:
     """Thread that runs a delivery: when woken, after the seconds that the last run returned, and after a pause for an error.
 
-    It ends when its receiver no longer exists. `failed` is called in this thread if it ends because of a bug.
+    It ends after `stop`, or when its receiver no longer exists. `failed` is called in this thread if another error ends it: a
+    bug, or a store that cannot be opened.
     """
 
     def __init__(self, delivery: Delivery, open_store: Callable[[], Store], failed: Callable[[], None]) -> None:

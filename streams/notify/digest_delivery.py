@@ -1,6 +1,6 @@
 """Delivery of messages and digests of messages, one after the other. Each is repeated until it is accepted.
 
-A digest that the receiver refuses is halved.
+A digest whose content the receiver refuses is halved.
 """
 
 from typing import Final, NamedTuple, Protocol

@@ -1,8 +1,8 @@
 """Incidents, folded from the SLA events of a clock. Pure functions without a clock or I/O.
 
-An incident is an SLA target that is missed or at risk: one per contact, clock and queue stay. It begins with its event. It ends
-when the clock stops or pauses, or when its deadline changes. An at-risk incident also ends when the target is missed. Duplicate
-events change nothing.
+An incident is an SLA target that is missed or at risk: one of each kind per contact, clock and queue stay. It begins with its
+event. It ends when the clock stops or pauses, or when its deadline, or for an at-risk incident the start of the risk, moves into
+the future. An at-risk incident also ends when the target is missed. Duplicate events change nothing.
 """
 
 from datetime import datetime
@@ -28,7 +28,7 @@ SKEW_MS: Final = 10_000
 """Tolerated clock difference between two workers, in milliseconds. During a reread, an event older than the last one by more than
 this is ignored, unless it is a new breach or risk."""
 LATE_MS: Final = 900_000
-"""Shortest delay of a late incident about a letter, e-mail or form, in milliseconds. It allows for polling and for
+"""Shortest delay of a late incident in channels other than calls and visits, in milliseconds. It allows for polling and for
 `worker.news_seconds`. Incidents about calls and visits are late after `streams.core.sla.events.LATE_MS`."""
 MAX_EVENT_IDS: Final = 64
 """Number of a clock's last events that are remembered to detect duplicates."""
@@ -73,11 +73,11 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     ended_at: int | None = None
     """Time of its end; None while it is open. It is before `starts_at` if the target turned out to be met."""
     end: str = ""
-    """Reason of the end: `met cancelled paused moved`, for an at-risk incident also `breached`; empty if unknown."""
+    """Reason of the end: `met cancelled paused moved`, for an at-risk incident also `breached`; empty if open or unknown."""
     told_due_at: int | None = None
     """`due_at` by the last breach or risk event, if a later event has changed `due_at`; None: the same as `due_at`."""
     target: int = 0
-    """Target duration in `unit`; 0 in records of earlier releases."""
+    """Target duration: days or months if these are the `unit`, else seconds; 0 in records of earlier releases."""
     unit: str = ""
     since: int = 0
     """Start of the clock, since which the citizen waits; 0 in records of earlier releases."""
@@ -112,6 +112,7 @@ class ClockIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
     """Known state of a clock that has or had an incident."""
 
     told_at: int
+    """Latest recorded time of the clock's events, in milliseconds since 1970."""
     heard: tuple[tuple[str, int], ...]
     """Id and recorded time, in milliseconds since 1970, of each of the last `MAX_EVENT_IDS` events of the clock."""
     breach: Incident | None = None
@@ -156,7 +157,7 @@ def fold(known: ClockIncidents | None, event: AnySlaEvent, *, is_reread: bool = 
     """Return the state of a clock after `event`; `known` itself if the event changes nothing.
 
     The state is None until the first breach or risk. `is_reread`: the topic is being read again, so old events may come again.
-    Otherwise every event counts, even if the worker's clock is behind that of the last event.
+    Otherwise only exact duplicates are ignored, even if the worker's clock is behind that of the last event.
     """
     told_at = milliseconds(event.recordedtime or event.time)
     opens = isinstance(event, SlaBreached | SlaAtRisk)
@@ -241,7 +242,7 @@ def release(known: ClockIncidents) -> tuple[ClockIncidents, list[Change]]:
 
 
 def judge(known: ClockIncidents, now: int, max_age_ms: int | None) -> tuple[ClockIncidents, list[Change]]:
-    """Return a clock for which sending begins at `now`, when open incidents become known, and a `STARTED` change for each."""
+    """Return a clock for which sending begins at `now`, the new `known_at` of open incidents, and a `STARTED` change for each."""
     breach, risk = (_start_sending(incident, now, max_age_ms) for incident in (known.breach, known.risk))
     begun = [incident for incident in (risk, breach) if incident is not None and incident.ended_at is None]
     return replace(known, breach=breach, risk=risk), [Change(ChangeKind.STARTED, incident) for incident in begun]

@@ -74,7 +74,7 @@ class Notifier:
         self._reader: Reader | None = None
 
     def run(self, stopping: Event) -> bool:
-        """Read and notify until `stopping` is set; return False if a bug ended a delivery thread, which also sets `stopping`.
+        """Read and notify until `stopping` is set; return False if a delivery thread failed, which also sets `stopping`.
 
         Raises `InstanceInUseError` if another process uses the directory, and `ConnectorError` if it cannot be written.
         """
@@ -104,7 +104,10 @@ class Notifier:
         return reader is None or time.monotonic() - reader.moved_at < STUCK_SECONDS, "reading"
 
     def ready(self) -> tuple[bool, str]:
-        """Return whether the end of the topic is reached, and a description: the receivers' errors, else the state of reading."""
+        """Return whether the end of the topic is reached, and a description.
+
+        It has the receivers' errors, if there are any and the end is reached, else the state of reading.
+        """
         state = self._reader.state if self._reader else State.NO_BROKER
         if state is not State.FOLLOWING:
             return False, state

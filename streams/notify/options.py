@@ -183,7 +183,7 @@ def _fill(url: str, values: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NotifyOptions:
-    """Options of the notifier: its settings, and what other settings say."""
+    """Options of the notifier: the section `notify` of the settings, and values from other sections."""
 
     brokers: str
     directory: Path

@@ -64,7 +64,10 @@ class Reader:
         self._reader.run(stopping)
 
     def begin(self, topic_id: str, beginnings: Mapping[int, int]) -> Mapping[int, int]:
-        """Return partition → offset at which reading continues. A new `topic_id` discards the stored ones."""
+        """Return partition → offset at which reading continues: the stored one, else the beginning.
+
+        A new `topic_id` discards the stored offsets.
+        """
         next_offsets = {**beginnings, **self._store.topic(topic_id)}
         for partition, beginning in beginnings.items():
             if next_offsets[partition] < beginning:

@@ -80,15 +80,14 @@ class Receivers(NamedTuple):
     queued: Mapping[str, tuple[str, ...]] = {}
     """Receivers of messages → kinds of incidents that they receive."""
     readers: Collection[str] = ()
-    """Receivers that are people. They do not receive the end of an at-risk incident whose deadline passed."""
+    """Receivers that are people. If they get breaches, they do not get the end of an at-risk incident whose deadline passed."""
 
 
 class Refused(NamedTuple):
-    """Count of the messages that a receiver refused, and the reason of the last refusal."""
+    """Count of the messages that a receiver refused and that are set aside; reason of the last refusal, for people."""
 
     number: int
     reason: str
-    """Last reason, for people."""
 
 
 class Waiting(NamedTuple):

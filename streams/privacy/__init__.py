@@ -1,1 +1,1 @@
-"""GDPR requests of citizens: export, erasure and its proof. Imports `models`, `core` and `timeline`."""
+"""GDPR requests of citizens: export, erasure and its proof. Imports `models`, `streams.core` and `streams.timeline` only."""

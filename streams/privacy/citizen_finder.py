@@ -21,7 +21,7 @@ class KafkaUnavailable(Exception):  # noqa: N818 - says what it is
 
 
 class SharedIdentity(Exception):  # noqa: N818 - names the condition
-    """A weak identity leads to several people, so the requested contacts are ambiguous."""
+    """A weak identity leads to several people, or counts as shared by `LinkLimits`, so the requested contacts are ambiguous."""
 
 
 class TooManyIdentities(Exception):  # noqa: N818

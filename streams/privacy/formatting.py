@@ -1,4 +1,4 @@
-"""Format events for a reader, in the reader's language and time zone."""
+"""Format events for exports and commands, in the reader's language and time zone."""
 
 from collections.abc import Mapping
 from datetime import datetime, tzinfo

@@ -55,7 +55,7 @@ class Promise(msgspec.Struct, frozen=True):
 
 
 class Stay(msgspec.Struct, frozen=True):
-    """A stay of the contact in a queue. A wait or conversation that has not ended has 0 seconds."""
+    """A stay of the contact in a queue. A wait or conversation that has not begun or not ended has 0 seconds."""
 
     queue: str
     queued_at: str
@@ -126,7 +126,6 @@ class RetentionRule(msgspec.Struct, frozen=True):
     days: int | None
     """None: no fixed period."""
     until: str
-    """Start of the period, or a text if there is none."""
 
 
 class PersonalData(NamedTuple):
@@ -146,7 +145,7 @@ class PersonalData(NamedTuple):
     accesses_withheld: int
     """Number of further accesses for `HIDDEN_PURPOSE`."""
     accesses_shared: int
-    """Number of look-ups under an identity that several people share, made for any of them."""
+    """Number of look-ups that showed an identity shared by several people, made for any of them, without `HIDDEN_PURPOSE`."""
     retention: Sequence[RetentionRule]
     services: Mapping[str, str]
     """Code of a service → its name, if it has one."""
@@ -159,7 +158,7 @@ class PersonalData(NamedTuple):
 Records = Callable[[], Iterable[Mapping[str, Any]]]
 """Function that returns all readable records of the audit log as stored, thus with the JSON keys of `audit_records.Access`."""
 FindRecordedForms = Callable[[Iterable[str]], Mapping[str, str]]
-"""Function that returns, for some names, each form in the audit log (plain or concealed) → the name."""
+"""Function that returns, for some identities and contact ids, each form in the audit log (plain or concealed) → the original."""
 
 
 def _unchanged(names: Iterable[str]) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Labels of coded values, for the timeline page and for exports."""
+"""Labels of coded values, for the timeline page, exports and commands."""
 # ruff: noqa: RUF001 - French has typographic apostrophes
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Write an export as JSON, HTML or PDF, in pieces. All formats have the same data; only HTML and PDF name codes."""
+"""Write an export as JSON, HTML or PDF, in pieces. JSON has codes, and ids and sources of entries; HTML and PDF have labels."""
 
 from collections.abc import Iterator
 from datetime import tzinfo

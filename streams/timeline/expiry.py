@@ -1,4 +1,4 @@
-"""Delete contacts closed before the retention period, with their links.
+"""Delete contacts closed longer ago than the retention period, with their links and SLA targets.
 
 It works in slices, so that it blocks no other process for long and may stop at any time.
 """

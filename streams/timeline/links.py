@@ -164,8 +164,8 @@ def restore(connection: Connection, link: Link) -> bool:
 def carry_over_revocations(connection: Connection, moved: Mapping[Link, Collection[AbstractSet[Link]]]) -> None:
     """Revoke new links that only replace revoked ones, so that a revocation survives a change of the strongest identity.
 
-    `moved` maps each new link to the links that it replaces, for each of its contacts. A link is not
-    revoked if it already has contacts, or if one of its contacts had no revoked link.
+    `moved` maps each new link to the links that it replaces, for each of its contacts. A link is not revoked if it
+    already has contacts, or if one of its contacts had no revoked link.
     """
     known: dict[Link, Any] = {}
     ends = {

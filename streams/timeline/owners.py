@@ -186,7 +186,7 @@ def _make_links(
 
 
 def _find_replaced(links: Iterable[Triple], made: Iterable[Triple]) -> Iterator[tuple[Link, set[Link]]]:
-    """Yield each new link of a contact with the links that its weaker identity had before, if any."""
+    """Yield each new link of a contact whose weaker identity had other links before, with these earlier links."""
     formerly: dict[str, set[Link]] = {}
     for one, other, _ in links:
         formerly.setdefault(other, set()).add(Link(one, other))

@@ -50,7 +50,7 @@ _DECODER: Final = msgspec.json.Decoder(list[list[Any]])
 def rows_of(
     connection: Connection, sql: str, columns: tuple[str, ...], contacts: Iterable[str]
 ) -> Iterator[Sequence[Any]]:
-    """Yield the rows of a query for these contacts, in slices. `{contacts}` in `sql` stands for the contacts."""
+    """Yield the rows of a query, which is run for a slice of the contacts at a time. `{contacts}` in `sql` stands for these."""
     for some in slices(list(contacts)):
         width = width_of(len(some))
         values = {f"contact_{number}": some[min(number, len(some) - 1)] for number in range(width)}

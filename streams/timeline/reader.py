@@ -48,7 +48,7 @@ class EntryPosition(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """Number of contacts that prove a link, at most `MAX_COUNTED` in each direction, and the beginning of the earliest one."""
+    """Number of contacts that prove a link, among at most `MAX_COUNTED` in each direction; beginning of the earliest of them."""
 
     contacts: int
     linked_at: int
@@ -81,7 +81,7 @@ class TimelineSnapshot:
         return Citizen(*found) if found else None
 
     def find_linked(self, kind: IdentityKind, limit: int) -> Sequence[str]:
-        """Return at most `limit` weaker identities of `kind`, those with most links first. Reads all links."""
+        """Return at most `limit` identities of `kind` that are the weaker one of a link, most contacts first. Reads all links."""
         return self._connection.scalars(_LINKED, {"like": f"{kind}:%", "most": limit}).all()
 
     def resolve_identities(self, identity: str) -> IdentityCluster:
@@ -113,7 +113,7 @@ class TimelineSnapshot:
         return [record._replace(**evidence[record.link]._asdict()) for record in revoked if record.link in evidence]
 
     def find_bound(self, owners: Collection[str]) -> int | None:
-        """Return the `since` of `read` that leaves each owner at most `MAX_WALKED` entries; None if all have fewer."""
+        """Return the one `since` of `read` that leaves each owner at most `MAX_WALKED` entries; None if all have fewer."""
         last = {"last": MAX_WALKED - 1}
         found = [self._connection.scalar(_bound(width), values | last) for width, values in _widths([*owners])]
         return max((at for at in found if at is not None), default=None)

@@ -1,6 +1,7 @@
 """Timelines in SQL: in a SQLite file or in PostgreSQL.
 
-A batch is one transaction, and a duplicate batch changes nothing. Entries and links are defined in `streams.core`.
+A batch is one transaction, and a duplicate batch changes nothing. Entries and links are defined in `streams.core`. All times are
+milliseconds since 1970 UTC.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -149,7 +150,7 @@ class Timeline:
             yield connection
 
     def vacuum(self) -> bool:
-        """Rewrite the tables, so that the database's files hold no deleted data; return whether it succeeded.
+        """Rewrite the tables, so that the database's files hold no deleted data; return False if SQLite's log still does.
 
         PostgreSQL does not overwrite deleted data. SQLite does (`secure_delete`), except copies left in pages from which rows
         were moved before their deletion. Some millions of entries take a minute, during which PostgreSQL's tables cannot be
@@ -209,7 +210,7 @@ class Timeline:
             return _find_existing(connection, ENTRIES.c.owner, names)
 
     def resolve_identities(self, identity: str, most: int = 0) -> IdentityCluster:
-        """Return the identities of the citizen who has `identity`, up to the limit or `most`, if higher. Raises `Unavailable`."""
+        """Return the identities of the citizen who has `identity`. `most` raises the limit of `caps`. Raises `Unavailable`."""
         caps = self._caps._replace(identities=max(self._caps.identities, most))
         with self.read_connection() as connection:
             return TimelineSnapshot(connection, caps).resolve_identities(identity)
