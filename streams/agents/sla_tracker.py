@@ -33,7 +33,7 @@ CHECKED_PER_TICK: Final = 5000
 class SlaTracker:
     """SLA clocks of the contacts in the table `contacts`, counted in the figures through `edit`.
 
-    `next_targets_time` returns the time for a record of open SLA targets, later than all earlier ones.
+    `next_targets_time` returns, given the current time, the time for a record of open SLA targets: later than all earlier ones.
     """
 
     def __init__(

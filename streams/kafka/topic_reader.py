@@ -77,7 +77,7 @@ class Follower(Protocol):
         """
 
     def take(self, records: Mapping[int, Sequence[Record]], next_offsets: Mapping[int, int]) -> None:
-        """Process new records and next offsets by partition; while connected, called at least every `POLL_MS`, also with none."""
+        """Process new records and next offsets by partition; while connected, called about every `POLL_MS`, also with none."""
 
     def set_state(self, phase: Phase, detail: str) -> None:
         """Record the state of the reader; called repeatedly."""

@@ -19,12 +19,13 @@ from streams.core.figures.figure_schemas import CITIZENS
 
 
 class Period(StrEnum):
-    """Period of figures. Each period lies within one longer period."""
+    """Period of figures. A day lies within one week, and a week within one period of four weeks."""
 
     DAY = "day"
     WEEK = "week"
     """Begins on Monday."""
     FOUR_WEEKS = "four_weeks"
+    """Begins on every fourth Monday, counted from ordinal 1."""
 
 
 DAYS: Final = {Period.DAY: 1, Period.WEEK: 7, Period.FOUR_WEEKS: 28}

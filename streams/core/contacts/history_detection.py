@@ -21,7 +21,8 @@ LATEST_MS: Final = {Channel.MAIL: 5 * 24 * _HOUR_MS, Channel.FEEDBACK: 2 * 24 * 
 """Channel → usual delay from a contact's arrival to its first event, in milliseconds. Letters are registered after the weekend,
 and opinions are exported daily. The default is one hour. Contacts from before the partition's first count are always old."""
 MIN_OLD_EVENTS: Final = 10
-"""Number of successive old contacts that counts as history of a channel. Fewer are late registrations by hand."""
+"""Minimum number of old contacts, each less than `GRACE_MS` after the one before, that counts as history of a channel. Fewer are
+late registrations by hand."""
 
 
 class _Reading(NamedTuple):
@@ -68,8 +69,8 @@ class HistoryDetector:
     def tick(self, now: int) -> bool:
         """End the histories of sources of calls without recent old events. Return False while it is too early to know them.
 
-        This holds for `GRACE_MS` after a start, and after a gap without ticks, for example an outage of the broker. No history
-        ends in this time.
+        This holds for `GRACE_MS` after a start, and after a gap of that length between ticks, for example an outage of the
+        broker. No history ends in this time.
         """
         if abs(now - self._ticked_at) >= GRACE_MS:
             self._ticking_since = now

@@ -33,7 +33,10 @@ class ClockInterval(NamedTuple):
 
 
 def clock_intervals(row: Contact) -> Iterator[ClockInterval]:
-    """Yield the interval of each clock that a policy may define for a contact; none for an appointment or an outgoing letter."""
+    """Yield the interval of each clock that a policy may define for a contact: one per queue stay, or one per kind for a case.
+
+    Appointments, and cases without a known receipt, such as outgoing letters, have none.
+    """
     if row.stays:
         for stay in row.stays:
             result = stay_result(stay)

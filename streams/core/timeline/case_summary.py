@@ -103,8 +103,9 @@ def summarise(
 ) -> list[Summary]:
     """Return the summaries of the contacts of these entries, which may be in any order.
 
-    With the open contacts, `find_passed_on` and then `find` are called, at most once each. Open contacts come first, among
-    them those with a breached or overdue SLA target; among equals, the latest last entry comes first.
+    An entry maps the fields of `entries.Entry` to values; `happened_at` is in milliseconds. With the open contacts,
+    `find_passed_on` and then `find` are called, at most once each. Open contacts come first, among them those with a breached
+    or overdue SLA target; among equals, the latest last entry comes first.
     """
     by_contact: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
