@@ -61,7 +61,7 @@ class SlaTracker:
         self._renewal.cancel()
 
     def undo(self) -> None:
-        """Restore the deadlines of the rows that a failed step changed, and make the next `renew` start over."""
+        """Restore the deadlines of the rows that a failed step changed, and make a renewal in progress start over."""
         self._renewal.cancel()
         for key in self._contacts.before:
             self._deadlines.restore(key, self._contacts.rows.get(key))

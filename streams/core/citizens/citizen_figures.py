@@ -66,7 +66,10 @@ class CitizenFigureChanges:
         self._citizens: Final[defaultdict[tuple[Period, int, str | None, int], int]] = defaultdict(int)
 
     def add(self, before: Citizen | None, after: Citizen) -> None:
-        """Add the difference between the contributions of one citizen's rows `before` (None for a new row) and `after`."""
+        """Add the difference between the contributions of one citizen's rows `before` (None for a new row) and `after`.
+
+        Both rows must have the same `counted_from`.
+        """
         if before is not None and has_same_facts(before, after):
             return
         old_facts, new_facts = facts(before) if before is not None else [], facts(after)

@@ -79,8 +79,8 @@ class Summary(NamedTuple):
     """Time of the first entry."""
     last_at: int
     promises: tuple[Verdict, ...]
-    """The latest result of each SLA clock, in the order of their first results. A breached clock stays breached, even if the
-    target was met later."""
+    """The latest result per policy and kind of SLA clock, in the order of their first results. A breach remains the result, even
+    if the target was met later."""
     due: tuple[OpenTarget, ...]
     """Open SLA targets of an open contact, the next deadline first and those without a deadline last."""
     opinions: int
