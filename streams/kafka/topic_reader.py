@@ -84,7 +84,7 @@ class Follower(Protocol):
 
 
 class TopicMissing(Exception):  # noqa: N818 - a state of the cluster, not an error of the program
-    """The topic does not exist, or was created again; the reader starts over."""
+    """The topic does not exist, was created again or got more partitions; the reader starts over."""
 
 
 class _Identity(NamedTuple):
@@ -174,7 +174,7 @@ class TopicReader:
     def _probe(self, admin: Any, identity: _Identity, *, caught_up: bool) -> bool:
         """Check the broker and the topic, and set the follower's state; return False if the broker gives no usable answer.
 
-        Raises `TopicMissing` if the topic was deleted or created again.
+        Raises `TopicMissing` if the topic was deleted or created again, or got more partitions.
         """
         try:
             found = self._identify(admin)

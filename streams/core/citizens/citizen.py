@@ -29,7 +29,8 @@ class RecontactTerms(NamedTuple):
     """Parameters of the figures of citizens."""
 
     recontact_days: int = 7
-    """Number of days after the end of a handled contact within which another one is a recontact."""
+    """Number of days after the end of a handled contact within which another one is a recontact. Missed appointments, abandoned
+    calls and channel hopping have the same limit."""
     zone: str = "Europe/Paris"
     """IANA time zone of the civil days."""
 

@@ -49,9 +49,10 @@ class HistoryDetector:
     def note(self, event: Event, at: int, taken_at: int, now: int, began_at: int, *, is_known: bool) -> None:
         """Note an event of the time `at` that reached the broker at `taken_at`: an old one is history, unless it is an erasure.
 
-        A recent event ends the history of its source of calls. `began_at` is the time of the partition's first count, 0 if
-        unknown. `is_known` means that the contact has a row: a late event of a known contact is no history, except on calls.
-        Callers leave out replayed dead letters, which may be old at any time.
+        A call's event is old after `HISTORY_AGE_MS`; a more recent one ends the history of its source. On another channel, an
+        event is old after its `LATEST_MS`, or if it happened before the partition's first count at `began_at` (0 if unknown).
+        It is no history if `is_known`: the contact has a row. Callers leave out replayed dead letters, which may be old at any
+        time.
         """
         delay = taken_at - at
         if delay <= HISTORY_AGE_MS:

@@ -75,7 +75,8 @@ _CLOSED: Final = frozenset({ContactState.CLOSED})
 def _ends(own_events: tuple[CaseEvent, ...], closed: Pauses) -> Iterator[tuple[ClockKind, int | None]]:
     """Yield kind and end of each clock of a case; None for an open clock.
 
-    An answer is also an acknowledgement, and a closure is also an answer. The first closure after the last reopening counts.
+    A response is also an acknowledgement, and a closure is also a response and an answer. The first closure after the last
+    reopening counts.
     """
     closed_at = closed[-1][0] if closed and closed[-1][1] is None else None
     answered_at = _first(responded_at(own_events, in_substance=True), closed_at)
