@@ -57,4 +57,4 @@ STROKES: Final = (
     Stroke(ORANGE, (20, 8)),
     Stroke(VERMILION, (2, 10)),
 )
-"""Styles of the series of a panel, in order; the colours of states come last."""
+"""Styles of the series of a panel, in order; the colours of `ATTENTION` and `ACTION` come last."""

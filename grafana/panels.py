@@ -146,7 +146,7 @@ class TimeSeriesPanel(Panel):
 
     queries: Sequence[Query]
     names: ValueNames | None = None
-    """Value of the label `by` → name of the series, in display order."""
+    """Value of the label `by` → name of the series; their order selects the line styles (`STROKES`)."""
     by: str = ""
     """Label that names the series; empty if each query has a single series with a name of its own."""
     width: int = 12

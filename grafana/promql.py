@@ -39,9 +39,9 @@ def ratio(numerator: str, denominator: str) -> str:
 
 
 def wilson_bound(share: str, number: str, sign: Literal["+", "-"]) -> str:
-    """Return a query for the Wilson bound at 95 % of the query `share`, of `number` items (Wilson 1927, uncorrected).
+    """Return a query for the Wilson bound at 95 % (Wilson 1927, uncorrected) of a share, by the queries `share` and `number`.
 
-    `sign`: "+" for the upper bound, "-" for the lower one.
+    `number` returns the number of items. `sign`: "+" for the upper bound, "-" for the lower one.
     """
     z = 1.96
     margin = f"{z} * sqrt(({share}) * (1 - ({share})) / ({number}) + {z * z / 4:.4f} / ({number}) ^ 2)"

@@ -81,7 +81,7 @@ def service_levels(scope: Scope) -> BarGaugePanel:
 
 
 def recent_service_level(scope: Scope) -> TimeSeriesPanel:
-    """Return a graph of the service level over 30 minutes, by channel."""
+    """Return a graph of the service level over 30 minutes, by the formula of the board, for each channel."""
     return TimeSeriesPanel(
         title=_("Service level, 30 minutes"),
         description=_(
@@ -112,7 +112,7 @@ def abandonment(scope: Scope, *matchers: str) -> StatPanel:
 
 
 def mean_wait(scope: Scope) -> StatPanel:
-    """Return the tile of the mean wait (ASA)."""
+    """Return the tile of the mean wait of answered contacts since midnight (ASA)."""
     return StatPanel(
         title=board_text("mean_wait"),
         description=_(
@@ -126,7 +126,7 @@ def mean_wait(scope: Scope) -> StatPanel:
 
 
 def mean_handle(scope: Scope) -> StatPanel:
-    """Return the tile of the mean handle time (AHT)."""
+    """Return the tile of the mean handle time since midnight (AHT)."""
     return StatPanel(
         title=board_text("mean_handle"),
         description=_(

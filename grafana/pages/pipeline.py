@@ -38,7 +38,7 @@ _SPOOL: Final = "max by (connector) (connector_spool_bytes / connector_spool_lim
 
 
 def _each(query: str, label: str = "job") -> str:
-    """Return a sum over processes by a label, for metrics that each process exports for itself."""
+    """Return a query for the sum over processes, by `label`, for metrics that each process exports for itself."""
     return f"sum by ({label}) ({query})"
 
 

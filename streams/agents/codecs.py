@@ -70,7 +70,7 @@ def _load_figure(key: FigureKey | DayKey, value: bytes) -> Figure:
 def load_counts(value: bytes, figure_schema: FigureSchema, name: str) -> Figure:
     """Return a decoded row of figures; counts and stocks that an earlier release lacks are zeros.
 
-    Raises `UnknownRowVersion`, which begins with `name`, for a row of a later release, with more numbers, and
+    Raises `UnknownRowVersion` for a row of a later release, with more numbers; its message begins with `name`. Raises
     `msgspec.DecodeError` for an invalid row.
     """
     row = decode_figure(value, figure_schema)

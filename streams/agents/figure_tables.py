@@ -68,7 +68,10 @@ class FigureTables:
     def set_oldest(
         self, oldest: Callable[[Dimensions], int | None], ages: Callable[[Dimensions], dict[int, int]]
     ) -> None:
-        """Set `oldest_waiting_at` of each changed total row, and `open_since` of each changed total row of cases."""
+        """Set `oldest_waiting_at` of each changed total row, and `open_since` of each changed total row of cases.
+
+        `oldest` and `ages` return these values for the row's dimensions.
+        """
         for start, dimensions in self.rows.before:
             if start == 0:
                 row = self.rows.rows[start, dimensions]

@@ -33,7 +33,7 @@ CHECKED_PER_TICK: Final = 5000
 class SlaTracker:
     """SLA clocks of the contacts in the table `contacts`, counted in the figures through `edit`.
 
-    `next_targets_time` returns the time for a record of open SLA targets, later than all earlier ones.
+    `next_targets_time` returns, given the current time, the time for a record of open SLA targets: later than all earlier ones.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class SlaTracker:
         self._renewal.cancel()
 
     def undo(self) -> None:
-        """Restore the deadlines of the rows that a failed step changed, and make the next `renew` start over."""
+        """Restore the deadlines of the rows that a failed step changed, and make a renewal in progress start over."""
         self._renewal.cancel()
         for key in self._contacts.before:
             self._deadlines.restore(key, self._contacts.rows.get(key))

@@ -32,7 +32,10 @@ GROUP: Final = "timeline"
 
 
 class Store(TimelineLookup, Protocol):
-    """The timeline database. After `job.Busy` the step is tried again; other errors end the process, which is then restarted."""
+    """The timeline database. After `job.Busy` the step is tried again; `job.Unavailable` ends the process.
+
+    After any other error of `write`, the records that cause it are rejected.
+    """
 
     def write(
         self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry], place: tuple[int, int] | None = None
@@ -49,7 +52,7 @@ class Store(TimelineLookup, Protocol):
         """
 
     def find_erased(self, contacts: Collection[str] | None = None) -> Mapping[str, int]:
-        """Return erased contact → timestamp of its first erasure record, among these contacts or, with None, of all."""
+        """Return erased contact → timestamp of its first erasure record (milliseconds), among these contacts; None means all."""
 
     def checkpoint(self, now: int) -> None:
         """Complete work that earlier writes left, such as moving a log into the tables. Called at each tick of each partition."""

@@ -114,7 +114,7 @@ class DeadLetter(NamedTuple):
     detail: str
 
     def headers(self, now: int) -> list[Header]:
-        """Return the headers: reason, origin, `now` in milliseconds, and the record's own ones with the prefix `original.`."""
+        """Return the headers: reason, detail, origin, `now` (milliseconds), and the record's own ones, prefixed `original.`."""
         record = self.record
         return [
             ("reason", self.reason.encode()),

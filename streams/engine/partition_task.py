@@ -27,7 +27,7 @@ from streams.engine.worker import Worker, wait_for_event
 from streams.kafka.record import Record
 
 MAX_ROW_BYTES: Final = 500_000
-"""Maximum size of an encoded row, in bytes."""
+"""Maximum size of an encoded row, in bytes. Records that would make a row larger are rejected."""
 BUSY_SECONDS: Final = 0.5
 """Pause before a step is tried again after `Busy`."""
 _LOSS_CHECKS: Final = 2

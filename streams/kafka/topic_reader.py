@@ -77,14 +77,14 @@ class Follower(Protocol):
         """
 
     def take(self, records: Mapping[int, Sequence[Record]], next_offsets: Mapping[int, int]) -> None:
-        """Process new records and next offsets by partition; while connected, called at least every `POLL_MS`, also with none."""
+        """Process new records and next offsets by partition; while connected, called about every `POLL_MS`, also with none."""
 
     def set_state(self, phase: Phase, detail: str) -> None:
         """Record the state of the reader; called repeatedly."""
 
 
 class TopicMissing(Exception):  # noqa: N818 - a state of the cluster, not an error of the program
-    """The topic does not exist, or was created again; the reader starts over."""
+    """The topic does not exist, was created again or got more partitions; the reader starts over."""
 
 
 class _Identity(NamedTuple):
@@ -174,7 +174,7 @@ class TopicReader:
     def _probe(self, admin: Any, identity: _Identity, *, caught_up: bool) -> bool:
         """Check the broker and the topic, and set the follower's state; return False if the broker gives no usable answer.
 
-        Raises `TopicMissing` if the topic was deleted or created again.
+        Raises `TopicMissing` if the topic was deleted or created again, or got more partitions.
         """
         try:
             found = self._identify(admin)

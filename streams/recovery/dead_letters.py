@@ -103,8 +103,8 @@ def read(brokers: str, wanted: Filter, client: Mapping[str, Any] | None = None) 
     """Yield the current dead letters that match `wanted`, in the order of each partition.
 
     Marks of replays are among them, also for other dead letters: those in the partitions of `wanted.positions`, if given, and
-    from about an hour before `wanted.since` on. `client` holds security options of kafka-python. Raises `KafkaError` if the
-    brokers do not answer.
+    from about an hour before `wanted.since` on. `client` holds security options of kafka-python. The iteration raises
+    `KafkaError` if the brokers do not answer.
     """
     with open_consumer(brokers, {"client_id": CLIENT_ID, **(client or {})}) as consumer:
         for found in _read(consumer, wanted):

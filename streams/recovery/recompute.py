@@ -59,7 +59,7 @@ class Recount(NamedTuple):
     without_ticks: Sums
     """Recomputed figures without any tick, as a worker has them that has just started."""
     judged: Sequence[ChangedVerdicts]
-    """Contacts whose SLA verdicts in the workers' rows differ from those of the SLA targets in force.
+    """One item per contact whose SLA verdicts in the workers' rows differ from those of the SLA targets in force.
 
     They are searched only in partitions where SLA figures differ. Rows are kept longer than events, so that their verdicts can
     predate a change of the targets."""

@@ -29,7 +29,8 @@ class RecontactTerms(NamedTuple):
     """Parameters of the figures of citizens."""
 
     recontact_days: int = 7
-    """Number of days after the end of a handled contact within which another one is a recontact."""
+    """Number of days after the end of a handled contact within which another one is a recontact. Missed appointments, abandoned
+    calls and channel hopping have the same limit."""
     zone: str = "Europe/Paris"
     """IANA time zone of the civil days."""
 
@@ -51,8 +52,8 @@ class CitizenContact(Row):
     withdrawn_at: int | None = None
     """Time at which the contact was reattributed to another citizen, else None. It then counts in no figure here."""
     is_first: bool | None = None
-    """Whether the contact is neither a recontact nor avoidable, stored when the earlier contacts that decide it leave the row.
-    None before."""
+    """Whether it is a first contact (`recontact_rules`), stored before earlier contacts that decide it may leave the row; else
+    None."""
     moved: AssignedSector | None = None
     """`Reattribution.assigned_sector` of its last reattribution; None without one, and in rows of an earlier release."""
 
@@ -63,7 +64,7 @@ class Citizen(Row, tag=1):
     terms: RecontactTerms
     """Parameters with which the row was counted in the figures."""
     counted_from: int
-    """First day whose figures may still change; figures of earlier days are final."""
+    """First day on which this row may still change figures; its contribution to earlier days is final."""
     is_known: bool
     """Whether the row belongs to an identity; false for a row of one contact without an identity."""
     contacts: tuple[CitizenContact, ...] = ()
@@ -74,6 +75,7 @@ class Citizen(Row, tag=1):
 
 _QUARTER_MS: Final = 900_000
 DayOf = Callable[[int], int]
+"""Function from a time to the ordinal of its civil day."""
 
 
 @lru_cache(16)

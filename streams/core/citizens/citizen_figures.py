@@ -19,12 +19,13 @@ from streams.core.figures.figure_schemas import CITIZENS
 
 
 class Period(StrEnum):
-    """Period of figures. Each period lies within one longer period."""
+    """Period of figures. A day lies within one week, and a week within one period of four weeks."""
 
     DAY = "day"
     WEEK = "week"
     """Begins on Monday."""
     FOUR_WEEKS = "four_weeks"
+    """Begins on every fourth Monday, counted from ordinal 1."""
 
 
 DAYS: Final = {Period.DAY: 1, Period.WEEK: 7, Period.FOUR_WEEKS: 28}
@@ -65,7 +66,10 @@ class CitizenFigureChanges:
         self._citizens: Final[defaultdict[tuple[Period, int, str | None, int], int]] = defaultdict(int)
 
     def add(self, before: Citizen | None, after: Citizen) -> None:
-        """Add the difference between the contributions of one citizen's rows `before` (None for a new row) and `after`."""
+        """Add the difference between the contributions of one citizen's rows `before` (None for a new row) and `after`.
+
+        Both rows must have the same `counted_from`.
+        """
         if before is not None and has_same_facts(before, after):
             return
         old_facts, new_facts = facts(before) if before is not None else [], facts(after)

@@ -17,7 +17,7 @@ STRONG: Final = frozenset({IdentityKind.CASE.value, IdentityKind.DOSSIER.value, 
 
 
 class Link(NamedTuple):
-    """Two identities of one contact, its strongest first."""
+    """Two identities of one contact. `make_links` puts its strongest first, a cluster the one nearer to the queried identity."""
 
     one: str
     other: str
@@ -44,8 +44,8 @@ class IdentityCluster(NamedTuple):
 
     Strong identities come before weak ones, each nearest first."""
     shared: Mapping[str, Link]
-    """Identity → link, of weak identities linked to this citizen and to others, which do not belong to the cluster. If `is_own`
-    is false: of the identities that the queried one is linked to, at most `LinkLimits.fan_out`."""
+    """Identity → link, of weak identities linked to this citizen that also lead to others or exceed a limit. They do not belong
+    to the cluster. If `is_own` is false: of the identities linked to the queried one, at most `LinkLimits.fan_out`."""
     is_whole: bool = True
     """False if `LinkLimits` left identities out."""
     is_own: bool = True
@@ -61,7 +61,7 @@ class Neighbourhood(NamedTuple):
     contacts: int = 0
     """For a weak identity: number of its contacts that name no stronger identity.
 
-    Exact numbers are not required: a smaller number than `LinkLimits.contacts` may be 0, a larger one may be cut.
+    It need not be exact: a number up to `LinkLimits.contacts` may be 0, a larger one may be any number above that limit.
     """
 
 

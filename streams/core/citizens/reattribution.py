@@ -1,4 +1,4 @@
-"""Reattribution of a contact to another citizen, when an event brings a stronger identity.
+"""Reattribution of a contact to another citizen, when an event changes its strongest identity.
 
 Timeline entries are keyed by the citizen, so the figures of both citizens must change, in different partitions. One record
 withdraws the contact from the former citizen; another adds it to the new citizen, with its past events. The timeline itself
@@ -27,10 +27,13 @@ PastEvent = tuple[str, int, str]
 
 
 class Reattribution(Entry, gc=False):
-    """Entry for the withdrawal or adoption of a contact. Its key is `citizen`, or the contact id if that is empty."""
+    """Entry for the withdrawal or adoption of a contact. `citizen` is the former one for a withdrawal, else the new one.
+
+    The record's key is `citizen`, or the contact id if that is empty.
+    """
 
     events: tuple[PastEvent, ...] = msgspec.field(default=(), name="told")
-    """For an adoption: the contact's events under the former citizen that have an event order. Empty for a withdrawal."""
+    """For an adoption: known events under the former citizen, which have an event order (`_past_events`). Else empty."""
     assigned_sector: AssignedSector = msgspec.field(default=UNASSIGNED_SECTOR, name="settled")
     """The contact's `Contact.assigned_sector`. It only decreases, so the least one marks the contact's last reattribution."""
 

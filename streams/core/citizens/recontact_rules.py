@@ -5,11 +5,13 @@ Definitions, each within one service, which stands for the citizen's request:
 * Handled: ended by an agent, an answer or a decision. Abandoned and refused contacts are not handled.
 * Recontact: after a handled contact, the citizen begins another one, except an appointment, by the end of the Nth day after it.
   `recontact_rate = followed / handled`.
-* First-contact resolution: a handled contact that is neither a recontact nor avoidable, and is not followed by a recontact.
-  A contact handled at first contact is resolved, followed, or pending until N days have passed:
+* First contact: a contact that is not avoidable, not a call after an abandoned call, and not itself begun by the end of the Nth
+  day after a handled contact (here appointments too).
+* First-contact resolution: a handled first contact that is not followed by a recontact. A handled first contact is resolved,
+  followed, or pending until N days have passed:
   `fcr_no_recontact = resolved / (resolved + followed)`.
-* Avoidable: the citizen calls, visits or writes while an earlier letter, form or e-mail has no response, or calls or visits
-  within N days after a missed appointment. A call after an abandoned call is counted separately.
+* Avoidable: the citizen calls, visits or sends an e-mail while an earlier letter, form or e-mail has no response, or calls or
+  visits within N days after a missed appointment. A call after an abandoned call is counted separately.
 * Channel hopping: the channel of the next contact, if it begins within N days after this one began.
 
 Source of the first-contact resolution by the absence of a contact about the same issue within seven days:

@@ -67,7 +67,7 @@ class Agent(Row, tag=1):
     """Registers up to this time, in milliseconds since 1970, no longer apply (`forget`)."""
 
     touched_at: int = 0
-    """Local time of the worker's last change of the row. Set by the worker, independent of the events."""
+    """Time of the last change of the row by the worker's clock, in milliseconds since 1970. Set by the worker."""
 
     @property
     def last_at(self) -> int:
@@ -135,9 +135,11 @@ def _add_ring(rings: tuple[Ring, ...], ring: Ring) -> tuple[Ring, ...]:
 def states(agent: Agent) -> dict[Dimensions, str]:
     """Return dimensions → state (a stock of `figure_schemas.QUEUE_SCHEMA`) of each queue that the agent is logged in to.
 
-    A pause or a contact in a queue implies a login, if no login or logout is known. An agent on a contact is so in all
-    queues, also while paused. An additional entry with empty service and queue counts the agent once: on a contact, else
-    available in any queue, else paused.
+    A pause or a contact in a queue implies a login, if no login or logout is known. A login to all queues counts only in queues
+    that the agent's events name. An agent on a contact is so in all queues, also while paused.
+
+    If there is any queue, an additional entry with empty service and queue counts the agent once: on a contact, else available
+    in any queue, else paused.
     """
     found: dict[Dimensions, str] = {}
     logins, pauses, silent_since = agent.logins, agent.pauses, agent.silent_since

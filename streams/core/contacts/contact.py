@@ -65,13 +65,13 @@ class Contact(Row, tag=1):
     sector: str = ""
     """Assigned sector: the sector with the earliest event of the contact's source."""
     identities: str = ""
-    """Pseudonyms, strongest first, separated by a space; empty after an erasure."""
+    """The strongest `MAX_IDENTITIES` pseudonyms, strongest first, separated by a space; empty after an erasure."""
     stays: tuple[QueueStay, ...] = ()
     """Queue stays of a call or a visitor, sorted by number."""
     case_events: tuple[CaseEvent, ...] = ()
     """All events that concern no queue stay, including opinions and erasures: one `CaseEvent` per type, sorted by type."""
     touched_at: int = 0
-    """Local time of the worker's last change of the row. Set by the worker, independent of the events."""
+    """Time of the last change of the row by the worker's clock. Set by the worker."""
     clocks: tuple[SlaClock, ...] = ()
     """SLA clocks, with the changes already published. Set by the worker as time passes."""
     sector_at: int = 0
@@ -81,9 +81,9 @@ class Contact(Row, tag=1):
     event_order: int = -1
     """Event order of the latest event (`contacts.event_order`), for the reattribution to another citizen.
 
-    -1 if it is unknown, and in rows of an earlier release."""
+    -1 without an event that has one. `decode` derives it for rows of an earlier release."""
     service_order: int = -1
-    """Event order of the latest event that names a service; -1 as in `event_order`."""
+    """Event order of the latest event that names a service; -1 without one."""
     service: str = ""
     """The service that the event of `service_order` names; empty without one."""
 

@@ -26,7 +26,7 @@ _TYPES: Final = 64
 
 
 class HasEventOrder(Protocol):
-    """A row with the latest event order."""
+    """A row that stores its latest event order, and the latest one whose event names a service."""
 
     event_order: int
     """Order of the latest event; -1 without one."""

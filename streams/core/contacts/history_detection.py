@@ -21,7 +21,8 @@ LATEST_MS: Final = {Channel.MAIL: 5 * 24 * _HOUR_MS, Channel.FEEDBACK: 2 * 24 * 
 """Channel → usual delay from a contact's arrival to its first event, in milliseconds. Letters are registered after the weekend,
 and opinions are exported daily. The default is one hour. Contacts from before the partition's first count are always old."""
 MIN_OLD_EVENTS: Final = 10
-"""Number of successive old contacts that counts as history of a channel. Fewer are late registrations by hand."""
+"""Minimum number of old contacts, each less than `GRACE_MS` after the one before, that counts as history of a channel. Fewer are
+late registrations by hand."""
 
 
 class _Reading(NamedTuple):
@@ -48,9 +49,10 @@ class HistoryDetector:
     def note(self, event: Event, at: int, taken_at: int, now: int, began_at: int, *, is_known: bool) -> None:
         """Note an event of the time `at` that reached the broker at `taken_at`: an old one is history, unless it is an erasure.
 
-        A recent event ends the history of its source of calls. `began_at` is the time of the partition's first count, 0 if
-        unknown. `is_known` means that the contact has a row: a late event of a known contact is no history, except on calls.
-        Callers leave out replayed dead letters, which may be old at any time.
+        A call's event is old after `HISTORY_AGE_MS`; a more recent one ends the history of its source. On another channel, an
+        event is old after its `LATEST_MS`, or if it happened before the partition's first count at `began_at` (0 if unknown).
+        It is no history if `is_known`: the contact has a row. Callers leave out replayed dead letters, which may be old at any
+        time.
         """
         delay = taken_at - at
         if delay <= HISTORY_AGE_MS:
@@ -68,8 +70,8 @@ class HistoryDetector:
     def tick(self, now: int) -> bool:
         """End the histories of sources of calls without recent old events. Return False while it is too early to know them.
 
-        This holds for `GRACE_MS` after a start, and after a gap without ticks, for example an outage of the broker. No history
-        ends in this time.
+        This holds for `GRACE_MS` after a start, and after a gap of that length between ticks, for example an outage of the
+        broker. No history ends in this time.
         """
         if abs(now - self._ticked_at) >= GRACE_MS:
             self._ticking_since = now

@@ -71,8 +71,8 @@ class DroppedRows:
     ) -> bool:
         """Return whether an event of the time `at` may have been counted in a deleted row of its source.
 
-        Events of other sources than those that are `is_ordered` (see `LIVE_CHANNELS`) are checked only while their connector
-        deliberately reads them again (`is_reread`).
+        Without `is_ordered` (for channels other than `LIVE_CHANNELS`), an event is checked only if its connector deliberately
+        read it again (`is_reread`).
         """
         if not is_reread and not is_ordered:
             return False

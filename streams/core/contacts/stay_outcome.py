@@ -12,7 +12,7 @@ from streams.core.contacts.queue_stay import QueueStay
 
 
 class StayResult(msgspec.Struct, gc=False):
-    """Result of a queue stay. `outcome` and `finish` are counts or stocks of `figure_schemas.QUEUE_SCHEMA`, or empty."""
+    """Result of a queue stay. `outcome` and `finish` are names of counts or stocks of `figure_schemas.QUEUE_SCHEMA`."""
 
     queued_at: int
     """Start of the wait, from an event or derived."""
@@ -25,9 +25,9 @@ class StayResult(msgspec.Struct, gc=False):
     finish: str
     """For an answered queue stay exactly one of `in_progress transferred ended ended_forgotten`, else empty."""
     finished_at: int
-    """Time of the finish; for `in_progress`, the time of the answer."""
+    """Time of the finish; for `in_progress`, the time of the answer; 0 without a finish."""
     handle_ms: int
-    """Duration of the conversation; 0 while it lasts, and for `ended_forgotten`."""
+    """Duration of the conversation; 0 without one, while it lasts, and for `ended_forgotten`."""
 
 
 def stay_result(stay: QueueStay) -> StayResult:

@@ -16,7 +16,7 @@ _SLACK: Final = 1024
 """Number of heap entries, beyond twice the open contacts, that triggers a rebuild of the heaps."""
 _Span = tuple[str, Dimensions, int]
 """Kind, dimensions and start of an open span. Kinds: `waiting` and `in_progress` of queue stays, and `case` for a case that waits
-for the service."""
+for the service, from `facts.open_since` on."""
 _WAITS: Final = ("waiting", "case")
 AGE_SECONDS: Final = 1800
 """Resolution of ages, in seconds. Half an hour divides all UTC offsets of French territories, so ages convert to civil days."""
@@ -92,7 +92,7 @@ class WaitingIndex:
         return dict(self._ages.get(dimensions, {}))
 
     def due(self, now_ms: int, ttl: TimesToLive) -> list[bytes]:
-        """Return the contacts with a wait or conversation that exceeds its time to live at `now_ms`, oldest first.
+        """Return the keys of contacts with a wait or conversation that exceeds its time to live at `now_ms`, oldest first.
 
         They stay in the index until `update` removes them. Cases have no time to live.
         """

@@ -46,7 +46,7 @@ def reveals_few(whole: int, parts: Collection[int]) -> bool:
 def disclose(cells: Mapping[Name, Cell], *, hides_sum: bool = False) -> dict[Name, int]:
     """Return name → value of the cells that may be published, although readers know the sum of all cells.
 
-    Small cells are withheld. Then the smallest other cells, all cells of a size at a time, are withheld until the withheld
+    Small cells are withheld, and then other cells by size, the smallest first: all cells of at least one size, until the withheld
     cells stand for at least `MIN_WITHHELD` citizens. If all cells are not enough, the result is empty: zeros would reveal the
     others. With `hides_sum`, another small number is withheld that could be computed from this sum. It counts as one citizen,
     so cells are withheld even if none of them is small.

@@ -136,9 +136,9 @@ _FEEDBACK: Final = Channel.FEEDBACK.value
 
 
 def open_since(row: Contact) -> int | None:
-    """Return the time of receipt of a case that waits for the service, in milliseconds since 1970.
+    """Return the time of receipt of a case whose state is `waiting` or `in_progress`, in milliseconds since 1970.
 
-    Returns None if it does not wait, for an unknown receipt, and for other contacts than cases.
+    Returns None in other states, for an unknown receipt, and for other contacts than cases.
     """
     if row.stays or FIGURE_SCHEMAS[row.channel] is not CASE_SCHEMA:
         return None

@@ -49,10 +49,10 @@ class Figure(msgspec.Struct, array_like=True):
     counts: list[int]
     stocks: list[int]
     corrected: dict[int, int]
-    """Index in `counts` → amount subtracted by corrections."""
+    """Index in `counts` → amount subtracted by corrections. Empty in day rows."""
     oldest_waiting_at: int | None = None
     """Arrival of the contact with the longest wait, in a queue or for a service, in milliseconds since 1970; None without waits.
-    Only in total rows."""
+    In SLA figures, the earliest passed deadline of an open clock. Only in total rows."""
     by_hour: list[int] | None = None
     """Number of arrived contacts in each of the local `HOURS`. Only in day rows."""
     open_since: dict[int, int] | None = None
@@ -215,7 +215,7 @@ class FigureFormula(NamedTuple):
 def service_level_formula(formula: Formula, target_seconds: int, short_seconds: int) -> FigureFormula:
     """Return the formula of the service level for a target.
 
-    For `NET_OF_SHORT`, abandoned calls with a wait of at most `short_seconds` are short; other formulas do not use it.
+    For `NET_OF_SHORT`, abandoned queue stays with a wait of at most `short_seconds` do not count; other formulas ignore it.
     """
     answered, abandoned = FormulaTerm("answered"), FormulaTerm("abandoned")
     in_time = answered._replace(at_most=target_seconds * 1000)

@@ -85,7 +85,7 @@ class CountedFact(NamedTuple):
 
 
 class FigureQuery(NamedTuple):
-    """Filter of facts by dimensions and time."""
+    """Filter of facts by dimensions and time; None matches all."""
 
     channels: Collection[str] = ()
     """Empty for all channels. SLA and transfer figures match their own name and the channel in their `queue`."""

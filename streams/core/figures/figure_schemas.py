@@ -66,7 +66,7 @@ class FigureSchema:
         parts = (Part(tuple(facts), tuple(durations), tuple(amounts)), *added)
         durations = [duration for part in parts for duration in part.durations]
         self.facts: Final = tuple(fact for part in parts for fact in part.facts)
-        """Names of the counts of facts, without amounts, sums and slots. In schemas of channels, the first counts arrivals."""
+        """Names of the counts of facts, without amounts, sums and slots. For contact channels, the first counts arrivals."""
         self.counts: Final = tuple(name for part in parts for name in part.counts)
         self.stocks: Final = tuple(stocks)
         """Names of the current numbers of contacts, agents or clocks by state."""
@@ -125,7 +125,7 @@ QUEUE_SCHEMA: Final = FigureSchema(
     ),
     stocks=("waiting", "in_progress", "agents_available", "agents_on_contact", "agents_paused"),
 )
-"""Queue stays of calls and visits. `offered = answered + abandoned + left_* + waiting`."""
+"""Queue stays of calls and visits. In total rows, `offered = answered + abandoned + left_* + waiting`."""
 
 OPEN: Final = ("waiting", "in_progress", "pending_citizen")
 """States of an open contact (`case_event.ContactState`)."""
@@ -162,9 +162,10 @@ CASE_SCHEMA: Final = FigureSchema(
         ),
     ),
 )
-"""Cases: letters, e-mails, forms. `received = closed_* + waiting + in_progress + pending_citizen`. All durations are elapsed time
-since the receipt. `sent_*` are outgoing letters, and `postage_cents*` their cost, in total and by class. `scanned` are letters
-whose receipt before the scan is known. `reopened` are cases that continued after they were closed, each counted once."""
+"""Cases: letters, e-mails, forms. In total rows, `received = closed_* + waiting + in_progress + pending_citizen`. All durations
+are elapsed time since the receipt. `sent_*` are outgoing letters, and `postage_cents*` their cost, in total and by class.
+`scanned` are letters whose receipt before the scan is known. `reopened` are cases that continued after they were closed, each
+counted once."""
 
 CANCELLED_COUNTS: Final = ("cancelled_by_citizen", "cancelled_by_service")
 
@@ -182,8 +183,9 @@ APPOINTMENT_SCHEMA: Final = FigureSchema(
     durations=(Duration("lead", LEAD_BOUNDS, ("booked",)),),
     stocks=OPEN,
 )
-"""Appointments. `booked = cancelled_* + attended + missed + waiting + pending_citizen`: waiting after the check-in, pending
-before it. `lead` is the time from the first booking to the appointment as first booked; later moves do not change it."""
+"""Appointments. In total rows, `booked = cancelled_* + attended + missed + waiting + pending_citizen`: waiting after the
+check-in, pending before it. `lead` is the time from the first booking to the appointment as first booked; later moves do not
+change it."""
 
 MIN_SATISFIED_SCORE: Final = 4
 """Lowest score of a satisfied citizen on the scale 1 to 5 (CSAT: the two highest scores)."""
@@ -240,7 +242,8 @@ TRANSFER_CHANNEL: Final = "transfer"
 """Channel of the transfer figures. The `queue` of these rows is `<channel>:<queue>:<target queue>`."""
 
 TRANSFER_SCHEMA: Final = FigureSchema(facts=("handed_on",), durations=(), stocks=())
-"""Transferred calls by target queue, empty for an unknown target. Their sum over the targets of a queue is its `transferred`."""
+"""Transferred calls by target queue, empty for an unknown target. Their sum over the targets of a queue is its `transferred`,
+without transfers of an earlier release, which did not record the target."""
 
 FIGURE_SCHEMAS: Final[Mapping[str, FigureSchema]] = {
     Channel.CALL: QUEUE_SCHEMA,
@@ -264,11 +267,11 @@ RECONTACT_REASONS: Final[Mapping[str, tuple[str, ...]]] = {
     Channel.VISIT: (*_UNANSWERED, "no_show"),
     Channel.EMAIL: _UNANSWERED,
 }
-"""Channel → reasons of a recontact; the first that applies counts. All are avoidable contacts, except `abandoned`: a call after
-an abandoned call."""
+"""Channel → reasons why a contact may have begun; the first that applies counts. All make it avoidable, except `abandoned`: a
+call after an abandoned call."""
 OTHER_REASON: Final = "other"
 NO_PREVIOUS_CHANNEL: Final = "none"
-"""Previous channel of a contact without a recent previous contact."""
+"""Name in place of the previous channel, for a contact without a recent previous contact."""
 
 
 def handled_count_name(channel: str, *, is_first: bool, is_followed: bool) -> str:

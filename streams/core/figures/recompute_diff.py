@@ -57,7 +57,7 @@ def sum_by_day(
     zone: ZoneInfo,
     into: Sums,
 ) -> None:
-    """Add `rows` of totals and buckets, and rows of `days`, to the sums in `into`. A bucket counts in its local day."""
+    """Add `rows` of totals (start 0) and buckets, and rows of `days`, to the sums in `into`. A bucket counts in its local day."""
     for (start, dimensions), figure in rows:
         _add(into, local_time(start, zone).date() if start else None, dimensions, figure)
     for (day, dimensions), figure in days:

@@ -1,8 +1,8 @@
 """Satisfaction measures of citizens' answers, with confidence bounds.
 
-Each measure gives an answer one point, half a point or none; its value is the mean. The bounds are Wilson's score interval at
-95 % (E. B. Wilson, 1927), which applies to answers of 0 or 1. With half points the bounds are valid but wider than necessary: for
-a given mean, values of 0 and 1 have the largest variance.
+Each measure gives an answer one point, half a point or none; its value is the mean, for NPS scaled to -1 … 1. The bounds are
+Wilson's score interval at 95 % (E. B. Wilson, 1927), which applies to answers of 0 or 1. With half points the bounds are valid
+but wider than necessary: for a given mean, values of 0 and 1 have the largest variance.
 """
 
 from collections.abc import Mapping

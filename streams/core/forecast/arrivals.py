@@ -39,7 +39,7 @@ class Forecast(NamedTuple):
     left_out: tuple[date, ...]
     """Days since the first used one that were left out because of few arrivals (`QUIET`)."""
     by_now: float
-    """Mean number of arrivals on the past days up to this time of day."""
+    """Mean number of arrivals on `days` up to this time of day."""
     rest: float
     """Expected number of further arrivals."""
     low: float

@@ -86,7 +86,7 @@ class SlaClock(Row):
 
     @property
     def due_at(self) -> int | None:
-        """Return the first of `at_risk_at` and `deadline_at` not reported yet; None if the clock has ended or has none."""
+        """Return the first of `at_risk_at` and `deadline_at` not reported yet; None if none is left, or the clock has ended."""
         if not self.is_open:
             return None
         return min(

@@ -33,7 +33,10 @@ class ClockInterval(NamedTuple):
 
 
 def clock_intervals(row: Contact) -> Iterator[ClockInterval]:
-    """Yield the interval of each clock that a policy may define for a contact; none for an appointment or an outgoing letter."""
+    """Yield the interval of each clock that a policy may define for a contact: one per queue stay, or one per kind for a case.
+
+    Appointments, and cases without a known receipt, such as outgoing letters, have none.
+    """
     if row.stays:
         for stay in row.stays:
             result = stay_result(stay)
@@ -72,7 +75,8 @@ _CLOSED: Final = frozenset({ContactState.CLOSED})
 def _ends(own_events: tuple[CaseEvent, ...], closed: Pauses) -> Iterator[tuple[ClockKind, int | None]]:
     """Yield kind and end of each clock of a case; None for an open clock.
 
-    An answer is also an acknowledgement, and a closure is also an answer. The first closure after the last reopening counts.
+    A response is also an acknowledgement, and a closure is also a response and an answer. The first closure after the last
+    reopening counts.
     """
     closed_at = closed[-1][0] if closed and closed[-1][1] is None else None
     answered_at = _first(responded_at(own_events, in_substance=True), closed_at)

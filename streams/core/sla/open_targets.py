@@ -31,7 +31,7 @@ class TargetStatus(StrEnum):
     """The share `at_risk` of the target is used up."""
     OVERDUE = "overdue"
     PAUSED = "paused"
-    """The service waits for the citizen, so the deadline is unknown."""
+    """The deadline is unknown, usually because the service waits for the citizen."""
 
 
 class SlaTarget(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -79,8 +79,8 @@ class Summary(NamedTuple):
     """Time of the first entry."""
     last_at: int
     promises: tuple[Verdict, ...]
-    """The latest result of each SLA clock, in the order of their first results. A breached clock stays breached, even if the
-    target was met later."""
+    """The latest result per policy and kind of SLA clock, in the order of their first results. A breach remains the result, even
+    if the target was met later."""
     due: tuple[OpenTarget, ...]
     """Open SLA targets of an open contact, the next deadline first and those without a deadline last."""
     opinions: int
@@ -103,8 +103,9 @@ def summarise(
 ) -> list[Summary]:
     """Return the summaries of the contacts of these entries, which may be in any order.
 
-    With the open contacts, `find_passed_on` and then `find` are called, at most once each. Open contacts come first, among
-    them those with a breached or overdue SLA target; among equals, the latest last entry comes first.
+    An entry maps the fields of `entries.Entry` to values; `happened_at` is in milliseconds. With the open contacts,
+    `find_passed_on` and then `find` are called, at most once each. Open contacts come first, among them those with a breached
+    or overdue SLA target; among equals, the latest last entry comes first.
     """
     by_contact: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:

@@ -41,11 +41,11 @@ class Entry(msgspec.Struct, gc=False):
     sector: str = ""
     detail: str = ""
     """Detail by type: `<policy>:<clock>` of an SLA entry; `<scale>:<score>` of an opinion; in ISO 8601 (UTC), the start of a
-    booked or moved appointment, and the receipt of a letter that was scanned later."""
+    booked or moved appointment, and the receipt of a letter that was scanned later. Else empty."""
     identities: str = ""
     """All pseudonyms of the contact, strongest first, separated by a space, if the event has identities; else empty."""
     withdraws: str = ""
-    """Id of an earlier entry that is now known to be wrong: a breach of a target that was met in time. Else empty."""
+    """Id of an earlier entry that proved wrong: a breach of a target that was met or cancelled in time. Else empty."""
 
 
 _encode: Final = msgspec.json.Encoder().encode
