@@ -1,6 +1,9 @@
-"""Decoding of records into types. Errors are `UnusableRecord`s whose texts contain no value of the record.
+"""Decoding of records and of servers' responses into types.
 
-Types are `msgspec.Struct`s with the fields that a mapping needs, bounded where the event models are.
+Types are `msgspec.Struct`s with the fields that a mapping needs. A field has bounds if it has them in the event models.
+
+`decode_json` and `decode_form` raise `UnusableRecord`, whose text contains no value of the record. `decode_response` raises
+msgspec's errors and `UnicodeDecodeError` instead.
 """
 
 import re

@@ -46,7 +46,10 @@ class CitizenContact(Row):
     """Event order of the latest event that names the service; -1 without one."""
     began_at: int | None = None
     responded_at: int | None = None
-    """Time of the service's first answer, closure, decision or request for a correction; None without one."""
+    """Time of the first answer, closure, decision or request for a correction of a letter, e-mail or form; None without one.
+
+    Always None for calls, visits and appointments, also if they were answered.
+    """
     event_order: int = -1
     """Event order of the latest event; -1 without one."""
     withdrawn_at: int | None = None
