@@ -34,7 +34,7 @@ an instance without progress for 60 seconds as stuck."""
 ATTEMPTS: Final = 3
 """Most attempts per file: after a crash, a new process tries again. If each attempt crashes, the file is rejected."""
 LOST: Final = "lost"
-"""Outcome of an attempt during which the process ended without a response."""
+"""Outcome of an attempt during which the process crashed: it ended without a response, and not by its processor time limit."""
 _REJECTIONS: Final = {
     barcode_worker.ENCRYPTED: (Reason.UNREADABLE_LINE, "encrypted"),
     barcode_worker.UNREADABLE: (Reason.UNREADABLE_LINE, "no PDF or TIFF with pages"),

@@ -51,8 +51,9 @@ class Reject:
     context: bytes = field(default=b"", repr=False)
     """UTF-8 text with what `map_rejected` needs besides the record: information from earlier records, or the id of a message."""
     reports_answer: bool = False
-    """True if the record may report that an agent answered a call, or that the conversation ended. Without such a record, the call
-    looks unanswered or does not end. Only connectors of switchboards set it; `connector_answers_rejected_total` counts it."""
+    """True if the record may report that an agent answered a call, or that the conversation ended. Without such a record, the
+    call looks unanswered or does not end. Only connectors of switchboards set it. `connector_answers_rejected_total` counts
+    it."""
 
 
 Outcome = Sequence[Event] | Reject

@@ -150,9 +150,11 @@ class LineTail:
         return [line[: MAX_LINE_BYTES + 1].rstrip(b"\r") for line in (lines[1:] if skipping else lines)]
 
     def _finish_file(self, unfinished: bytes) -> list[bytes]:
-        """Open the next file if there is one. Return this file's last line without a line end, or the next file's first lines.
+        """Open the next file if there is one. Return `unfinished` as this file's last line, or else the next file's first lines.
 
-        Return none if this file is still written to, if there is no next file, or if the same file was found elsewhere.
+        `unfinished` is the unread rest of this file, without a line end; the rest of a line that is too long is dropped. Return
+        none if the file may still be written to, or if there is no next file. If the log's path now holds a copy of this file,
+        go to the same position in the copy and return none.
         """
         position = self._current_position()
         newest: os.stat_result | None = None

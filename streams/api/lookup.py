@@ -163,9 +163,10 @@ def _make_story(
 def _narrow(
     cluster: identity_resolution.IdentityCluster, shown: Collection[str], held: Collection[Link]
 ) -> identity_resolution.IdentityCluster:
-    """Return a cluster reduced to the identities in `shown`, and to own and shared ones whose link is in `held`.
+    """Return a cluster without the identities and links that would reveal contacts with another service.
 
-    The existence of a dossier or of a shared number would reveal contacts with another service.
+    An own identity stays if it is in `shown` or its link is in `held`; a link that is not in `held` becomes None. A shared
+    identity stays only if its link is in `held`.
     """
     identities = {
         identity: link if link in held else None

@@ -65,13 +65,16 @@ filters = filtered_by(click.option("--connector", help=_("Only this instance, as
 
 
 class Listed(NamedTuple):
-    """A record, with its latest rejection."""
+    """A record that was rejected for one reason and detail, with its latest such rejection.
+
+    A record that was also rejected for another reason or detail is listed again.
+    """
 
     name: str
     """Name of the connector instance."""
     stored: StoredReject
     times: int
-    """Number of rejections: one each time its source was read."""
+    """Number of rejections for this reason and detail: one each time its source was read."""
 
 
 @click.group(cls=ConnectorGroup, help=_("Source records that connectors rejected."))

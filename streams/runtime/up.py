@@ -45,9 +45,11 @@ from streams.settings.web import Web
 
 LOCAL: Final = "127.0.0.1"
 SOURCE_SECONDS: Final = 10.0
-"""Longest wait for the sources after the board is ready, before those that are not ready are named.
+"""Longest wait for the timeline worker, the API and the connectors once the board is ready. Then the late ones and the board's
+URL are reported.
 
-Also the longest wait for the demo's simulated systems before the connectors start."""
+Also the longest wait for the demo's simulated systems before the connectors start.
+"""
 CITIZEN_SECONDS: Final = 5.0
 """Interval at which the demo looks for a citizen with a timeline."""
 DOWNLOAD_SECONDS: Final = 1800

@@ -135,9 +135,9 @@ def _add_ring(rings: tuple[Ring, ...], ring: Ring) -> tuple[Ring, ...]:
 def states(agent: Agent) -> dict[Dimensions, str]:
     """Return dimensions → state (a stock of `figure_schemas.QUEUE_SCHEMA`) of each queue that the agent is logged in to.
 
-    The start of a contact in a queue is a login to it (see `Agent.logins`), also after a logout. A pause in a queue implies a login
-    only if no login or logout is known. A login to all queues counts only in queues that the agent's events name. An agent on a
-    contact is so in all queues, also while paused.
+    The start of a contact in a queue is a login to it (see `Agent.logins`), also after a logout. A pause in a queue implies a
+    login only if no login or logout is known. A login to all queues counts only in queues that the agent's events name. An agent
+    on a contact is so in all queues, also while paused.
 
     If there is any queue, an additional entry with empty service and queue counts the agent once: on a contact, else available
     in any queue, else paused.
