@@ -3,6 +3,7 @@
 import json
 import secrets
 import socket
+import threading
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ class SimulationRun:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.settings = self.root / "accueil.toml"
+        self._lock = threading.Lock()
         make_private_directory(self.root / SECRETS)
         path = self.root / PORTS
         self._ports: dict[str, int] = json.loads(path.read_bytes()) if path.exists() else {}
@@ -48,7 +50,9 @@ class SimulationRun:
     def secret(self, name: str) -> Path:
         """Return the file with the secret of the system `name`, created if missing: `whsec_` and Base64."""
         path = self.root / SECRETS / name
-        if not path.exists():
+        with self._lock:  # the senders of several systems ask for it in their own threads
+            if path.exists():
+                return path
             replace(path, b"whsec_" + b64encode(secrets.token_bytes(32)))
         return path
 
