@@ -23,7 +23,7 @@ class ExclusiveResource(NamedTuple):
     """One exclusive resource."""
 
     setting: str
-    """Option that names it, such as `port`; to compare instances, its full path, such as `connectors.desk.port`."""
+    """Option that names it, such as `port`; to compare instances, its full path, such as `connectors.guichets.port`."""
     kind: Literal["port", "path", "mailbox"]
     value: str
     """Port, path, or mailbox as `user@host:port/folder`."""

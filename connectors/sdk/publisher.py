@@ -116,8 +116,7 @@ class _Producer(KafkaProducer):
         The first record of a topic waits for its metadata. Raises `KafkaError` if that takes longer than `max_block_ms`.
 
         `KafkaProducer.send` makes a future for each record. With it the connector takes 1.7 times as much processor time for a
-        line of `queue_log` (tests/bench/queue_log.py, from the log to Kafka). This follows the code of `KafkaProducer.send` and
-        `RecordAccumulator.append` in the pinned version.
+        line of `queue_log`. This follows the code of `KafkaProducer.send` and `RecordAccumulator.append` in the pinned version.
         """
         counts: dict[str, int] = {}
         by_partition: dict[tuple[str, int], list[Record]] = {}

@@ -37,7 +37,7 @@ LOG_BYTES: Final = 5 << 20
 LOG_COPIES: Final = 2
 """Number of older log files that are kept per child."""
 LINE_BYTES: Final = 1 << 20
-"""Maximum length of a line of a child's output; what was read of a longer one is dropped."""
+"""Maximum length of a line of a child's output; a longer one is dropped."""
 RESTART_SECONDS: Final = (0.2, 1.0, 2.0, 5.0, 10.0)
 """Delay before a restart, by the number of consecutive failures.
 
@@ -83,7 +83,7 @@ class Program:
     stop_seconds: float = 5.0
     """Longest wait for the end after SIGTERM."""
     is_one_shot: bool = False
-    """Whether the process is done, and not restarted, once it ends with exit code 0."""
+    """True if the process is not restarted after it ends with exit code 0."""
     about: str = ""
     """Text shown when the process is ready."""
     shows_output: bool = False

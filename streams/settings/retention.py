@@ -131,7 +131,7 @@ RULES: Final = (
         "retention.rejects_days",
     ),
     RetentionRule(
-        N_("registers of letters: numbers given in a mailroom, letters of Maarch reported so far"),
+        N_("registers of letters: numbers given in a mailroom, letters of Maarch already published"),
         "data/connectors/…/register.sqlite, letters.sqlite",
         N_("ids, keyed digests"),
         N_("unlimited: otherwise a number would be given twice or a letter published twice"),
