@@ -74,11 +74,12 @@ def _forecast_queue(
     # Before its first contact, the queue may not have existed.
     began_on = (day for day, figure in days.items() if figure.counts[ARRIVALS_INDEX])
     first = max(history.began_on.get(dimensions.channel, today), min(began_on, default=today))
-    read_until = history.history_read_until.get(dimensions.channel)
+    as_of, read_until = history.as_of, history.history_read_until.get(dimensions.channel)
+    complete_until = min(as_of, read_until or as_of).date() if as_of else date.min
     known = [
         PastDay(day, (days[day].by_hour if day in days else None) or [0] * HOURS)
         for day in similar_days(today, WEEKS, options.is_holiday)
-        if day > first and (read_until is None or day < read_until.date())
+        if first < day < complete_until
     ]
     expected = forecast(known, hour)
     agents = None
