@@ -236,10 +236,14 @@ class Reconciler:
     def end_round(self, now: float, asked: PollScope = EVERYTHING) -> Round:
         """End a complete poll at `now` (in seconds since 1970), return its result, and start the next poll.
 
-        Keys for which `see` was called in an earlier poll, but in neither this one nor the previous one, are gone. Only polls
-        since the source was opened count as previous. Keys must end
-        after `asked.complete_from`, and their group must list other keys. Each poll reports them until they are seen again or
-        `stop_tracking` is called. None is gone after `mark_incomplete`, or without `complete_from`.
+        A key that an earlier poll listed (`see`) is gone if all of this holds:
+
+        * Neither this poll nor the previous one since the source was opened lists it. Incomplete polls do not count as previous.
+        * Its object ends (`KeyHistory.until`) after `asked.complete_from`.
+        * This poll lists at least one other key of its group.
+
+        Each poll reports the key until it is seen again or `stop_tracking` is called. No key is gone after `mark_incomplete`, or
+        without `complete_from`.
         """
         found = {finding: self._counts[finding] - self._reported[finding] for finding in Finding}
         self._reported = Counter(self._counts)

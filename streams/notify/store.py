@@ -316,7 +316,10 @@ class Store:
         return Counter(incident.kind.value for incident in self._open_incidents())
 
     def unsent(self) -> dict[tuple[str, str], int]:
-        """Return the number of unsent incidents since the file was created, by kind and reason (`incidents.Unsent`)."""
+        """Return the number of incidents recorded but not sent since the file was created.
+
+        A key has the incident's kind (`IncidentKind`) and the reason (`incidents.Unsent`).
+        """
         return {(kind, reason): number for kind, reason, number in self._database.execute("SELECT * FROM unsent")}
 
     def waiting(self) -> dict[str, Waiting]:

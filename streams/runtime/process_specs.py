@@ -143,7 +143,8 @@ def _process_claims(settings: Settings) -> list[ExclusiveResource]:
 def connect(settings: Settings, names: Sequence[str], config: Path | None) -> int:
     """Run the connectors `names`, or all configured ones, until SIGTERM or SIGINT; return the exit code.
 
-    Raise `ConfigError` for mistakes in the settings, and after the run if earlier events were sent to another Kafka cluster.
+    Raise `ConfigError` for mistakes in the settings. If earlier events were sent to another Kafka cluster, stop the connectors
+    and raise `ConfigError`.
     """
     from connectors.sdk.cluster_id import mark_lost_positions  # noqa: PLC0415
     from connectors.sdk.errors import StuckError  # noqa: PLC0415
