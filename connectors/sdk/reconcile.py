@@ -238,7 +238,7 @@ class Reconciler:
 
         A key that an earlier poll listed (`see`) is gone if all of this holds:
 
-        * Neither this poll nor the previous one since the source was opened lists it. Incomplete polls do not count as previous.
+        * Neither this poll nor the previous complete one since the source was opened lists it, nor a poll between them.
         * Its object ends (`KeyHistory.until`) after `asked.complete_from`.
         * This poll lists at least one other key of its group.
 
@@ -249,6 +249,7 @@ class Reconciler:
         self._reported = Counter(self._counts)
         self._compared_at = now
         self._since = {group: self._since.get(group, asked.as_of) for group in asked.groups}
+        self._unseen -= self._seen
         gone = self._find_gone(asked.complete_from) if asked.complete_from and self._readable else {}
         self._seen, self._listing, self._readable = set(), set(), True
         return Round({finding: count for finding, count in found.items() if count}, gone)

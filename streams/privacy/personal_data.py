@@ -152,7 +152,7 @@ class PersonalData(NamedTuple):
     notice: str
     """The controller's notice to all citizens; empty lines separate paragraphs."""
     queues: Mapping[tuple[str, str, str], str]
-    """Channel, site and code of a queue → its name, if it has one."""
+    """Channel, site and code of a queue → its displayed name; without queues that are displayed by their code."""
 
 
 Records = Callable[[], Iterable[Mapping[str, Any]]]
