@@ -14,9 +14,9 @@ import msgspec
 
 from connectors.sdk import registry
 from connectors.sdk.config_errors import format_key_path
-from connectors.sdk.errors import ConfigError, describe_os_error
+from connectors.sdk.errors import describe_os_error
 from connectors.sdk.instance import Instance
-from connectors.sdk.mapping.config import MappedConfig, find_presets
+from connectors.sdk.mapping.config import MappedConfig, mapping_path
 from connectors.sdk.mapping.record_mapping import RecordMapping
 from connectors.sdk.mapping.trial import Trial, TriedRecord
 from connectors.sdk.probe import scratch
@@ -83,16 +83,18 @@ def command(
 
 def _find_instance(file: Path, name: str | None, sample: Path | None) -> Instance:
     """Return the instance of a settings file, or one made from a mapping file or a preset. Raise `OperatorError`."""
-    path = find_presets().get(str(file), file)
-    options = _read_toml(path)
+    try:
+        options = _read_toml(mapping_path(str(file)))
+    except ValueError as error:
+        raise OperatorError(str(error)) from None
     connectors = options.get("connectors")
     if isinstance(connectors, dict):
         table = _choose(connectors, name, file)
         connector = table.pop("connector", "")
-        return _configure(name or next(iter(connectors)), connector, table, sample, file)
+        return _configure(name or next(iter(connectors)), connector, table, sample)
     if sample is None:
         raise OperatorError(_("{file} has no address of a source: add --with FILE", file=file))
-    return _configure(TRIAL_NAME, options.pop("connector", DEFAULT_CONNECTOR), options, sample, file)
+    return _configure(TRIAL_NAME, options.get("connector", DEFAULT_CONNECTOR), {"mapping": str(file)}, sample)
 
 
 def _choose(connectors: Mapping[str, Any], name: str | None, file: Path) -> dict[str, Any]:
@@ -105,17 +107,13 @@ def _choose(connectors: Mapping[str, Any], name: str | None, file: Path) -> dict
     return dict(table)
 
 
-def _configure(name: str, connector: str, options: dict[str, Any], sample: Path | None, file: Path) -> Instance:
+def _configure(name: str, connector: str, options: dict[str, Any], sample: Path | None) -> Instance:
     support = registry.load(connector).sample
     if support is None:
         raise OperatorError(_("{connector} has no mapping to try", connector=connector))
     if sample is not None:
         options = {**support.required_options(sample), **options}
-    try:
-        return configure(name, connector, options)
-    except ConfigError as error:
-        lines = str(error).splitlines()
-        raise OperatorError("\n".join(f"{file}{_(':')} {line.removeprefix(f'{name}.')}" for line in lines)) from None
+    return configure(name, connector, options)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
