@@ -194,6 +194,9 @@ class TestOptions(Options):
     """The number is less than this."""
     pattern: Pattern = ""
     """The text matches this regular expression as a whole."""
+    in_values: str = ""
+    """The value has a name in this table of `values`: `{ in_values = "queue" }` for records of the queues in `values.queue`.
+    Records with other values do not give the event, and are not rejected."""
 
 
 Test = Annotated[
@@ -394,6 +397,10 @@ def _check_event_options(
             yield from _check_value(mapping, name, fields.get(name), value, (*keys, name) if own else (name,))
         elif name in fields and fields[name].is_required() and (event.event, name) not in DEFAULTS:
             yield Problem((*keys, name), _("is missing; {event} needs it", event=event.event))
+    for name, test in event.when.items():
+        if test.in_values and test.in_values not in mapping.values:
+            missing = _("needs the table values.{name}, with a name for each value of the source", name=test.in_values)
+            yield Problem((*keys, "when", name), missing)
     if event.state and mapping.state is None:
         yield Problem((*keys, "state"), _("needs the option `state` of the mapping"))
     if event.time is None and not (event.state and mapping.changed_at is not None):

@@ -197,7 +197,7 @@ class _Rule:
     ) -> None:
         self.common = common
         self.states = frozenset(options.state)
-        self.applies: Predicate = all_of(options.when, closed)
+        self.applies: Predicate = all_of(options.when, closed, mapping.values)
         self._source = source
         self._sector = mapping.sector
         self._model: type[Envelope] = EVENT_MODELS[options.event]
