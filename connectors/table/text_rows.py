@@ -103,8 +103,8 @@ class TextRows:
         return rows
 
     def _place(self, row: Sequence[str], line: int) -> PlacedRecord:
-        if len(row) == len(self.columns):
-            return PlacedRecord(dict(zip(self.columns, row, strict=True)), f"line {line}")
+        if len(row) == len(self.columns) or (self._config.more_columns and len(row) > len(self.columns)):
+            return PlacedRecord(dict(zip(self.columns, row, strict=False)), f"line {line}")
         fields = {f"column {number}": value for number, value in enumerate(row, 1)}
         return PlacedRecord(fields, f"line {line}", f"{len(row)} columns instead of {len(self.columns)}")
 
