@@ -1,6 +1,7 @@
 """Presets of telephone systems: their samples give the events worked out by hand; damaged records give no other events."""
 
 import csv
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -413,3 +414,18 @@ def _connector(name: str) -> str:
 @pytest.mark.parametrize("name", [name for name in CASES if _connector(name) in registry.names()])
 def test_the_connector_accepts_the_preset(name: str) -> None:
     parse(registry.load(_connector(name)).config, "essai", {"mapping": name, **CASES[name].settings})
+
+
+@pytest.mark.parametrize("page", ["presets.md", "presets.fr.md"])
+def test_the_settings_in_the_documentation_are_valid(page: str) -> None:
+    text = (Path(__file__).parents[2] / "docs/how-to" / page).read_text(encoding="utf-8")
+    found = set()
+    for block in re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        for options in tomllib.loads(block)["connectors"].values():
+            connector = options.pop("connector")
+            if options["mapping"] in CASES and connector in registry.names():
+                options.pop("password_file", None)
+                parse(registry.load(connector).config, "essai", options)
+            found.add(options["mapping"])
+    assert {name for name in CASES if f"`{name}`" not in text} == set()
+    assert found & CASES.keys()
