@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from connectors.sdk.errors import ConnectorError
+from connectors.sdk.errors import ConnectorError, StorageError
 from connectors.sdk.files import PRIVATE_FILE
 from models.locale import _
 
@@ -18,7 +18,7 @@ class Database:
     """The SQLite file at `path`, in which `commands` create missing tables. For one thread.
 
     The constructor raises `lost` if the file `was_there` and is missing or empty, and OSError if it cannot be created. Like the
-    methods, it raises `lost` if the file is damaged, and `ConnectorError` if it cannot be used now. The texts of `lost` end with
+    methods, it raises `lost` if the file is damaged, and `StorageError` if it cannot be used now. The texts of `lost` end with
     `advice`.
     """
 
@@ -28,7 +28,7 @@ class Database:
         *commands: str,
         advice: str,
         was_there: bool = False,
-        lost: type[ConnectorError] = ConnectorError,
+        lost: type[ConnectorError] = StorageError,
     ) -> None:
         self._path = path
         self._advice = advice
@@ -54,7 +54,7 @@ class Database:
         try:
             return self._connection.execute(command, values).fetchall()
         except sqlite3.OperationalError as error:  # the disk is full, another program holds the file
-            raise ConnectorError(f"{self._path}: {error}") from None
+            raise StorageError(f"{self._path}: {error}") from None
         except sqlite3.DatabaseError:
             raise self._lost(_("is damaged")) from None
 

@@ -74,6 +74,7 @@ MESSAGES: Final = {
     ),
     "spool_cut": N_("{connector}: the end of {file} was incomplete, and is written again"),
     "spool_damaged": N_("{connector}: a part of the spool is damaged, set aside in {file}"),
+    "store_unusable": N_("nothing can be sent to {receiver} now: {reason}"),
     "taking_failed": N_("{connector}: a defect in the connector ({error}), the file is set aside"),
     "telling_failed": N_("a defect of Accueil itself: no message can be sent to {receiver}"),
     "tick_failed": N_("a defect of Accueil itself ({error}): deadlines and expiry wait for the next attempt"),

@@ -1,0 +1,36 @@
+"""Threads that run deliveries, and their errors."""
+
+from pathlib import Path
+
+import structlog
+
+from connectors.sdk.errors import StorageError
+from streams.notify.delivery_thread import DeliveryThread
+from streams.notify.store import Receivers, Store
+from tests.support.processes import wait_until
+
+FULL = "notify.db: database or disk is full"
+
+
+class StoreFailure:
+    """A delivery that finds the disk of the store full."""
+
+    name = "webhooks.desk"
+    sent = 0
+
+    def deliver(self, store: Store, now: int) -> float:
+        raise StorageError(FULL)
+
+    def close(self) -> None:
+        pass
+
+
+def test_error_of_the_store_is_no_failure_of_the_receiver(tmp_path: Path) -> None:
+    thread = DeliveryThread(StoreFailure(), lambda: Store(tmp_path, Receivers()), lambda: None)
+    with structlog.testing.capture_logs() as logs:
+        thread.start()
+        wait_until(lambda: thread.trouble, "the error")
+        thread.stop()
+        thread.join(20)
+    assert (thread.failures, thread.trouble) == (0, FULL)
+    assert {(entry["event"], entry["reason"]) for entry in logs} == {("store_unusable", FULL)}
