@@ -27,6 +27,7 @@ MESSAGES: Final = {
     "broker_unreachable": N_("{connector}: Kafka cannot be reached ({error})"),
     "connector_ended": N_("{connector} stopped unexpectedly ({trouble}): all connectors are restarted"),
     "connector_in_trouble": N_("{connector} reads nothing: {trouble}"),
+    "connector_takes_in_again": N_("{connector} works again"),
     "connector_takes_in_part": N_("{connector} reads only a part: {trouble}"),
     "gone_not_believed": N_(
         "{connector}: {count} entries have disappeared from the source, which is ignored: does its "
@@ -135,6 +136,7 @@ TRANSIENT_EVENTS: Final = frozenset(
         "broker_left",
         "broker_unreachable",
         "connector_in_trouble",
+        "connector_takes_in_again",
         "connector_takes_in_part",
         "database_away",
         "leaving",
@@ -144,7 +146,7 @@ TRANSIENT_EVENTS: Final = frozenset(
         "waiting_for_database",
     }
 )
-"""Warnings that are normal while other processes start. A lasting cause is logged again or shown in /readyz."""
+"""Warnings that are normal while other processes start, and their ends. A lasting cause is logged again or shown in /readyz."""
 
 WHY: Final = {
     r"(?P<topic>\S+): (?P<count>\d+) records were deleted by retention before they were processed": N_(
