@@ -113,7 +113,7 @@ class DeliveryThread:
                 log.warning("receiver_away", receiver=self.delivery.name, reason=self.trouble)
             return 0.0
         if self.trouble:
-            log.info("receiver_back", receiver=self.delivery.name)
+            log.warning("receiver_back", receiver=self.delivery.name)  # a warning, like the one before
         self._in_succession, self.trouble = 0, ""
         return max(pause, LEAST_PAUSE_SECONDS)
 

@@ -52,6 +52,7 @@ MESSAGES: Final = {
         "{connector}: the process ended while it processed a record, which is set aside if that happens again"
     ),
     "receiver_gone": N_("{receiver} receives no more messages until the next start: {reason}"),
+    "receiver_back": N_("{receiver} receives messages again"),
     "receiver_away": N_("{receiver} cannot be reached: {reason}"),
     "record_ends_process": N_("{connector}: the process ended {count} times on one record, which is set aside"),
     "records_expired": N_("continues without {count} events that {topic} no longer has"),
@@ -142,6 +143,7 @@ TRANSIENT_EVENTS: Final = frozenset(
         "leaving",
         "provider_away",
         "receiver_away",
+        "receiver_back",
         "waiting_for_broker",
         "waiting_for_database",
     }
