@@ -20,7 +20,7 @@ from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.notify.options import LANGUAGES, NotifyOptions
 from streams.runtime.health import State, serve_health
 from streams.runtime.instance_lock import Cluster, broker_errors, ensure_password, find, find_cluster, find_refusal
-from streams.runtime.prechecks import check_port, prepare_private_directory
+from streams.runtime.prechecks import check_not_running, check_port, prepare_private_directory
 from streams.settings.exit_codes import EXIT_RESTART
 from streams.settings.loader import DEFAULT_FILE, explain, find_file, find_origin
 from streams.settings.schema import ConfigError, Settings
@@ -144,7 +144,7 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
     """Run the connectors `names`, or all configured ones, until SIGTERM or SIGINT; return the exit code.
 
     Raise `ConfigError` for mistakes in the settings. If earlier events were sent to another Kafka cluster, stop the connectors
-    and raise `ConfigError`.
+    and raise `ConfigError`. Raise `OperatorError` if other processes run all of them.
     """
     from connectors.sdk.cluster_id import mark_lost_positions  # noqa: PLC0415
     from connectors.sdk.errors import StuckError  # noqa: PLC0415
@@ -155,6 +155,7 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
         raise ConfigError(_("no connector to run: write a table [connectors.<name>] in accueil.toml"))
     stopping = install_stop_handler()
     prepare_private_directory(settings.data)
+    check_not_running(instances, settings.data / "connectors", stopping)
     mark_lost_positions(instances, settings.data / "connectors")
     brokers, client = find_cluster(settings)
     any_of = [topic.name for topic in SOURCES.values()]
