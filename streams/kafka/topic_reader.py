@@ -179,7 +179,7 @@ class TopicReader:
         try:
             found = self._identify(admin)
         except KafkaError as error:
-            self._follower.set_state(Phase.NO_BROKER, type(error).__name__)
+            self._report_failure(error)
             return False
         if found != identity:
             raise TopicMissing(f"{self._topic} was created again")
