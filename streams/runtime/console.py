@@ -20,6 +20,7 @@ MESSAGES: Final = {
     "audit_damaged": N_(
         "audit: it was changed or damaged ({reason}), and continues in {next_file}: accueil audit verify"
     ),
+    "audit_unreadable": N_("no data is exported, since the audit cannot be read: {error}"),
     "broker listens": N_("listens on {host}:{port}"),
     "broker ended by itself": N_("stopped unexpectedly (code {exit_code}), see {path}"),
     "broker killed": N_("was killed: by an operator, or by the system because of a lack of memory"),

@@ -135,6 +135,7 @@ def _process_claims(settings: Settings) -> list[ExclusiveResource]:
         "connect.health_port": (settings.connect.health_host, settings.connect.health_port),
         "api.port": (settings.api.host, settings.api.port),
         "timeline.health_port": (settings.timeline.health_host, settings.timeline.health_port),
+        "notify.health_port": (settings.notify.health_host, settings.notify.health_port),
         "broker_port": ("127.0.0.1", 0 if settings.brokers else settings.broker_port),
     }
     return [ExclusiveResource.of_port(setting, host, port) for setting, (host, port) in ports.items() if port]
