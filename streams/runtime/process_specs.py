@@ -234,12 +234,14 @@ def web_options(settings: Settings, cluster: Cluster | None = None) -> WebOption
 
 def serve(settings: Settings, config: Path | None) -> int:
     """Serve the board until SIGTERM or SIGINT; return the exit code. `config` is the file passed to `load`."""
+    from streams.runtime.rejected_records import RejectedRecords  # noqa: PLC0415
     from streams.settings.sla_file import WatchedPolicies  # noqa: PLC0415
     from streams.web.app import serve as serve_board  # noqa: PLC0415
 
     check_port(settings.web.host, settings.web.port, "web.port")
     policies = WatchedPolicies(settings.sla, find_origin("sla", config))
-    return 0 if serve_board(web_options(settings), policies, [policies]) else os.EX_SOFTWARE
+    rejected = RejectedRecords(settings.data / "connectors")
+    return 0 if serve_board(web_options(settings), policies, [policies], rejected.count) else os.EX_SOFTWARE
 
 
 def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:

@@ -427,4 +427,4 @@ async def _get(host: str, port: int, path: str) -> _CheckResult:
 
 
 def _name(code: int) -> str:
-    return f"exit {code}" if code >= 0 else signal.Signals(-code).name
+    return _("exit code {code}", code=code) if code >= 0 else signal.Signals(-code).name
