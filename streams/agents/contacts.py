@@ -214,6 +214,7 @@ class ContactJob:
         if after is before:
             return False
         is_counted = event.data.change is AgentChange.RING_UNANSWERED  # other changes are states, which are not counted
+        # The row proves nothing: an old state, which is never rejected, may have recreated it after its deletion.
         if is_counted and at <= self._dropped.until and self._dropped.may_have_counted(key, at):
             raise UnusableRecord(Reason.DUPLICATE, _DROPPED)
         after.touched_at = step.now

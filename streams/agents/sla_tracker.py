@@ -106,8 +106,9 @@ class SlaTracker:
             clocks, news = renew(row, self._policies, step.now)
             if clocks is not row.clocks:
                 self._put_changed(key, row, clocks, step, news)
-            elif open_targets(clocks) and not row.stays and not row.is_removed:
-                # A new timeline database lacks them, as does an earlier release's.
+            current = open_targets(clocks)
+            if current and current == open_targets(row.clocks) and not row.stays and not row.is_removed:
+                # `_put` sends changed targets only. A new timeline database lacks the others, as does an earlier release's.
                 self._send_open_targets(key, row, step)
         return self._renewal.fingerprint
 

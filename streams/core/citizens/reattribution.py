@@ -43,7 +43,11 @@ _decode: Final = msgspec.json.Decoder(Reattribution).decode
 
 
 def decode(value: bytes) -> Reattribution:
-    """Return the reattribution in a record's value. Raises `msgspec.DecodeError` for any other value."""
+    """Return the reattribution in a record's value: the withdrawal of a contact from a citizen, or its adoption by another.
+
+    Call it only for an entry whose type is in `REATTRIBUTION_TYPES`: it decodes other timeline entries too, without an error.
+    Raises `msgspec.DecodeError` for a value that is no timeline entry.
+    """
     return _decode(value)
 
 
