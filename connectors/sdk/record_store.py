@@ -20,7 +20,7 @@ from models.reasons import Reason
 
 FILE: Final = "records.db"
 _TABLES: Final = (
-    """CREATE TABLE IF NOT EXISTS known (key TEXT PRIMARY KEY, digest BLOB, state TEXT, version INTEGER, day INTEGER)
+    """CREATE TABLE IF NOT EXISTS known (key TEXT PRIMARY KEY, digest BLOB, facts BLOB, state TEXT, version INTEGER, day INTEGER)
     WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS positions (part TEXT PRIMARY KEY, position BLOB)",
     "CREATE TABLE IF NOT EXISTS outbox (batch INTEGER PRIMARY KEY, outcomes BLOB)",
@@ -33,10 +33,12 @@ class KnownRecord(NamedTuple):
 
     digest: bytes
     """Digest of the fields that the mapping reads."""
+    facts: bytes = b""
+    """Signatures of the events that the contact has, four bytes each (`record_mapping.sign`)."""
     state: str = ""
     """State of the contact at its last record, for mappings with `state`."""
     version: int = 0
-    """Number of earlier versions of the record with other contents."""
+    """Number of retractions of the contact."""
 
 
 class _StoredReject(msgspec.Struct, array_like=True):
@@ -77,10 +79,10 @@ class RecordStore:
     def find(self, keys: Iterable[str]) -> dict[str, KnownRecord]:
         """Return what is known of the records with these keys, without the unknown ones."""
         rows = self._database.execute(
-            "SELECT key, digest, state, version FROM known WHERE key IN (SELECT value FROM json_each(?))",
+            "SELECT key, digest, facts, state, version FROM known WHERE key IN (SELECT value FROM json_each(?))",
             msgspec.json.encode(list(keys)),
         )
-        return {key: KnownRecord(digest, state, version) for key, digest, state, version in rows}
+        return {key: KnownRecord(*found) for key, *found in rows}
 
     def commit(
         self,
@@ -94,7 +96,7 @@ class RecordStore:
                 self._batch += 1
                 self._database.execute("INSERT INTO outbox VALUES (?, ?)", self._batch, _pack(outcomes))
             self._database.execute_all(
-                "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?)",
                 [(key, *record, self._today) for key, record in known.items()],
             )
             for part, position in positions.items():
