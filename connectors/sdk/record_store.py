@@ -19,6 +19,8 @@ from models.locale import _
 from models.reasons import Reason
 
 FILE: Final = "records.db"
+ASIDE: Final = "before-reread"
+"""Folder in the instance's directory to which a reread moves the file."""
 _TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS known (key TEXT PRIMARY KEY, digest BLOB, facts BLOB, state TEXT, version INTEGER, day INTEGER)
     WITHOUT ROWID""",
@@ -55,9 +57,12 @@ class RecordStore:
     """
 
     def __init__(self, directory: Path) -> None:
+        is_new = not (directory / FILE).exists()
         self._database = Database(
             directory / FILE, *_TABLES, lost=CursorDamagedError, advice=_("run accueil connectors reread")
         )
+        if is_new and (former := directory / ASIDE / FILE).exists():
+            self._take_versions(former)
         newest = self._database.find("SELECT max(batch) FROM outbox")[0]
         self._batch = newest or 0
         self._today = date.today().toordinal()  # noqa: DTZ011 - a day more or less does not matter
@@ -112,6 +117,14 @@ class RecordStore:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    def _take_versions(self, former: Path) -> None:
+        """Take the retracted contacts from the file that a reread has moved aside: their ids must not be used again."""
+        self._database.execute("ATTACH ? AS former", str(former))
+        self._database.execute(
+            "INSERT INTO known SELECT key, x'', x'', '', version, day FROM former.known WHERE version > 0"
+        )
+        self._database.execute("DETACH former")
 
 
 def _pack(outcomes: Sequence[Outcome]) -> bytes:
