@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.files import PRIVATE_FILE
@@ -57,6 +57,11 @@ class Database:
         with self._explained():
             return self._connection.execute(command, values)
 
+    def fetch_all(self, command: str, *values: bytes | str | float | None) -> list[tuple[Any, ...]]:
+        """Execute a query and return all its rows. Raises as `execute` does."""
+        with self._explained():
+            return self._connection.execute(command, values).fetchall()
+
     def execute_all(self, command: str, rows: Sequence[tuple[bytes | str | float | None, ...]]) -> None:
         """Execute a command for each row of values. Raises as `execute` does."""
         with self._explained():
@@ -84,7 +89,11 @@ class Database:
         except sqlite3.OperationalError as error:  # the disk is full, another program holds the file
             raise ConnectorError(f"{self._path}: {error}") from None
         except sqlite3.DatabaseError:
-            raise self._lost(_("is damaged")) from None
+            raise self.damaged() from None
+
+    def damaged(self) -> ConnectorError:
+        """Return the error to raise if the contents of the file are damaged."""
+        return self._lost(_("is damaged"))
 
     def _lost(self, problem: str) -> ConnectorError:
         return self._error(f"{self._path} {problem}{_(':')} {self._advice}")

@@ -13,8 +13,8 @@ import msgspec
 
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.database import Database
-from connectors.sdk.errors import CursorDamagedError
-from models.codec import decode, encode
+from connectors.sdk.errors import ConnectorError, CursorDamagedError
+from models.codec import UnusableRecord, decode, encode
 from models.locale import _
 from models.reasons import Reason
 
@@ -56,8 +56,8 @@ class RecordStore:
         self._database = Database(
             directory / FILE, *_TABLES, lost=CursorDamagedError, advice=_("run accueil connectors reread")
         )
-        newest = self._database.execute("SELECT max(batch) FROM outbox").fetchone()[0]
-        self._batch = newest or 0
+        ((newest,),) = self._database.fetch_all("SELECT max(batch) FROM outbox")
+        self._batch: int = newest or 0
         self._today = date.today().toordinal()  # noqa: DTZ011 - a day more or less does not matter
 
     @property
@@ -67,16 +67,23 @@ class RecordStore:
 
     def positions(self) -> dict[str, bytes]:
         """Return the saved position of each part of the source, such as a file."""
-        return dict(self._database.execute("SELECT part, position FROM positions").fetchall())
+        return dict(self._database.fetch_all("SELECT part, position FROM positions"))
 
     def unconfirmed(self) -> list[Outcome]:
         """Return the outcomes that an earlier process stored and did not see confirmed, in order."""
-        rows = self._database.execute("SELECT outcomes FROM outbox ORDER BY batch").fetchall()
-        return [outcome for (stored,) in rows for outcome in _unpack(stored)]
+        rows = self._database.fetch_all("SELECT outcomes FROM outbox ORDER BY batch")
+        try:
+            return [outcome for (stored,) in rows for outcome in _unpack(stored)]
+        except (msgspec.DecodeError, UnusableRecord, ValueError, TypeError, IndexError):
+            raise self._database.damaged() from None
+
+    def damaged(self) -> ConnectorError:
+        """Return the error to raise if a position is damaged."""
+        return self._database.damaged()
 
     def find(self, keys: Iterable[str]) -> dict[str, KnownRecord]:
         """Return what is known of the records with these keys, without the unknown ones."""
-        rows = self._database.execute(
+        rows = self._database.fetch_all(
             "SELECT key, digest, state, version FROM known WHERE key IN (SELECT value FROM json_each(?))",
             msgspec.json.encode(list(keys)),
         )
