@@ -56,7 +56,7 @@ class RecordStore:
         self._database = Database(
             directory / FILE, *_TABLES, lost=CursorDamagedError, advice=_("run accueil connectors reread")
         )
-        ((newest,),) = self._database.fetch_all("SELECT max(batch) FROM outbox")
+        ((newest,),) = self._database.execute("SELECT max(batch) FROM outbox")
         self._batch: int = newest or 0
         self._today = date.today().toordinal()  # noqa: DTZ011 - a day more or less does not matter
 
@@ -67,11 +67,11 @@ class RecordStore:
 
     def positions(self) -> dict[str, bytes]:
         """Return the saved position of each part of the source, such as a file."""
-        return dict(self._database.fetch_all("SELECT part, position FROM positions"))
+        return dict(self._database.execute("SELECT part, position FROM positions"))
 
     def unconfirmed(self) -> list[Outcome]:
         """Return the outcomes that an earlier process stored and did not see confirmed, in order."""
-        rows = self._database.fetch_all("SELECT outcomes FROM outbox ORDER BY batch")
+        rows = self._database.execute("SELECT outcomes FROM outbox ORDER BY batch")
         try:
             return [outcome for (stored,) in rows for outcome in _unpack(stored)]
         except (msgspec.DecodeError, UnusableRecord, ValueError, TypeError, IndexError):
@@ -83,7 +83,7 @@ class RecordStore:
 
     def find(self, keys: Iterable[str]) -> dict[str, KnownRecord]:
         """Return what is known of the records with these keys, without the unknown ones."""
-        rows = self._database.fetch_all(
+        rows = self._database.execute(
             "SELECT key, digest, state, version FROM known WHERE key IN (SELECT value FROM json_each(?))",
             msgspec.json.encode(list(keys)),
         )
