@@ -89,12 +89,16 @@ class RecordSource(Source[Outcome, int]):
         return Reject(reason, repr(raw).encode(), detail)
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Map a rejected record again, as if it were the first of its contact. Raises `UnusableRecord`."""
+        """Map a rejected record again. Return no events if a later record of its contact was read. Raises `UnusableRecord`."""
         try:
             record = msgspec.json.decode(reject.record, type=dict[str, Any])
         except msgspec.DecodeError:
             raise UnusableRecord(Reason.UNREADABLE_LINE, "not a stored record") from None
-        return self._mapping.map(self._mapping.prepare(record), read_at)
+        item = self._mapping.prepare(record)
+        known = self._store.find({item.key}).get(item.key)
+        if known and known.facts is not None and not self._has_states:
+            return ()
+        return self._mapping.map(item, read_at, version=known.version if known else 0)
 
     def position(self) -> int:
         """Return the number of the last batch that `read` has returned; 0 if it has returned none."""
@@ -127,7 +131,7 @@ class RecordSource(Source[Outcome, int]):
             map_one = partial(self._mapping.map, read_at=now, known_state=known_state, version=version)
             outcome = map_or_reject(map_one, partial(_reject, record), item, now)
             if isinstance(outcome, Reject):
-                known[item.key] = before._replace(digest=item.digest) if before else KnownRecord(item.digest)
+                known[item.key] = (before or KnownRecord(b""))._replace(digest=item.digest, facts=None)
             else:
                 outcome, known[item.key] = self._compare(item, before, outcome, now)
             outcomes.append(outcome)
@@ -138,18 +142,19 @@ class RecordSource(Source[Outcome, int]):
     ) -> tuple[Sequence[Event], KnownRecord]:
         """Return the events to publish for a new or changed record, and what is then known of it.
 
-        `events` are those of the record. If a former event is not among them, the contact is retracted, and the record gives a
-        new contact. Otherwise only the new events are published.
+        `events` are those of the record. If a former event is not among them, or the former events are unknown, the contact is
+        retracted, and the record gives a new contact. Otherwise only the new events are published.
         """
         signed = [(sign(event), event) for event in events]
         facts = b"".join(signature for signature, _event in signed)
         if before is None:
             return events, KnownRecord(item.digest, facts, item.state)
-        former = {before.facts[index : index + 4] for index in range(0, len(before.facts), 4)}
+        known = before.facts or b""
+        former = {known[index : index + 4] for index in range(0, len(known), 4)}
         is_longer = former <= {signature for signature, _event in signed}
-        if self._has_states or is_longer:
+        if self._has_states or (is_longer and before.facts is not None):
             new = [event for signature, event in signed if signature not in former]
-            facts = facts if is_longer else before.facts + facts
+            facts = facts if is_longer else known + facts
             return new, KnownRecord(item.digest, facts, item.state, before.version)
         again = self._mapping.map(item, now, version=before.version + 1)
         retraction = self._mapping.retract(item, now, before.version)

@@ -35,8 +35,10 @@ class KnownRecord(NamedTuple):
 
     digest: bytes
     """Digest of the fields that the mapping reads."""
-    facts: bytes = b""
-    """Signatures of the events that the contact has, four bytes each (`record_mapping.sign`)."""
+    facts: bytes | None = b""
+    """Signatures of the events that the contact has, four bytes each (`record_mapping.sign`).
+
+    None if the record was rejected: the contact then has the events of an earlier record, or those of a replay, or none."""
     state: str = ""
     """State of the contact at its last record, for mappings with `state`."""
     version: int = 0
