@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -27,6 +27,8 @@ from models.reasons import Reason
 
 __all__ = ["POSITION_FILES", "Page", "PlacedRecord", "RecordSource"]
 
+GONE_AT_ONCE: Final = 1000
+"""Contacts retracted in one transaction, of records that are gone."""
 POSITION_FILES: Final = (FILE,)
 """Files in the instance's directory with the position, for `Connector.position_files`."""
 
@@ -38,6 +40,10 @@ class Page:
     records: Sequence[PlacedRecord] = ()
     positions: Mapping[str, bytes | None] = field(default_factory=dict)
     """Changed positions by part of the source, such as a file; None for a part that is gone."""
+    listing: Literal["", "begins", "continues", "ends", "whole"] = ""
+    """Part of a complete list of the source's records, after whose end the contacts of missing records are retracted.
+
+    `whole` is a list of one page. Empty for pages without such a list."""
 
 
 class RecordSource(Source[Outcome, int]):
@@ -67,11 +73,17 @@ class RecordSource(Source[Outcome, int]):
             self._position = self._store.batch
             return outcomes
         page = self.read_page()
-        if not page.records and not page.positions:
+        if not page.records and not page.positions and not page.listing:
             time.sleep(wait_seconds)
             return ()
-        outcomes, known = self._map_page(page.records)
+        now = datetime.now(UTC)
+        prepared = [self._mapping.prepare(record.fields, record.problem) for record in page.records]
+        outcomes, known = self._map_page(page.records, prepared, now)
+        if page.listing:
+            self._store.note_listed((item.key for item in prepared), is_first=page.listing in {"begins", "whole"})
         self._store.commit(outcomes, known, page.positions)
+        if page.listing in {"ends", "whole"}:
+            outcomes += self._retract_unlisted(now)
         self._position = self._store.batch
         for part, position in page.positions.items():
             if position is None:
@@ -116,10 +128,20 @@ class RecordSource(Source[Outcome, int]):
         """Return the error to raise if a saved position is damaged."""
         return self._store.damaged()
 
-    def _map_page(self, records: Sequence[PlacedRecord]) -> tuple[list[Outcome], dict[str, KnownRecord]]:
+    def _retract_unlisted(self, now: datetime) -> list[Outcome]:
+        """Return the retractions of contacts whose records are no longer in the source, once they are stored."""
+        outcomes: list[Outcome] = []
+        while gone := self._store.find_unlisted(GONE_AT_ONCE):
+            retractions = [self._mapping.retract(key, now, record.version) for key, record in gone.items()]
+            known = {key: KnownRecord(b"", version=record.version + 1) for key, record in gone.items()}
+            self._store.commit(retractions, known, {})
+            outcomes += retractions
+        return outcomes
+
+    def _map_page(
+        self, records: Sequence[PlacedRecord], prepared: Sequence[PreparedRecord], now: datetime
+    ) -> tuple[list[Outcome], dict[str, KnownRecord]]:
         """Return the outcomes of the new and changed records, and what is to be remembered of them."""
-        now = datetime.now(UTC)
-        prepared = [self._mapping.prepare(record.fields, record.problem) for record in records]
         found = self._store.find({item.key for item in prepared})
         outcomes: list[Outcome] = []
         known: dict[str, KnownRecord] = {}
@@ -157,7 +179,7 @@ class RecordSource(Source[Outcome, int]):
             facts = facts if is_longer else known + facts
             return new, KnownRecord(item.digest, facts, item.state, before.version)
         again = self._mapping.map(item, now, version=before.version + 1)
-        retraction = self._mapping.retract(item, now, before.version)
+        retraction = self._mapping.retract(item.native, now, before.version)
         return (*retraction, *again), KnownRecord(item.digest, facts, version=before.version + 1)
 
 
