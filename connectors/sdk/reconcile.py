@@ -283,7 +283,7 @@ class Reconciler:
         self._database.close()
 
     def _read_stats(self) -> ReconcileStats:
-        values = dict(self._database.execute("SELECT name, value FROM tally").fetchall())
+        values = dict(self._database.execute("SELECT name, value FROM tally"))
         return ReconcileStats(
             {finding: int(values.get(finding, 0)) for finding in Finding},
             values.get(COMPARED, 0.0),
@@ -307,7 +307,7 @@ class Reconciler:
     def _recall(self, key: str) -> KeyHistory:
         if known := self._recent.get(key):
             return known
-        row = self._database.execute(RECALL, key).fetchone()
+        row = self._database.find(RECALL, key)
         return KeyHistory(_decode(row[0]), row[1], row[2]) if row else KeyHistory()
 
     def _learn(self, key: str, known: KeyHistory, observation: Observation, until: datetime) -> ObservationChange:
