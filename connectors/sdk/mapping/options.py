@@ -405,13 +405,20 @@ def _check_event_options(
         elif name in fields and fields[name].is_required() and (event.event, name) not in DEFAULTS:
             yield Problem((*keys, name), _("is missing; {event} needs it", event=event.event))
     for name, test in event.when.items():
-        if test.in_values and test.in_values not in mapping.values:
+        # A table that a label of the event needs is reported once, by `_check_value`.
+        if test.in_values and test.in_values not in mapping.values and not _needs_table(mapping, event, test.in_values):
             missing = _("needs the table values.{name}, with a name for each value of the source", name=test.in_values)
             yield Problem((*keys, "when", name), missing)
     if event.state and mapping.state is None:
         yield Problem((*keys, "state"), _("needs the option `state` of the mapping"))
     if event.time is None and not (event.state and mapping.changed_at is not None):
         yield Problem((*keys, "time"), _("is missing"))
+
+
+def _needs_table(mapping: MappingOptions, event: EventOptions, name: str) -> bool:
+    """Return whether a label of an event is looked up in `values.<name>`."""
+    value = field_option(mapping, event, name) if name in FIELD_NAMES else None
+    return value is not None and value.value is None and not value.values
 
 
 def _check_value(

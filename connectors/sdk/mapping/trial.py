@@ -7,10 +7,11 @@ from datetime import datetime
 
 from connectors.sdk.contract import Reject
 from connectors.sdk.flow import map_or_reject
-from connectors.sdk.mapping.conditions import find_closed_fields
+from connectors.sdk.mapping.conditions import all_of, find_closed_fields
 from connectors.sdk.mapping.fields import Getter, Record, text_getter
 from connectors.sdk.mapping.options import (
     ANY,
+    EventOptions,
     MappingOptions,
     data_fields,
     field_option,
@@ -51,8 +52,9 @@ class Trial:
         """Yield what becomes of each record, as in operation."""
         known: dict[str, tuple[bytes, str, set[bytes]]] = {}
         for record in records:
-            self._note_unknown(record.fields)
             prepared = self.mapping.prepare(record.fields, record.problem)
+            if not prepared.is_ignored:
+                self._note_unknown(record.fields)
             digest, state, facts = known.get(prepared.key, (b"", "", set()))
             if digest == prepared.digest:
                 yield TriedRecord(record.place, is_repeated=True)
@@ -86,6 +88,8 @@ class Trial:
 def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str, str]]:
     """Yield the values of a record that a table of `options` should name: the key of the table, and the value."""
     for event in options.events:
+        if not _may_apply(event, record):
+            continue
         fields = data_fields(event.event)
         for name in ("site", "service", *fields):
             value = field_option(options, event, name)
@@ -97,6 +101,15 @@ def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str,
     for name, known in find_closed_fields(options).items():
         if ANY not in known and (text := _read(text_getter((name,)), record)) and text not in known:
             yield f"ignored.{name}", text
+
+
+def _may_apply(event: EventOptions, record: Record) -> bool:
+    """Return whether a record passes the tests of an event, without those that tables of `values` decide."""
+    tests = {name: test.model_copy(update={"in_values": ""}) for name, test in event.when.items()}
+    try:
+        return all_of(tests, {})(record)
+    except UnusableRecord:
+        return False
 
 
 def _read(get: Getter, record: Record) -> str:
