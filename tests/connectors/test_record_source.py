@@ -7,20 +7,20 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from connectors.sdk import rejects
-from connectors.sdk.contract import Connector, Outcome, Reject
+from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.errors import ConnectorError, CursorDamagedError
-from connectors.sdk.mapping.config import MappedConfig
-from connectors.sdk.record_source import POSITION_FILES, Page, PlacedRecord, RecordSource
+from connectors.sdk.record_source import PlacedRecord
 from connectors.sdk.record_store import FILE, RecordStore
 from connectors.sdk.testing import ConnectorHarness, FakeBroker, comparable_form, run_until_idle
 from connectors.sdk.testing.kill_injector import KillInjector
 from models.events import Event
 from models.reasons import Reason
+from tests.support.record_sources import CONNECTOR, ListSource
 
 OPTIONS = {
     "id": "id",
@@ -29,24 +29,6 @@ OPTIONS = {
     "values": {"service": {"MDPH": "mdph"}},
     "events": [{"event": "letter.arrived", "time": "at", "pages": "pages"}],
 }
-
-
-class ListSource(RecordSource):
-    """Source of the records in the list `given`, ten at a time. Its position is the number of records read."""
-
-    given: ClassVar[list[Any]] = []
-
-    def read_page(self) -> Page:
-        try:
-            begin = int(self.positions.get("list", b"0"))
-        except ValueError:
-            raise self.damaged() from None
-        page = self.given[begin : begin + 10]
-        placed = [item if isinstance(item, PlacedRecord) else PlacedRecord(item, "somewhere") for item in page]
-        return Page(placed, {"list": str(begin + len(page)).encode()}) if page else Page()
-
-
-CONNECTOR: Connector[Any] = Connector("list", MappedConfig, ListSource, position_files=lambda _: POSITION_FILES)
 
 
 @pytest.fixture
