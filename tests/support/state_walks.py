@@ -78,7 +78,7 @@ class Walk:
     @classmethod
     def of(cls, seed: int, count: int) -> "Walk":
         """Return `count` dossiers whose walk depends on `seed` only."""
-        random = Random(seed)  # noqa: S311 - a repeatable walk
+        random = Random(seed)
         return cls(random, [Dossier(f"D{number}", random.choice(STATES[:2]), BEGIN) for number in range(count)])
 
     def go_on(self, share: float) -> None:
@@ -128,7 +128,7 @@ def run(walk: Walk, polls: int, share: float, directory: Path, monkeypatch: pyte
 
 
 def _read(harness: ConnectorHarness, *, confirms: bool) -> Iterator[Event]:
-    with closing(CONNECTOR.open(harness.config, harness._context())) as source:  # noqa: SLF001 - as a process does
+    with closing(CONNECTOR.open(harness.config, harness._context())) as source:
         while outcomes := source.read(0.0):
             for outcome in outcomes:
                 if not isinstance(outcome, Reject):

@@ -59,7 +59,7 @@ def passes(condition: Any, record: dict[str, Any], **options: Any) -> bool:
         ({}, None, True),
     ],
 )
-def test_condition(condition: Any, value: Any, result: bool) -> None:  # noqa: FBT001 - an expected result
+def test_condition(condition: Any, value: Any, result: bool) -> None:
     assert passes(condition, {"a": value}) is result
 
 

@@ -92,24 +92,60 @@ def test_valid_mappings_have_no_problem() -> None:
             changed(CALLS, "events", 0, "event", to="call.qeued"),
             "essai.events #1.event is not an event of Accueil; did you mean call.queued?",
         ),
-        (changed(CALLS, "events", 0, "event", to="agent.state_changed"), "essai.events #1.event is not an event of Accueil"),
+        (
+            changed(CALLS, "events", 0, "event", to="agent.state_changed"),
+            "essai.events #1.event is not an event of Accueil",
+        ),
         (changed(CALLS, "queeu", to="x"), "essai.queeu is unknown; did you mean queue?"),
         (changed(CALLS, "events", 0, "tiem", to="x"), "essai.events #1.tiem is unknown; did you mean events #1.time?"),
-        ({"events": [{"event": "call.queued", "time": "start"}]}, "essai.events #1.queue is missing; call.queued needs it"),
-        ({name: value for name, value in CALLS.items() if name != "values"}, "essai.queue needs the table values.queue, with a name for each value of the source"),
-        (changed(CALLS, "values", "queue", to={"MDPH": "Été"}), "essai.values.queue.MDPH may have letters without accents, digits, . _ -"),
-        (changed(CALLS, "values", "queue", to={"MDPH": ""}), "essai.queue '' may have letters without accents, digits, . _ -"),
-        (changed(CALLS, "queue", to={"value": "deux mots"}), "essai.queue 'deux mots' may have letters without accents, digits, . _ -"),
-        (changed(CALLS, "values", to={"queue": {"MDPH": "mdph"}, "queu": {}}), "essai.values.queu is unknown; did you mean values.queue?"),
+        (
+            {"events": [{"event": "call.queued", "time": "start"}]},
+            "essai.events #1.queue is missing; call.queued needs it",
+        ),
+        (
+            {name: value for name, value in CALLS.items() if name != "values"},
+            "essai.queue needs the table values.queue, with a name for each value of the source",
+        ),
+        (
+            changed(CALLS, "values", "queue", to={"MDPH": "Été"}),
+            "essai.values.queue.MDPH may have letters without accents, digits, . _ -",
+        ),
+        (
+            changed(CALLS, "values", "queue", to={"MDPH": ""}),
+            "essai.queue '' may have letters without accents, digits, . _ -",
+        ),
+        (
+            changed(CALLS, "queue", to={"value": "deux mots"}),
+            "essai.queue 'deux mots' may have letters without accents, digits, . _ -",
+        ),
+        (
+            changed(CALLS, "values", to={"queue": {"MDPH": "mdph"}, "queu": {}}),
+            "essai.values.queu is unknown; did you mean values.queue?",
+        ),
         (changed(CALLS, "pages", to="pages"), "essai.pages is in no event of this mapping"),
         (changed(CALLS, "events", 0, "pages", to="pages"), "essai.events #1.pages is not in call.queued"),
         (changed(CALLS, "events", 0, "time", to={"format": "iso"}), "essai.events #1.time needs either field or value"),
-        (changed(CALLS, "events", 0, "time", to={"field": "a", "value": "b"}), "essai.events #1.time needs either field or value"),
-        (changed(CALLS, "events", 0, "time", to=7), "essai.events #1.time must be a field, a list of fields, or a table"),
+        (
+            changed(CALLS, "events", 0, "time", to={"field": "a", "value": "b"}),
+            "essai.events #1.time needs either field or value",
+        ),
+        (
+            changed(CALLS, "events", 0, "time", to=7),
+            "essai.events #1.time must be a field, a list of fields, or a table",
+        ),
         (changed(CALLS, "events", 0, "time", to=""), "essai.events #1.time.field #1 is empty"),
-        (changed(CALLS, "time_format", to="%H:%M"), "essai.time_format must be iso, epoch, epoch_ms, excel, or a format such as %d/%m/%Y %H:%M:%S"),
-        (changed(CALLS, "time_format", to="%d/%d/%Y"), "essai.time_format must be iso, epoch, epoch_ms, excel, or a format such as %d/%m/%Y %H:%M:%S"),
-        (changed(CALLS, "time_format", to="jour"), "essai.time_format must be iso, epoch, epoch_ms, excel, or a format such as %d/%m/%Y %H:%M:%S"),
+        (
+            changed(CALLS, "time_format", to="%H:%M"),
+            "essai.time_format must be iso, epoch, epoch_ms, excel, or a format such as %d/%m/%Y %H:%M:%S",
+        ),
+        (
+            changed(CALLS, "time_format", to="%d/%d/%Y"),
+            "essai.time_format must be iso, epoch, epoch_ms, excel, or a format such as %d/%m/%Y %H:%M:%S",
+        ),
+        (
+            changed(CALLS, "time_format", to="jour"),
+            "essai.time_format must be iso, epoch, epoch_ms, excel, or a format such as %d/%m/%Y %H:%M:%S",
+        ),
         (changed(CALLS, "timezone", to="Europe/Pairs"), "essai.timezone must be a time zone, as Europe/Paris"),
         (changed(CALLS, "phone", to={"field": "a", "pattern": "("}), "essai.phone.pattern is not a regular expression"),
         (changed(CALLS, "events", 0, "state", to="x"), "essai.events #1.state needs the option `state` of the mapping"),
@@ -125,11 +161,14 @@ def test_valid_mappings_have_no_problem() -> None:
             {"id": "a", "events": [{"event": "letter.closed", "time": "t", "outcome": {"value": "lost"}}]},
             "essai.events #1.outcome 'lost' is not one of resolved, rejected, duplicate, redirected, no_action",
         ),
-        (changed(CALLS, "events", 1, "when", to={"wait": {"atleast": 5}}), "essai.events #2.when.wait.atleast is unknown"),
+        (
+            changed(CALLS, "events", 1, "when", to={"wait": {"atleast": 5}}),
+            "essai.events #2.when.wait.atleast is unknown",
+        ),
         (changed(CALLS, "mapping", to="no-preset"), "essai.mapping there is no preset 'no-preset'"),
         (changed(CALLS, "mapping", to="/no/such.toml"), "essai.mapping /no/such.toml is not there: is the path right?"),
     ],
-)  # fmt: skip
+)
 def test_problem_is_named_with_its_key(options: dict[str, Any], line: str) -> None:
     assert problems(options) == [line]
 
