@@ -1,10 +1,14 @@
 """Connector `table`: files of many forms, which grow, change and disappear; each row counts once."""
 
 import os
+import signal
+import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -38,6 +42,7 @@ from tests.support.tables import (
     write_ods,
     write_xlsx,
 )
+from tests.support.topic_file import Topic
 
 PERSONAL = ("Mireille Exemple", "mireille.exemple@example.org", "06 39 98 55 11")
 
@@ -386,6 +391,17 @@ def test_file_that_grows_gives_each_row_once(tmp_path: Path) -> None:
     assert harness.rejected() == {}
 
 
+def test_growing_file_of_wide_characters_gives_each_row_once(tmp_path: Path) -> None:
+    harness, path = table_harness(tmp_path, settle_seconds=3600), tmp_path / "in/a.csv"
+    content = csv_text(range(10)).encode("utf-16")
+    found = Counter[datetime]()
+    for end in (*range(0, len(content), 151), len(content)):
+        path.write_bytes(content[:end])
+        found += read(harness)
+    assert found == expected(range(10))
+    assert harness.rejected() == {}
+
+
 def test_last_line_without_an_end_is_read_once_it_is_settled(tmp_path: Path) -> None:
     harness, path = table_harness(tmp_path, settle_seconds=50), tmp_path / "in/a.csv"
     content = csv_text(range(3)).rstrip()
@@ -593,3 +609,59 @@ def test_columns_that_are_not_named_stay_inside(tmp_path: Path, caplog: pytest.L
     outside += [detail + place for _, detail, place in stored(harness)]
     assert len(stored(harness)) == 2
     assert "Mireille" not in "\n".join(outside)
+
+
+# ------------------------------------------------------------------------------------------------------------------ kills
+def _run_and_kill(harness: ConnectorHarness, topic: Path, after_seconds: float | None) -> bool:
+    """Run the connector in a child process, with a file as its topic, and kill it; without `after_seconds`, let it end.
+
+    Return whether it was killed before its end.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            with harness.opened_with(Topic(topic)) as flow:
+                run_until_idle(flow, harness.records_read)
+            os._exit(0)
+        except BaseException:  # noqa: BLE001 - the child must not continue as a second pytest
+            traceback.print_exc()
+            os._exit(1)
+    if after_seconds is not None:
+        time.sleep(after_seconds)
+        os.kill(child, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in {0, -signal.SIGKILL}
+    assert after_seconds is not None or code == 0
+    return code != 0
+
+
+def test_killed_at_random_moments_gives_each_row_once(tmp_path: Path) -> None:
+    count, kills = 8_000, 20
+    table_rows = [
+        row(number, queue="Inconnue") if number % 1000 == 500 else row(number, comment='"a\nb"')
+        for number in range(count)
+    ]
+    good = [number for number in range(count) if number % 1000 != 500]
+    content = lines([COLUMNS, *table_rows]).encode()
+    plain = table_harness(tmp_path / "plain", settle_seconds=3600)
+    (tmp_path / "plain/in/a.csv").write_bytes(content)
+    whole = plain.read_all(confirm=True)
+    assert calls_of(whole) == expected(good)
+    harness, random, killed = table_harness(tmp_path, settle_seconds=3600), Random(8), 0
+    for run in range(kills + 1):
+        size = len(content) if run == kills else random.randrange(len(content) * run // kills, len(content))
+        (tmp_path / "in/a.csv").write_bytes(content[:size])  # also shorter than before: rewritten from its beginning
+        topic = tmp_path / f"topic-{run}"
+        killed += _run_and_kill(harness, topic, None if run == kills else random.uniform(0.05, 0.4))
+    assert killed > kills / 2
+    events = dict[str, str]()
+    for topic in sorted(tmp_path.glob("topic-*")):
+        for line in topic.read_text("utf-8").splitlines(keepends=True):
+            if line.endswith("\n"):
+                event = line.split(" ", 1)[0]
+                assert events.setdefault(event, line) == line
+    assert events.keys() == {event.id for event in whole}
+    bad = {item.reject.record for item in rejects.read(harness.directory)}
+    assert bad == {item.reject.record for item in rejects.read(plain.directory)}
+    assert len(bad) == 8
+    assert read(harness) == expected([])
