@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from connectors.sdk.attempts import REFUSED
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.flow import map_or_reject
@@ -53,6 +54,7 @@ class RecordSource(Source[Outcome, int]):
         """Open the store. Raises `ConnectorError`, and the errors of `Context.pseudonym_key`."""
         self._mapping = RecordMapping(context.source, config, context.pseudonym_key(config.sector))
         self._has_states = config.state is not None
+        self._attempts = context.attempts
         self._store = RecordStore(context.directory)
         self._unconfirmed: list[Outcome] = self._store.unconfirmed()
         self._position = 0
@@ -77,8 +79,9 @@ class RecordSource(Source[Outcome, int]):
             time.sleep(wait_seconds)
             return ()
         now = datetime.now(UTC)
-        prepared = [self._mapping.prepare(record.fields, record.problem) for record in page.records]
-        outcomes, known = self._map_page(page.records, prepared, now)
+        with self._attempts.batch():
+            prepared = [self._prepare(record) for record in page.records]
+            outcomes, known = self._map_page(page.records, prepared, now)
         if page.listing:
             self._store.note_listed((item.key for item in prepared), is_first=page.listing in {"begins", "whole"})
         self._store.commit(outcomes, known, page.positions)
@@ -132,11 +135,21 @@ class RecordSource(Source[Outcome, int]):
         """Return the retractions of contacts whose records are no longer in the source, once they are stored."""
         outcomes: list[Outcome] = []
         while gone := self._store.find_unlisted(GONE_AT_ONCE):
-            retractions = [self._mapping.retract(key, now, record.version) for key, record in gone.items()]
+            retractions = [self._mapping.retract((key,), now, record.version) for key, record in gone.items()]
             known = {key: KnownRecord(b"", version=record.version + 1) for key, record in gone.items()}
             self._store.commit(retractions, known, {})
             outcomes += retractions
         return outcomes
+
+    def _prepare(self, record: PlacedRecord) -> PreparedRecord:
+        prepare = self._mapping.prepare
+        if not self._attempts.is_careful:
+            return prepare(record.fields, record.problem)
+        return self._attempts.attempt(
+            _encode_fields(record),
+            lambda: prepare(record.fields, record.problem),
+            lambda: prepare(record.fields, REFUSED),
+        )
 
     def _map_page(
         self, records: Sequence[PlacedRecord], prepared: Sequence[PreparedRecord], now: datetime
@@ -151,7 +164,15 @@ class RecordSource(Source[Outcome, int]):
                 continue
             known_state, version = (before.state, before.version) if before else ("", 0)
             map_one = partial(self._mapping.map, read_at=now, known_state=known_state, version=version)
-            outcome = map_or_reject(map_one, partial(_reject, record), item, now)
+            reject = partial(_reject, record)
+            if self._attempts.is_careful:
+                outcome = self._attempts.attempt(
+                    _encode_fields(record),
+                    partial(map_or_reject, map_one, reject, item, now),
+                    partial(reject, item, Reason.INTERNAL_ERROR, REFUSED),
+                )
+            else:
+                outcome = map_or_reject(map_one, reject, item, now)
             if isinstance(outcome, Reject):
                 known[item.key] = (before or KnownRecord(b""))._replace(digest=item.digest, facts=None)
             else:
@@ -179,13 +200,16 @@ class RecordSource(Source[Outcome, int]):
             facts = facts if is_longer else known + facts
             return new, KnownRecord(item.digest, facts, item.state, before.version)
         again = self._mapping.map(item, now, version=before.version + 1)
-        retraction = self._mapping.retract(item.native, now, before.version)
+        retraction = self._mapping.retract(self._mapping.read_natives(item), now, before.version)
         return (*retraction, *again), KnownRecord(item.digest, facts, version=before.version + 1)
 
 
 def _reject(record: PlacedRecord, _item: PreparedRecord, reason: Reason, detail: str) -> Reject:
-    content = msgspec.json.encode({_valid(str(name)): _storable(value) for name, value in record.fields.items()})
-    return Reject(reason, content, detail, record.place.encode())
+    return Reject(reason, _encode_fields(record), detail, record.place.encode())
+
+
+def _encode_fields(record: PlacedRecord) -> bytes:
+    return msgspec.json.encode({_valid(str(name)): _storable(value) for name, value in record.fields.items()})
 
 
 def _storable(value: Any) -> msgspec.Raw:

@@ -8,6 +8,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -140,12 +141,19 @@ class RecordMapping:
             events.append(rule.make_event(record, at, read_at, values))
         return tuple(events)
 
-    def retract(self, native: str, at: datetime, version: int) -> tuple[Event, ...]:
-        """Return the events that retract a contact: version `version` of the one with the id `native` in the source.
+    def read_natives(self, prepared: PreparedRecord) -> set[str]:
+        """Return the ids of the record's contacts in the source. Events may have ids of their own."""
+        natives = {prepared.native}
+        for common in self._commons[1:]:
+            with suppress(UnusableRecord):  # no event has this id
+                natives.add(self._read_native(common, prepared.record))
+        return natives
 
-        There is one event per channel of the mapping.
+    def retract(self, natives: Iterable[str], at: datetime, version: int) -> tuple[Event, ...]:
+        """Return the events that retract contacts: version `version` of those with these ids in the source.
+
+        There is one event per contact and channel of the mapping.
         """
-        native = _versioned(native, version)
         return tuple(
             ContactRetracted(
                 id=event_id(self._source, f"contact.retracted|{channel}|{native}"),
@@ -154,6 +162,7 @@ class RecordMapping:
                 time=at,
                 channel=channel,
             )
+            for native in sorted(_versioned(native, version) for native in natives)
             for channel in sorted({rule.channel for rule in self._rules})
         )
 
