@@ -126,7 +126,8 @@ def create_mapping(name: str, sample: Path, channel: str | None, into: Path) -> 
     path.write_text(propose(records, connector, Channel(channel) if channel else None), encoding="utf-8")
     click.echo(path)
     click.echo(_("Next:"))
-    click.echo(f"  {_('check every line of {path}', path=path)}")
+    step = _("check every line of {path}", path=path)
+    click.echo(f"  {step}")
     click.echo(f"  accueil connectors try {path} --with {sample}")
 
 
@@ -265,11 +266,13 @@ def _print_unknown(unknown: Mapping[str, Counter[str]]) -> None:
         click.echo()
         if table == "ignored":
             values = ", ".join(_quote(value) for value, _count in counts.most_common(MOST_UNKNOWN))
-            click.echo(f"{path} = [{values}]  # {_('or name them in a `when`')}")
+            hint = _("or name them in a `when`")
+            click.echo(f"{path} = [{values}]  # {hint}")
             continue
         click.echo(f"[{path}]")
         for value, count in counts.most_common(MOST_UNKNOWN):
-            click.echo(f'{_quote(value)} = ""  # {_("{count} records", count=count)}')
+            found = _("records: {count}", count=count)
+            click.echo(f'{_quote(value)} = ""  # {found}')
 
 
 def _quote(text: str) -> str:
