@@ -8,13 +8,14 @@ import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from connectors.sdk.contract import Context, Outcome, Reject, Source
+from connectors.sdk.errors import ConnectorError
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.config import MappedConfig
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign
@@ -48,8 +49,9 @@ class RecordSource(Source[Outcome, int]):
         self._has_states = config.state is not None
         self._store = RecordStore(context.directory)
         self._unconfirmed: list[Outcome] = self._store.unconfirmed()
+        self._position = 0
         self.positions: dict[str, bytes] = self._store.positions()
-        """Positions after the records read, by part of the source."""
+        """Positions after the records read, by part of the source. A subclass raises `damaged()` for an invalid one."""
 
     @abstractmethod
     def read_page(self) -> Page:
@@ -62,6 +64,7 @@ class RecordSource(Source[Outcome, int]):
         """Return the outcomes of new and changed records, once they are stored; none after `wait_seconds` without records."""
         if self._unconfirmed:
             outcomes, self._unconfirmed = self._unconfirmed, []
+            self._position = self._store.batch
             return outcomes
         page = self.read_page()
         if not page.records and not page.positions:
@@ -69,6 +72,7 @@ class RecordSource(Source[Outcome, int]):
             return ()
         outcomes, known = self._map_page(page.records)
         self._store.commit(outcomes, known, page.positions)
+        self._position = self._store.batch
         for part, position in page.positions.items():
             if position is None:
                 self.positions.pop(part, None)
@@ -93,8 +97,8 @@ class RecordSource(Source[Outcome, int]):
         return self._mapping.map(self._mapping.prepare(record), read_at)
 
     def position(self) -> int:
-        """Return the number of the last stored batch."""
-        return self._store.batch
+        """Return the number of the last batch that `read` has returned; 0 if it has returned none."""
+        return self._position
 
     def acknowledge(self, position: int) -> None:
         """Remove the outcomes up to this batch from the store."""
@@ -104,10 +108,14 @@ class RecordSource(Source[Outcome, int]):
         """Close the store."""
         self._store.close()
 
+    def damaged(self) -> ConnectorError:
+        """Return the error to raise if a saved position is damaged."""
+        return self._store.damaged()
+
     def _map_page(self, records: Sequence[PlacedRecord]) -> tuple[list[Outcome], dict[str, KnownRecord]]:
         """Return the outcomes of the new and changed records, and what is to be remembered of them."""
         now = datetime.now(UTC)
-        prepared = [self._mapping.prepare(record.fields) for record in records]
+        prepared = [self._mapping.prepare(record.fields, record.problem) for record in records]
         found = self._store.find({item.key for item in prepared})
         outcomes: list[Outcome] = []
         known: dict[str, KnownRecord] = {}
@@ -116,22 +124,14 @@ class RecordSource(Source[Outcome, int]):
             if before and before.digest == item.digest:
                 continue
             known_state, version = (before.state, before.version) if before else ("", 0)
-            outcome = map_or_reject(
-                partial(self._map_one, record, known_state, version, now), partial(_reject, record), item, now
-            )
+            map_one = partial(self._mapping.map, read_at=now, known_state=known_state, version=version)
+            outcome = map_or_reject(map_one, partial(_reject, record), item, now)
             if isinstance(outcome, Reject):
                 known[item.key] = before._replace(digest=item.digest) if before else KnownRecord(item.digest)
             else:
                 outcome, known[item.key] = self._compare(item, before, outcome, now)
             outcomes.append(outcome)
         return outcomes, known
-
-    def _map_one(
-        self, record: PlacedRecord, known_state: str, version: int, now: datetime, item: PreparedRecord
-    ) -> Outcome:
-        if record.problem:
-            raise UnusableRecord(Reason.UNREADABLE_LINE, record.problem)
-        return self._mapping.map(item, now, known_state, version)
 
     def _compare(
         self, item: PreparedRecord, before: KnownRecord | None, events: Sequence[Event], now: datetime
@@ -157,5 +157,23 @@ class RecordSource(Source[Outcome, int]):
 
 
 def _reject(record: PlacedRecord, _item: PreparedRecord, reason: Reason, detail: str) -> Reject:
-    content = msgspec.json.encode({str(name): value for name, value in record.fields.items()}, enc_hook=str)
+    content = msgspec.json.encode({_valid(str(name)): _storable(value) for name, value in record.fields.items()})
     return Reject(reason, content, detail, record.place.encode())
+
+
+def _storable(value: Any) -> msgspec.Raw:
+    """Return a value of a record as JSON that a mapping reads in the same way."""
+    if isinstance(value, timedelta):
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        value = f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+    if isinstance(value, str):
+        value = _valid(value)
+    try:
+        return msgspec.Raw(msgspec.json.encode(value, enc_hook=str))
+    except (ValueError, OverflowError, RecursionError):  # a number of too many digits, or nested too deep
+        return msgspec.Raw(msgspec.json.encode(f"({type(value).__name__})"))
+
+
+def _valid(text: str) -> str:
+    """Return a text with a question mark for each lone surrogate."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

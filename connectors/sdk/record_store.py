@@ -13,8 +13,8 @@ import msgspec
 
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.database import Database
-from connectors.sdk.errors import CursorDamagedError
-from models.codec import decode, encode
+from connectors.sdk.errors import ConnectorError, CursorDamagedError
+from models.codec import UnusableRecord, decode, encode
 from models.locale import _
 from models.reasons import Reason
 
@@ -63,8 +63,8 @@ class RecordStore:
         )
         if is_new and (former := directory / ASIDE / FILE).exists():
             self._take_versions(former)
-        newest = self._database.find("SELECT max(batch) FROM outbox")[0]
-        self._batch = newest or 0
+        ((newest,),) = self._database.execute("SELECT max(batch) FROM outbox")
+        self._batch: int = newest or 0
         self._today = date.today().toordinal()  # noqa: DTZ011 - a day more or less does not matter
 
     @property
@@ -79,7 +79,14 @@ class RecordStore:
     def unconfirmed(self) -> list[Outcome]:
         """Return the outcomes that an earlier process stored and did not see confirmed, in order."""
         rows = self._database.execute("SELECT outcomes FROM outbox ORDER BY batch")
-        return [outcome for (stored,) in rows for outcome in _unpack(stored)]
+        try:
+            return [outcome for (stored,) in rows for outcome in _unpack(stored)]
+        except (msgspec.DecodeError, UnusableRecord, ValueError, TypeError, IndexError):
+            raise self._database.damaged() from None
+
+    def damaged(self) -> ConnectorError:
+        """Return the error to raise if a position is damaged."""
+        return self._database.damaged()
 
     def find(self, keys: Iterable[str]) -> dict[str, KnownRecord]:
         """Return what is known of the records with these keys, without the unknown ones."""
