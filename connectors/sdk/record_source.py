@@ -38,6 +38,8 @@ class Page:
     records: Sequence[PlacedRecord] = ()
     positions: Mapping[str, bytes | None] = field(default_factory=dict)
     """Changed positions by part of the source, such as a file; None for a part that is gone."""
+    origin: str = ""
+    """Where the records were read, if a source has several such places: for people, such as the name of a file."""
 
 
 class RecordSource(Source[Outcome, int]):
@@ -70,7 +72,7 @@ class RecordSource(Source[Outcome, int]):
         if not page.records and not page.positions:
             time.sleep(wait_seconds)
             return ()
-        outcomes, known = self._map_page(page.records)
+        outcomes, known = self._map_page(page.records, page.origin)
         self._store.commit(outcomes, known, page.positions)
         self._position = self._store.batch
         for part, position in page.positions.items():
@@ -112,7 +114,7 @@ class RecordSource(Source[Outcome, int]):
         """Return the error to raise if a saved position is damaged."""
         return self._store.damaged()
 
-    def _map_page(self, records: Sequence[PlacedRecord]) -> tuple[list[Outcome], dict[str, KnownRecord]]:
+    def _map_page(self, records: Sequence[PlacedRecord], origin: str) -> tuple[list[Outcome], dict[str, KnownRecord]]:
         """Return the outcomes of the new and changed records, and what is to be remembered of them."""
         now = datetime.now(UTC)
         prepared = [self._mapping.prepare(record.fields, record.problem) for record in records]
@@ -125,7 +127,7 @@ class RecordSource(Source[Outcome, int]):
                 continue
             known_state, version = (before.state, before.version) if before else ("", 0)
             map_one = partial(self._mapping.map, read_at=now, known_state=known_state, version=version)
-            outcome = map_or_reject(map_one, partial(_reject, record), item, now)
+            outcome = map_or_reject(map_one, partial(_reject, record, origin), item, now)
             if isinstance(outcome, Reject):
                 known[item.key] = before._replace(digest=item.digest) if before else KnownRecord(item.digest)
             else:
@@ -156,9 +158,10 @@ class RecordSource(Source[Outcome, int]):
         return (*retraction, *again), KnownRecord(item.digest, facts, version=before.version + 1)
 
 
-def _reject(record: PlacedRecord, _item: PreparedRecord, reason: Reason, detail: str) -> Reject:
+def _reject(record: PlacedRecord, origin: str, _item: PreparedRecord, reason: Reason, detail: str) -> Reject:
     content = msgspec.json.encode({_valid(str(name)): _storable(value) for name, value in record.fields.items()})
-    return Reject(reason, content, detail, record.place.encode())
+    place = ", ".join(filter(None, (origin, record.place)))
+    return Reject(reason, content, detail, place.encode("utf-8", "replace"))
 
 
 def _storable(value: Any) -> msgspec.Raw:

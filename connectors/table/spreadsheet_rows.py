@@ -9,6 +9,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 from connectors.sdk.record_source import PlacedRecord
 from connectors.table.config import TableConfig
 from connectors.table.text_rows import unique_names
+from models.locale import _
 
 SUFFIXES: Final = frozenset({".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
 
@@ -21,15 +22,19 @@ class SpreadsheetRows:
         try:
             with CalamineWorkbook.from_path(path) as book:
                 if config.sheet and config.sheet not in book.sheet_names:
-                    raise ValueError(f"it has no sheet {config.sheet!r}; it has: {', '.join(book.sheet_names)}")
+                    sheets = ", ".join(book.sheet_names)
+                    raise ValueError(
+                        _("it has no sheet {sheet!r}; it has: {sheets}", sheet=config.sheet, sheets=sheets)
+                    )
                 sheet = book.get_sheet_by_name(config.sheet) if config.sheet else book.get_sheet_by_index(0)
                 rows: list[list[Any]] = sheet.to_python(skip_empty_area=False)
         except CalamineError as error:
-            raise ValueError(f"it is not a readable spreadsheet ({type(error).__name__})") from None
+            problem = _("it is not a readable spreadsheet ({error})", error=type(error).__name__)
+            raise ValueError(problem) from None
         header = config.skip_lines
         names = config.columns or [str(name).strip() for name in (rows[header] if len(rows) > header else ())]
         if not any(names):
-            raise ValueError("it has no header")
+            raise ValueError(_("it has no header"))
         self.columns = unique_names(names)
         """Names of the columns."""
         self._rows = rows

@@ -17,6 +17,7 @@ import msgspec
 
 from connectors.sdk.record_source import PlacedRecord
 from connectors.table.config import TableConfig
+from models.locale import _
 
 DELIMITERS: Final = ";,\t|"
 SAMPLE_LINES: Final = 50
@@ -155,13 +156,13 @@ class TextRows:
     def _read_header(self) -> Sequence[str]:
         """Skip the lines before the first row, and return the names of the columns. Raises `ValueError`."""
         try:
-            for _ in range(self._config.skip_lines):
+            for _line in range(self._config.skip_lines):
                 self._read_line()
             header: Sequence[str] = self._config.columns or next(self._rows, ())
         except (csv.Error, _UnreadableRowError):
-            raise ValueError("it has no readable header") from None
+            raise ValueError(_("it has no readable header")) from None
         if not any(map(str.strip, header)) or (self._is_incomplete and not self._config.columns):
-            raise ValueError("it has no header yet")
+            raise ValueError(_("it has no header yet"))
         return [name.strip() for name in header]
 
     def _go_to(self, position: TextPosition) -> None:

@@ -97,9 +97,9 @@ def expected(numbers: range | Sequence[int]) -> Counter[datetime]:
 
 
 def stored(harness: ConnectorHarness) -> list[tuple[Reason, str, str]]:
-    """Return reason, detail and place of the stored rejects."""
+    """Return reason, detail and line of the stored rejects."""
     return [
-        (item.reject.reason, item.reject.detail, item.reject.context.decode())
+        (item.reject.reason, item.reject.detail, item.reject.context.decode().rpartition(", ")[2])
         for item in rejects.read(harness.directory)
     ]
 

@@ -36,7 +36,7 @@ ENOUGH: Final = 0.9
 FEW_VALUES: Final = 30
 _EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
 _ROLES: Final = {
-    "phone": r"tel|phone|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b",
+    "phone": r"tel|phone|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b|\bnumero\b",
     "email": r"mail|courriel",
     "id": r"\bid\b|uid|uuid|uniqueid|\bref|reference|\bnumero\b|\bnum\b|\bn\b|chrono|dossier|ticket|\bcode\b",
     "queue": r"queue|file|groupe|skill|pilote|motif",
@@ -104,7 +104,8 @@ class Column:
             case "wait_seconds" | "handle_seconds":
                 return self._is_mostly(_duration)
             case "id":
-                return not self.time_format and len(self.distinct) > len(self.values) / 2
+                is_phone = self._is_mostly(normalise_phone)
+                return not self.time_format and not is_phone and len(self.distinct) > len(self.values) / 2
             case "queue" | "service" | "site" | "result":
                 return 0 < len(self.distinct) <= FEW_VALUES
         return not self.time_format
