@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -27,6 +27,8 @@ from models.reasons import Reason
 
 __all__ = ["POSITION_FILES", "Page", "PlacedRecord", "RecordSource"]
 
+GONE_AT_ONCE: Final = 1000
+"""Contacts retracted in one transaction, of records that are gone."""
 POSITION_FILES: Final = (FILE,)
 """Files in the instance's directory with the position, for `Connector.position_files`."""
 
@@ -40,6 +42,10 @@ class Page:
     """Changed positions by part of the source, such as a file; None for a part that is gone."""
     origin: str = ""
     """Where the records were read, if a source has several such places: for people, such as the name of a file."""
+    listing: Literal["", "begins", "continues", "ends", "whole"] = ""
+    """Part of a complete list of the source's records, after whose end the contacts of missing records are retracted.
+
+    `whole` is a list of one page. Empty for pages without such a list."""
 
 
 class RecordSource(Source[Outcome, int]):
@@ -69,11 +75,17 @@ class RecordSource(Source[Outcome, int]):
             self._position = self._store.batch
             return outcomes
         page = self.read_page()
-        if not page.records and not page.positions:
+        if not page.records and not page.positions and not page.listing:
             time.sleep(wait_seconds)
             return ()
-        outcomes, known = self._map_page(page.records, page.origin)
+        now = datetime.now(UTC)
+        prepared = [self._mapping.prepare(record.fields, record.problem) for record in page.records]
+        outcomes, known = self._map_page(page, prepared, now)
+        if page.listing:
+            self._store.note_listed((item.key for item in prepared), is_first=page.listing in {"begins", "whole"})
         self._store.commit(outcomes, known, page.positions)
+        if page.listing in {"ends", "whole"}:
+            outcomes += self._retract_unlisted(now)
         self._position = self._store.batch
         for part, position in page.positions.items():
             if position is None:
@@ -91,12 +103,16 @@ class RecordSource(Source[Outcome, int]):
         return Reject(reason, repr(raw).encode(), detail)
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Map a rejected record again, as if it were the first of its contact. Raises `UnusableRecord`."""
+        """Map a rejected record again. Return no events if a later record of its contact was read. Raises `UnusableRecord`."""
         try:
             record = msgspec.json.decode(reject.record, type=dict[str, Any])
         except msgspec.DecodeError:
             raise UnusableRecord(Reason.UNREADABLE_LINE, "not a stored record") from None
-        return self._mapping.map(self._mapping.prepare(record), read_at)
+        item = self._mapping.prepare(record)
+        known = self._store.find({item.key}).get(item.key)
+        if known and known.facts is not None and not self._has_states:
+            return ()
+        return self._mapping.map(item, read_at, version=known.version if known else 0)
 
     def position(self) -> int:
         """Return the number of the last batch that `read` has returned; 0 if it has returned none."""
@@ -114,22 +130,32 @@ class RecordSource(Source[Outcome, int]):
         """Return the error to raise if a saved position is damaged."""
         return self._store.damaged()
 
-    def _map_page(self, records: Sequence[PlacedRecord], origin: str) -> tuple[list[Outcome], dict[str, KnownRecord]]:
+    def _retract_unlisted(self, now: datetime) -> list[Outcome]:
+        """Return the retractions of contacts whose records are no longer in the source, once they are stored."""
+        outcomes: list[Outcome] = []
+        while gone := self._store.find_unlisted(GONE_AT_ONCE):
+            retractions = [self._mapping.retract(key, now, record.version) for key, record in gone.items()]
+            known = {key: KnownRecord(b"", version=record.version + 1) for key, record in gone.items()}
+            self._store.commit(retractions, known, {})
+            outcomes += retractions
+        return outcomes
+
+    def _map_page(
+        self, page: Page, prepared: Sequence[PreparedRecord], now: datetime
+    ) -> tuple[list[Outcome], dict[str, KnownRecord]]:
         """Return the outcomes of the new and changed records, and what is to be remembered of them."""
-        now = datetime.now(UTC)
-        prepared = [self._mapping.prepare(record.fields, record.problem) for record in records]
         found = self._store.find({item.key for item in prepared})
         outcomes: list[Outcome] = []
         known: dict[str, KnownRecord] = {}
-        for record, item in zip(records, prepared, strict=True):
+        for record, item in zip(page.records, prepared, strict=True):
             before = known.get(item.key) or found.get(item.key)
             if before and before.digest == item.digest:
                 continue
             known_state, version = (before.state, before.version) if before else ("", 0)
             map_one = partial(self._mapping.map, read_at=now, known_state=known_state, version=version)
-            outcome = map_or_reject(map_one, partial(_reject, record, origin), item, now)
+            outcome = map_or_reject(map_one, partial(_reject, record, page.origin), item, now)
             if isinstance(outcome, Reject):
-                known[item.key] = before._replace(digest=item.digest) if before else KnownRecord(item.digest)
+                known[item.key] = (before or KnownRecord(b""))._replace(digest=item.digest, facts=None)
             else:
                 outcome, known[item.key] = self._compare(item, before, outcome, now)
             outcomes.append(outcome)
@@ -140,21 +166,22 @@ class RecordSource(Source[Outcome, int]):
     ) -> tuple[Sequence[Event], KnownRecord]:
         """Return the events to publish for a new or changed record, and what is then known of it.
 
-        `events` are those of the record. If a former event is not among them, the contact is retracted, and the record gives a
-        new contact. Otherwise only the new events are published.
+        `events` are those of the record. If a former event is not among them, or the former events are unknown, the contact is
+        retracted, and the record gives a new contact. Otherwise only the new events are published.
         """
         signed = [(sign(event), event) for event in events]
         facts = b"".join(signature for signature, _event in signed)
         if before is None:
             return events, KnownRecord(item.digest, facts, item.state)
-        former = {before.facts[index : index + 4] for index in range(0, len(before.facts), 4)}
+        known = before.facts or b""
+        former = {known[index : index + 4] for index in range(0, len(known), 4)}
         is_longer = former <= {signature for signature, _event in signed}
-        if self._has_states or is_longer:
+        if self._has_states or (is_longer and before.facts is not None):
             new = [event for signature, event in signed if signature not in former]
-            facts = facts if is_longer else before.facts + facts
+            facts = facts if is_longer else known + facts
             return new, KnownRecord(item.digest, facts, item.state, before.version)
         again = self._mapping.map(item, now, version=before.version + 1)
-        retraction = self._mapping.retract(item, now, before.version)
+        retraction = self._mapping.retract(item.native, now, before.version)
         return (*retraction, *again), KnownRecord(item.digest, facts, version=before.version + 1)
 
 

@@ -26,6 +26,7 @@ _TABLES: Final = (
     WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS positions (part TEXT PRIMARY KEY, position BLOB)",
     "CREATE TABLE IF NOT EXISTS outbox (batch INTEGER PRIMARY KEY, outcomes BLOB)",
+    "CREATE TABLE IF NOT EXISTS listed (key TEXT PRIMARY KEY) WITHOUT ROWID",
     "PRAGMA cache_size = -65536",
 )
 
@@ -35,8 +36,10 @@ class KnownRecord(NamedTuple):
 
     digest: bytes
     """Digest of the fields that the mapping reads."""
-    facts: bytes = b""
-    """Signatures of the events that the contact has, four bytes each (`record_mapping.sign`)."""
+    facts: bytes | None = b""
+    """Signatures of the events that the contact has, four bytes each (`record_mapping.sign`).
+
+    None if the record was rejected: the contact then has the events of an earlier record, or those of a replay, or none."""
     state: str = ""
     """State of the contact at its last record, for mappings with `state`."""
     version: int = 0
@@ -93,6 +96,22 @@ class RecordStore:
         rows = self._database.execute(
             "SELECT key, digest, facts, state, version FROM known WHERE key IN (SELECT value FROM json_each(?))",
             msgspec.json.encode(list(keys)),
+        )
+        return {key: KnownRecord(*found) for key, *found in rows}
+
+    def note_listed(self, keys: Iterable[str], *, is_first: bool) -> None:
+        """Note that a complete list of all records has these keys. `is_first` begins a new list."""
+        with self._database.transaction():
+            if is_first:
+                self._database.execute("DELETE FROM listed")
+            self._database.execute_all("INSERT OR IGNORE INTO listed VALUES (?)", [(key,) for key in keys])
+
+    def find_unlisted(self, limit: int) -> dict[str, KnownRecord]:
+        """Return records with events that the noted list does not have, at most `limit`."""
+        rows = self._database.execute(
+            "SELECT key, digest, facts, state, version FROM known WHERE length(facts) > 0"
+            " AND key NOT IN (SELECT key FROM listed) LIMIT ?",
+            limit,
         )
         return {key: KnownRecord(*found) for key, *found in rows}
 

@@ -140,9 +140,12 @@ class RecordMapping:
             events.append(rule.make_event(record, at, read_at, values))
         return tuple(events)
 
-    def retract(self, prepared: PreparedRecord, at: datetime, version: int) -> tuple[Event, ...]:
-        """Return the events that retract version `version` of the record's contact, one per channel of the mapping."""
-        native = _versioned(prepared.native, version)
+    def retract(self, native: str, at: datetime, version: int) -> tuple[Event, ...]:
+        """Return the events that retract a contact: version `version` of the one with the id `native` in the source.
+
+        There is one event per channel of the mapping.
+        """
+        native = _versioned(native, version)
         return tuple(
             ContactRetracted(
                 id=event_id(self._source, f"contact.retracted|{channel}|{native}"),
