@@ -267,19 +267,22 @@ def _print_unknown(unknown: Mapping[str, Counter[str]]) -> None:
         return
     click.echo()
     click.echo(_("The mapping does not name these values of the source. Complete it:"))
+    ignored = {}
     for key, counts in unknown.items():
         table, _dot, name = key.partition(".")
-        path = format_key_path((table, name))
-        click.echo()
         if table == "ignored":
-            values = ", ".join(_quote(value) for value, _count in counts.most_common(MOST_UNKNOWN))
-            hint = _("or name them in a `when`")
-            click.echo(f"{path} = [{values}]  # {hint}")
+            ignored[name] = counts
             continue
-        click.echo(f"[{path}]")
+        click.echo(f"\n[{format_key_path((table, name))}]")
         for value, count in counts.most_common(MOST_UNKNOWN):
             found = _("records: {count}", count=count)
             click.echo(f'{_quote(value)} = ""  # {found}')
+    if ignored:
+        click.echo("\n[ignored]")
+    for name, counts in ignored.items():
+        values = ", ".join(_quote(value) for value, _count in counts.most_common(MOST_UNKNOWN))
+        hint = _("or name them in a `when` or a `state`")
+        click.echo(f"{format_key_path((name,))} = [{values}]  # {hint}")
 
 
 def _quote(text: str) -> str:
