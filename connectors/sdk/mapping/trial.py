@@ -97,7 +97,7 @@ def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str,
             table = value_table(options, name, value)
             if ANY not in table and (text := _read(text_reader(value).get, record)) and text not in table:
                 yield f"values.{name}", text
-    for name, known in (_known_states(options) | find_closed_fields(options)).items():
+    for name, known in {**_known_states(options), **find_closed_fields(options)}.items():
         if ANY not in known and (text := _read(text_getter((name,)), record)) and text not in known:
             yield f"ignored.{name}", text
 

@@ -49,7 +49,10 @@ def detail_of(value: bytes | None) -> str:
         ),
         ("Object missing required field `id`", "id manque"),
         ("File d'attente: not in values.queue", "File d'attente : valeur absente de values.queue"),
-        ("Nb. file, Site: neither in a `when` nor in `ignored`", "Nb. file, Site : valeur absente des `when` et d'`ignored`"),
+        (
+            "Nb. file, Site: neither in a `when` nor in `ignored`",
+            "Nb. file, Site : valeur absente des `when` et d'`ignored`",
+        ),
         ("Début: not a time of the format %d/%m/%Y %H:%M", "Début : n'est pas une heure au format %d/%m/%Y %H:%M"),
         ("Durée (s): not between 0 and 604800 seconds", "Durée (s) : n'est pas entre 0 et 604800 secondes"),
         ("8 columns instead of 7", "8 colonnes au lieu de 7"),
