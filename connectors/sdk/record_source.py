@@ -41,6 +41,8 @@ class Page:
     records: Sequence[PlacedRecord] = ()
     positions: Mapping[str, bytes | None] = field(default_factory=dict)
     """Changed positions by part of the source, such as a file; None for a part that is gone."""
+    origin: str = ""
+    """Where the records were read, if a source has several such places: for people, such as the name of a file."""
     listing: Literal["", "begins", "continues", "ends", "whole"] = ""
     """Part of a complete list of the source's records, after whose end the contacts of missing records are retracted.
 
@@ -81,7 +83,7 @@ class RecordSource(Source[Outcome, int]):
         now = datetime.now(UTC)
         with self._attempts.batch():
             prepared = [self._prepare(record) for record in page.records]
-            outcomes, known = self._map_page(page.records, prepared, now)
+            outcomes, known = self._map_page(page, prepared, now)
         if page.listing:
             self._store.note_listed((item.key for item in prepared), is_first=page.listing in {"begins", "whole"})
         self._store.commit(outcomes, known, page.positions)
@@ -152,19 +154,19 @@ class RecordSource(Source[Outcome, int]):
         )
 
     def _map_page(
-        self, records: Sequence[PlacedRecord], prepared: Sequence[PreparedRecord], now: datetime
+        self, page: Page, prepared: Sequence[PreparedRecord], now: datetime
     ) -> tuple[list[Outcome], dict[str, KnownRecord]]:
         """Return the outcomes of the new and changed records, and what is to be remembered of them."""
         found = self._store.find({item.key for item in prepared})
         outcomes: list[Outcome] = []
         known: dict[str, KnownRecord] = {}
-        for record, item in zip(records, prepared, strict=True):
+        for record, item in zip(page.records, prepared, strict=True):
             before = known.get(item.key) or found.get(item.key)
             if before and before.digest == item.digest:
                 continue
             known_state, version = (before.state, before.version) if before else ("", 0)
             map_one = partial(self._mapping.map, read_at=now, known_state=known_state, version=version)
-            reject = partial(_reject, record)
+            reject = partial(_reject, record, page.origin)
             if self._attempts.is_careful:
                 outcome = self._attempts.attempt(
                     _encode_fields(record),
@@ -204,8 +206,9 @@ class RecordSource(Source[Outcome, int]):
         return (*retraction, *again), KnownRecord(item.digest, facts, version=before.version + 1)
 
 
-def _reject(record: PlacedRecord, _item: PreparedRecord, reason: Reason, detail: str) -> Reject:
-    return Reject(reason, _encode_fields(record), detail, record.place.encode())
+def _reject(record: PlacedRecord, origin: str, _item: PreparedRecord, reason: Reason, detail: str) -> Reject:
+    place = ", ".join(filter(None, (origin, record.place)))
+    return Reject(reason, _encode_fields(record), detail, place.encode("utf-8", "replace"))
 
 
 def _encode_fields(record: PlacedRecord) -> bytes:

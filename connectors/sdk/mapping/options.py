@@ -131,12 +131,13 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts, json_schema_input_
 
 
 class Problem(NamedTuple):
-    """What makes an option of a mapping unusable."""
+    """What makes an option of a mapping unusable.
+
+    `keys` is the path of the option; integers are indexes of lists, from 0. `text` continues a line that begins with it.
+    """
 
     keys: tuple[str | int, ...]
-    """Path of the option; integers are indexes of lists, from 0."""
     text: str
-    """Continues a line that begins with the path."""
 
 
 class MappingError(ValueError):
