@@ -19,7 +19,7 @@ from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.config import MappedConfig
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping
 from connectors.sdk.record_store import FILE, KnownRecord, RecordStore
-from connectors.sdk.samples import PlacedRecord
+from connectors.sdk.samples import PlacedRecord, split_records
 from models.codec import UnusableRecord
 from models.reasons import Reason
 
@@ -45,6 +45,7 @@ class RecordSource(Source[Outcome, int]):
         """Open the store. Raises `ConnectorError`, and the errors of `Context.pseudonym_key`."""
         self._mapping = RecordMapping(context.source, config, context.pseudonym_key(config.sector))
         self._has_states = config.state is not None
+        self._each = config.each
         self._store = RecordStore(context.directory)
         self._unconfirmed: list[Outcome] = self._store.unconfirmed()
         self.positions: dict[str, bytes] = self._store.positions()
@@ -66,7 +67,7 @@ class RecordSource(Source[Outcome, int]):
         if not page.records and not page.positions:
             time.sleep(wait_seconds)
             return ()
-        outcomes, known = self._map_page(page.records)
+        outcomes, known = self._map_page(split_records(page.records, self._each))
         self._store.commit(outcomes, known, page.positions)
         for part, position in page.positions.items():
             if position is None:

@@ -412,9 +412,11 @@ def _member(members: type[StrEnum], text: str) -> StrEnum:
 
 
 def _state_reader(mapping: MappingOptions, closed: Closed) -> Getter:
-    """Return the getter of a record's state. States that no event and `ignored` name are rejected."""
+    """Return the getter of a record's state. States that no event, no table and no `ignored` name are rejected."""
     assert mapping.state is not None
     reader = text_reader(mapping.state)
+    if table := value_table(mapping, "state", mapping.state):
+        return require(_table_reader(reader, table, "state"))
     known = {state for event in mapping.events for state in event.state}
     names = mapping.state.field
     ignored = set(mapping.ignored.get(names[0], ())) if names else set()
