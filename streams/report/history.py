@@ -24,6 +24,7 @@ from streams.core.figures.figure import (
 )
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.web.figures_reader import FiguresReader
+from streams.web.merged_rows import complete_until
 from streams.web.topic_view import RawRows, ReaderState, TopicView
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
@@ -138,8 +139,7 @@ class HistoryView(TopicView[_Rows]):
                     merge(target, figure)
             except _UNREADABLE:
                 unreadable += 1
-        steps = [progress[number].step_at if number in progress else 0 for number in reading.partitions]
-        as_of = min(steps, default=0)
+        as_of = complete_until(reading.partitions, progress)
         history_read_until: dict[str, int] = {}
         for part in progress.values():
             for channel, at in part.history.items():

@@ -40,9 +40,9 @@ class QueueForecast(NamedTuple):
     so_far: int
     """Contacts received today up to now."""
     forecast: Forecast | None
-    """Forecast of the arrivals; None if too few similar days are known."""
+    """Forecast of the arrivals in the rest of the day; None if too few similar days are known."""
     agents: int | None
-    """Agents available or on a contact now; None for visits, whose sources report no agents, and for queues without totals."""
+    """Agents available or on a contact now; None for visits (no agents reported), and for queues not in `History.totals`."""
     staffing: Staffing | None
     """None without a forecast, or without a mean handle time (fewer than `MIN_HANDLED` handled contacts, or no duration)."""
 
@@ -74,11 +74,12 @@ def _forecast_queue(
     # Before its first contact, the queue may not have existed.
     began_on = (day for day, figure in days.items() if figure.counts[ARRIVALS_INDEX])
     first = max(history.began_on.get(dimensions.channel, today), min(began_on, default=today))
-    read_until = history.history_read_until.get(dimensions.channel)
+    as_of, read_until = history.as_of, history.history_read_until.get(dimensions.channel)
+    complete_until = min(as_of, read_until or as_of).date() if as_of else date.min
     known = [
         PastDay(day, (days[day].by_hour if day in days else None) or [0] * HOURS)
         for day in similar_days(today, WEEKS, options.is_holiday)
-        if day > first and (read_until is None or day < read_until.date())
+        if first < day < complete_until
     ]
     expected = forecast(known, hour)
     agents = None

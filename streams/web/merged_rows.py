@@ -124,10 +124,7 @@ class MergedRows:
 
         Days that may be incomplete are missing.
         """
-        history = [
-            part.history[typical_day.CHANNEL] for part in self.progress.values() if typical_day.CHANNEL in part.history
-        ]
-        return self._past.whole_days(min(history, default=None))
+        return self._past.whole_days(complete_until(self.partitions, self.progress))
 
     def add_up_recent(self) -> dict[Dimensions, Figure]:
         """Return dimensions → counts of the recent window. Dimensions without a row in it, or without a total, are missing."""
@@ -209,6 +206,11 @@ class MergedRows:
             self.today[dimensions] = _exchange(self.today.get(dimensions), new, old)
             curve = self.curve.setdefault(dimensions.channel, {})
             curve[start] = _exchange(curve.get(start), new, old)
+
+
+def complete_until(partitions: Iterable[int], progress: Mapping[int, Progress]) -> int:
+    """Return the progress of the slowest of `partitions`, in milliseconds since 1970; 0 until each has recorded progress."""
+    return min((progress[number].step_at if number in progress else 0 for number in partitions), default=0)
 
 
 def recent_span(now: datetime) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from models.policies import Policies
 from streams.core.figures.figure import Dimensions, Figure, Progress
 from streams.core.forecast.arrivals import PastDay
-from streams.web.merged_rows import Day, MergedRows
+from streams.web.merged_rows import Day, MergedRows, complete_until
 from streams.web.topic_view import ReaderState, TopicView
 
 log = logging.getLogger(__name__)
@@ -69,8 +69,7 @@ class Snapshot:
 
         None until each partition has recorded progress.
         """
-        parts = [self.progress.get(number) for number in self.partitions]
-        return min((part.step_at if part else 0 for part in parts), default=0) or None
+        return complete_until(self.partitions, self.progress) or None
 
     @property
     def history(self) -> dict[str, int]:

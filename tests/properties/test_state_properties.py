@@ -139,7 +139,7 @@ MADE_UP: Mapping[str, Any] = {
     "changed_at": "at",
     "procedure": {"value": "essai"},
     "ignored": {"state": ["test"]},
-    "values": {"state": {**{name: name for name in STATES[:4]}, "waiting": "", "test": ""}},
+    "values": {"state": {**{name: name for name in STATES[:4]}, "waiting": ""}},
     "events": [
         {"event": "form.submitted", "state": "submitted"},
         {"event": "form.taken_up", "state": "taken_up"},
@@ -191,7 +191,7 @@ def test_polls_at_any_moments_see_what_can_be_seen(
     expected = [
         (number, *_made_up_fact(seen))
         for number, history in enumerate(histories)
-        for seen in find_changes(history, [at for at, _action in polls], hidden={"test", "unknown"})
+        for seen in find_changes(history, [at for at, _action in polls], hidden={"unknown"})
         if seen.state in MADE_UP_EVENTS
     ]
     assert facts(poller.events.values()) == sorted(expected)

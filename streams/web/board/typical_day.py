@@ -68,19 +68,15 @@ class PastDays:
             for day in [day for day in self._days if day <= today - _DAYS]:
                 del self._days[day], self._sums[day]
 
-    def whole_days(self, history_read_until: int | None) -> list[PastDay]:
+    def whole_days(self, complete_until: int) -> list[PastDay]:
         """Return the complete days of the last `WEEKS` weeks before today, the latest first. A day without calls has zeros.
 
-        The first known day with calls may be incomplete: it and all earlier days are left out. While history is being read, days
-        from `history_read_until` on (milliseconds since 1970) are left out too; None means that no history is being read.
+        The first known day with calls may be incomplete: it and all earlier days are left out. Days from that of `complete_until`
+        on (milliseconds since 1970) are left out too.
         """
         known = [day for day, sums in self._sums.items() if any(sums)]
         first = min(known, default=self._today)
-        read = (
-            self._today
-            if history_read_until is None
-            else datetime.fromtimestamp(history_read_until / 1000, self._zone).toordinal()
-        )
+        read = datetime.fromtimestamp(complete_until / 1000, self._zone).toordinal()
         days = range(self._today - 1, self._today - 7 * WEEKS - 1, -1)
         zeros = [0] * HOURS
         return [PastDay(date.fromordinal(day), tuple(self._sums.get(day, zeros))) for day in days if first < day < read]

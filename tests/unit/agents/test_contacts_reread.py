@@ -53,6 +53,22 @@ def test_old_event_of_a_deleted_and_recreated_contact_is_rejected() -> None:
     assert compare(worker.sums(), counted) == []
 
 
+def test_old_ring_of_a_deleted_and_recreated_agent_is_rejected() -> None:
+    worker = Worker()
+    shift = [
+        make("agent.state_changed", at, subject=AGENT, change=change, queue="mdph")
+        for at, change in enumerate(("logged_in", "ring_unanswered", "logged_out"))
+    ]
+    read(worker, shift)
+    worker.now = START_MS + 50 * DAY_MS
+    pass_hours(worker, 3)
+    assert not worker.job.agents.rows
+    counted = worker.sums()
+    assert read(worker, shift) == ["told_again"]
+    assert worker.job.agents.rows
+    assert compare(worker.sums(), counted) == []
+
+
 def test_opinion_after_the_deletion_of_its_call_does_not_recreate_the_call() -> None:
     worker, call = Worker(), answered_call()
     read(worker, call)

@@ -139,6 +139,17 @@ def test_targets_missing_from_an_earlier_release_are_sent_once() -> None:
     assert worker.job.progress.rows[PROGRESS_KEY].sla == worker.policies.fingerprint
 
 
+def test_targets_are_sent_again_if_a_new_file_changes_the_clocks_but_no_deadline() -> None:
+    worker = case_worker()
+    worker.at(1, make("letter.arrived", 0, **LETTER))
+    worker.at(2)
+    sent = len(worker.sent_targets)
+    worker.policies = policies(TARGETS.replace("always", "all_days"))
+    for second in range(3, 9):
+        worker.at(second)
+    assert due(worker, sent) == [{"acknowledge": DAY, "resolution": 10 * DAY}]
+
+
 def test_file_removed_during_the_renewal_leaves_no_trace() -> None:
     worker = case_worker()
     worker.at(1, make("letter.arrived", 0, **LETTER))

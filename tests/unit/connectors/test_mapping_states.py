@@ -69,6 +69,13 @@ def test_an_empty_state_gives_no_event_and_is_remembered() -> None:
     assert types(run(STATES, row(2), row(9, 1), row(2, 2))) == [["form.taken_up"], [], ["form.taken_up"]]
 
 
+@pytest.mark.parametrize("ignored", [["8", ""], "*"])
+@pytest.mark.parametrize("state", [8, None])
+def test_an_ignored_state_gives_no_event_and_is_remembered(state: Any, ignored: Any) -> None:
+    options = {**STATES, "ignored": {"state": ignored}}
+    assert types(run(options, row(2), row(state, 1), row(2, 2))) == [["form.taken_up"], [], ["form.taken_up"]]
+
+
 def test_the_same_state_gives_no_second_event() -> None:
     other = {**STATES, "values": {"state": {"2": "taken_up", "4": "taken_up"}}}
     assert types(run(other, row(2), row(2, 1), row(4, 2))) == [["form.taken_up"], [], []]

@@ -56,9 +56,11 @@ def test_contact_with_another_service_is_no_recontact() -> None:
     assert "handled_call_first_followed" not in found
 
 
-def test_appointment_is_no_recontact() -> None:
-    found = figure_days(handled_call(0), contact("appointment", ("appointment.booked", 1)))
+def test_appointment_after_a_handled_call_is_neither_recontact_nor_first_contact() -> None:
+    appointment = contact("appointment", ("appointment.booked", 1), ("appointment.attended", 5))
+    found = figure_days(handled_call(0), appointment)
     assert (found["handled_call_first_alone"], found["hop_call_appointment"]) == (0, 1)
+    assert found["handled_appointment_again_alone"] == 5
 
 
 def test_abandoned_call_is_not_handled_and_a_repeated_call_has_its_own_reason() -> None:

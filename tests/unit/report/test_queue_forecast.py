@@ -142,10 +142,19 @@ def test_day_with_unread_history_does_not_count() -> None:
     worker = Worker()
     past(worker, 6)
     worker.offered(SOCIAL, NOON - timedelta(weeks=7))
-    history = replace(history_of(worker), history_read_until={"call": NOON - timedelta(weeks=2)})
-    (one,) = forecast_queues(history, NOON, OPTIONS)
-    assert one.forecast is not None
-    assert one.forecast.days == tuple(WEDNESDAY - timedelta(weeks=number) for number in (6, 5, 4, 3))
+    for week in range(8):
+        worker.offered(DESK, NOON - timedelta(weeks=week))
+    history = replace(
+        history_of(worker),
+        as_of=NOON - timedelta(weeks=2),  # of an old call log
+        history_read_until={"visit": NOON - timedelta(weeks=3)},
+    )
+    found = {one.dimensions: one.forecast for one in forecast_queues(history, NOON, OPTIONS)}
+    calls, visits = found[SOCIAL], found[DESK]
+    assert calls is not None
+    assert calls.days == tuple(WEDNESDAY - timedelta(weeks=number) for number in (6, 5, 4, 3))
+    assert visits is not None
+    assert visits.days == tuple(WEDNESDAY - timedelta(weeks=number) for number in (6, 5, 4))
 
 
 def test_forecast_of_desks_has_no_agents_and_letters_have_no_forecast() -> None:
