@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,16 @@ from starlette.testclient import TestClient
 
 from connectors.sdk import registry
 from connectors.sdk.config import parse
+from connectors.sdk.contract import Connector
 from connectors.sdk.mapping.config import read_mapping
+from connectors.sdk.simulation.http_app import serving
+from connectors.sdk.testing import ConnectorHarness
 from connectors.simulator import illisa
 from connectors.simulator.illisa.platform import LARGEST_PAGE, PATH, TOKEN, Illisa
 from connectors.simulator.illisa.procedures import PROCEDURES, Step
+from connectors.simulator.illisa.walk import changes
+from models.events import Event
+from tests.support.state_tables import expected_facts, facts
 
 FOLDER = Path(illisa.__file__).parent
 AT = datetime(2026, 3, 16, 9, tzinfo=UTC)
@@ -52,17 +59,50 @@ def test_a_mapping_names_every_state_of_its_procedure(name: str) -> None:
     assert mapping["service"] == mapping["procedure"] == {"value": name}
 
 
-@pytest.mark.parametrize("instance", SETTINGS)
-def test_the_connector_accepts_the_settings(instance: str, tmp_path: Path) -> None:
+def options_of(instance: str, tmp_path: Path) -> tuple[Connector[Any], dict[str, Any]]:
+    """Return the connector of an instance and its options. Skip the test if the connector is not there."""
     options = dict(SETTINGS[instance])
-    connector = options.pop("connector")
-    if connector not in registry.names():
-        pytest.skip(f"no connector {connector}")
+    name = options.pop("connector")
+    if name not in registry.names():
+        pytest.skip(f"no connector {name}")
     options["mapping"] = str(FOLDER / Path(options["mapping"]).name)
-    if connector == "http":
+    if name == "http":
         (tmp_path / "token").write_text(TOKEN)
         options["auth"] = {"bearer": {"token_file": str(tmp_path / "token")}}
-    parse(registry.load(connector).config, instance, options)
+    return registry.load(name), options
+
+
+@pytest.mark.parametrize("instance", SETTINGS)
+def test_the_connector_accepts_the_settings(instance: str, tmp_path: Path) -> None:
+    connector, options = options_of(instance, tmp_path)
+    parse(connector.config, instance, options)
+
+
+@pytest.mark.parametrize("instance", SETTINGS)
+def test_the_connector_reads_what_can_be_seen(instance: str, tmp_path: Path) -> None:
+    connector, options = options_of(instance, tmp_path)
+    name = Path(options["mapping"]).stem
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=30)
+    polls = [start + timedelta(days=days) for days in (5, 9, 20)]
+    walk = takewhile(lambda change: change.at <= polls[-1], changes(3, start))
+    own = [change for change in walk if change.procedure == name]
+    with closing(Illisa(tmp_path / "illisa.db")) as platform, serving(platform.app) as url:
+        if connector.name == "sql":
+            options["url"] = f"sqlite:///{tmp_path}/illisa.db"
+        else:
+            options |= {"url": f"{url}{httpx.URL(options['url']).path}", "requests_per_second": 1000}
+        harness = ConnectorHarness(connector, {**options, "poll_seconds": 1}, tmp_path / "data", tmp_path / "keys")
+        found: list[Event] = []
+        for before, poll in pairwise([start, *polls]):
+            with platform.transaction():
+                for change in own:
+                    if before < change.at <= poll:
+                        platform.advance(name, change.number, change.step, change.at)
+            found += harness.read_all(confirm=True)
+    assert harness.rejected() == {}
+    assert facts(found) == expected_facts(own, polls)
+    assert {event.service for event in found} == {name}
+    assert any(event.identities for event in found)
 
 
 def test_the_settings_read_each_procedure_once() -> None:

@@ -2,7 +2,7 @@
 
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,31 +19,12 @@ from connectors.simulator import illisa
 from connectors.simulator.illisa.platform import PATH, TOKEN, Illisa
 from connectors.simulator.illisa.procedures import PROCEDURES, Procedure
 from connectors.simulator.illisa.walk import Change, changes
-from models.events import Event
 from models.reasons import Reason
-from tests.support.state_tables import Poller, Seen, find_changes, mapped
+from tests.support.state_tables import STEP_EVENTS, Poller, Seen, expected_facts, facts, find_changes, mapped
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 CASES = 10_000
 POLLS = 100
-EVENTS: Mapping[str, tuple[str, str]] = {
-    "taken_up": ("form.taken_up", ""),
-    "correction_requested": ("form.correction_requested", ""),
-    "corrected": ("form.corrected", ""),
-    "accepted": ("form.decided", "accepted"),
-    "rejected": ("form.decided", "rejected"),
-    "no_action": ("form.decided", "no_action"),
-}
-"""Event and decision by step; other steps have none."""
-Fact = tuple[int, str, datetime, str]
-"""Number of the case, event type, time, decision."""
-
-
-def facts(events: Iterable[Event]) -> list[Fact]:
-    return sorted(
-        (int(event.subject.rpartition(":")[2]), event.type, event.time, getattr(event.data, "decision", ""))
-        for event in events
-    )
 
 
 # ----------------------------------------------------------------------------------------------------- cases of Illisa
@@ -77,7 +58,7 @@ def test_polls_of_illisa_see_the_changes_that_can_be_seen(name: str, walk: Seque
             random.choice((poller.poll, poller.poll, poller.restart_and_poll, poller.poll_and_die))()
         poller.close()
     assert not poller.rejects
-    assert facts(poller.events.values()) == _account(own, polls)
+    assert facts(poller.events.values()) == expected_facts(own, polls)
 
 
 def _fetch(procedure: Procedure, path: Path, client: TestClient) -> Callable[[str], list[Mapping[str, Any]]]:
@@ -103,23 +84,6 @@ def _fetch(procedure: Procedure, path: Path, client: TestClient) -> Callable[[st
         return found
 
     return list_by_api if procedure.is_listed_by_api else select
-
-
-def _account(own: Sequence[Change], polls: Sequence[datetime]) -> list[Fact]:
-    """Return the events that polls at these times can give, from the changes alone."""
-    histories: dict[int, list[Seen]] = {}
-    for change in own:
-        histories.setdefault(change.number, []).append(Seen(change.step, change.at))
-    found: list[Fact] = []
-    for number, history in histories.items():
-        seen = find_changes(history, polls)
-        if seen:
-            found.append((number, "form.submitted", history[0].changed_at, ""))
-        for state, at in seen:
-            if state in EVENTS:
-                kind, decision = EVENTS[state]
-                found.append((number, kind, at, decision))
-    return sorted(found)
 
 
 def test_the_walk_reaches_every_state_and_repeats_some(walk: Sequence[Change]) -> None:
@@ -149,7 +113,7 @@ MADE_UP: Mapping[str, Any] = {
 }
 """A mapping with a state without an event, an ignored one, and one that it does not know."""
 MADE_UP_EVENTS: Mapping[str, tuple[str, str]] = {
-    **{name: EVENTS[name] for name in STATES[1:4]},
+    **{name: STEP_EVENTS[name] for name in STATES[1:4]},
     "submitted": ("form.submitted", ""),
 }
 

@@ -12,6 +12,7 @@ from connectors.sdk.mapping.fields import text_getter
 from connectors.sdk.mapping.options import MappingOptions
 from connectors.sdk.record_source import Page, RecordSource
 from connectors.sdk.samples import PlacedRecord
+from connectors.simulator.illisa.walk import Change
 from models.events import Event
 from models.identities import PseudonymKey
 
@@ -110,3 +111,41 @@ def find_changes(history: Sequence[Seen], polls: Iterable[datetime], hidden: Ite
         if begun and begun[-1].state not in passed_over and (not found or found[-1].state != begun[-1].state):
             found.append(begun[-1])
     return found
+
+
+Fact = tuple[int, str, datetime, str]
+"""Number of the case, event type, time, decision."""
+STEP_EVENTS: Final[Mapping[str, tuple[str, str]]] = {
+    "taken_up": ("form.taken_up", ""),
+    "correction_requested": ("form.correction_requested", ""),
+    "corrected": ("form.corrected", ""),
+    "accepted": ("form.decided", "accepted"),
+    "rejected": ("form.decided", "rejected"),
+    "no_action": ("form.decided", "no_action"),
+}
+"""Event and decision by step of a case; other steps have none."""
+
+
+def facts(events: Iterable[Event]) -> list[Fact]:
+    """Return what events say, in order."""
+    return sorted(
+        (int(event.subject.rpartition(":")[2]), event.type, event.time, getattr(event.data, "decision", ""))
+        for event in events
+    )
+
+
+def expected_facts(own: Iterable[Change], polls: Sequence[datetime]) -> list[Fact]:
+    """Return the events that polls of a procedure at these times can give, from its changes alone."""
+    histories: dict[int, list[Seen]] = {}
+    for change in own:
+        histories.setdefault(change.number, []).append(Seen(change.step, change.at))
+    found: list[Fact] = []
+    for number, history in histories.items():
+        seen = find_changes(history, polls)
+        if seen:
+            found.append((number, "form.submitted", history[0].changed_at, ""))
+        for state, at in seen:
+            if state in STEP_EVENTS:
+                kind, decision = STEP_EVENTS[state]
+                found.append((number, kind, at, decision))
+    return sorted(found)
