@@ -24,7 +24,7 @@ from tests.support.state_tables import STEP_EVENTS, Poller, Seen, expected_facts
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 CASES = 10_000
-POLLS = 100
+POLLS = 60
 
 
 # ----------------------------------------------------------------------------------------------------- cases of Illisa
@@ -130,7 +130,7 @@ def polled_cases(draw: st.DrawFn) -> tuple[list[list[Seen]], list[tuple[datetime
     return histories, [(START + timedelta(minutes=at), draw(actions)) for at in times]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(polled_cases())
 def test_polls_at_any_moments_see_what_can_be_seen(
     drawn: tuple[list[list[Seen]], list[tuple[datetime, str]]],
