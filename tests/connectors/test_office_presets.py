@@ -1,18 +1,22 @@
 """Presets of forms, letters and visits: samples give the events worked out by hand; damaged records give no other event."""
 
+import csv
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from connectors import table
 from connectors.sdk import registry
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
 from connectors.sdk.mapping.config import MERGED, PRESETS, find_presets, read_mapping
-from tests.support.presets import MappedEvent, Preset, bad_values, change, facts, find_paths
+from tests.support.presets import NOW, MappedEvent, Preset, bad_values, change, facts, find_paths
+from tests.support.tables import write_xlsx
 
 ROOT = Path(__file__).parents[2]
 
@@ -192,6 +196,26 @@ def _may_be_personal(text: str) -> bool:
 def _texts(value: Any) -> list[str]:
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
     return [str(value)] if parts is None else [text for part in parts for text in _texts(part)]
+
+
+def test_a_register_with_dates_in_a_spreadsheet_gives_the_same_events(tmp_path: Path) -> None:
+    case = CASES["letter-register"]
+    preset = Preset("letter-register", case.settings)
+    with preset.sample.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file, delimiter=";")
+    book = tmp_path / "registre.xlsx"
+    write_xlsx(book, [header, *([_as_date(cell) for cell in row] for row in rows)])
+    config = parse(table.CONNECTOR.config, "essai", {**preset.settings, "files": str(book)})
+    found = [
+        (event.type, f"{event.time:%Y-%m-%d %H:%M:%S}", event.service)
+        for record in table.CONNECTOR.sample.read(config, book)
+        for event in preset.mapping.map(preset.mapping.prepare(record.fields), NOW)
+    ]
+    assert found == [(kind, time, service) for _place, kind, time, service, _data in case.events]
+
+
+def _as_date(cell: str) -> Any:
+    return datetime.strptime(cell, "%d/%m/%Y").date() if re.fullmatch(r"\d\d/\d\d/\d{4}", cell) else cell  # noqa: DTZ007
 
 
 @pytest.mark.parametrize("name", CASES)

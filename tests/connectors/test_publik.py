@@ -1,4 +1,4 @@
-"""The preset `publik` reads a server that lists forms as w.c.s. does, with its signature, filters and pages."""
+"""The presets for Publik read a server that lists forms as w.c.s. does, and its table in a real PostgreSQL."""
 
 import base64
 import hashlib
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -20,6 +21,8 @@ from connectors.sdk import registry
 from connectors.sdk.mapping.config import PRESETS
 from connectors.sdk.simulation.http_app import serving
 from connectors.sdk.testing import ConnectorHarness
+from models.events import Event
+from tests.support.postgres import running_postgres
 
 PATH = "/api/forms/newsletter/list"
 ORIG, SECRET = "accueil.example.org", "1234"
@@ -96,3 +99,56 @@ def test_the_preset_reads_forms_and_later_only_changes(tmp_path: Path) -> None:
     assert third == []
     assert wcs.since[0] == "2000-01-01 00:00"
     assert wcs.since[-1] >= "2026-07-01 16:00"
+
+
+# ---------------------------------------------------------------------------------------------------------- PostgreSQL
+TABLE = """
+    CREATE TABLE wcs_all_forms (
+        category_id integer, formdef_id integer NOT NULL, id integer NOT NULL, user_id character varying,
+        receipt_time timestamp with time zone, status character varying, id_display character varying,
+        submission_agent_id character varying, submission_channel character varying, backoffice_submission boolean,
+        last_update_time timestamp with time zone, user_label character varying, is_at_endpoint boolean,
+        formdef_name text, user_name character varying, PRIMARY KEY (formdef_id, id)
+    )
+"""
+"""The columns of `wcs_all_forms` that `wcs/sql.py` creates, without those of indexes and roles."""
+
+
+def test_the_sql_preset_reads_the_table_of_all_forms(tmp_path: Path) -> None:
+    if "sql" not in registry.names():
+        pytest.skip("no connector sql")
+    with running_postgres() as server:
+        url = server.url.replace("+psycopg", "")
+        options = {
+            "mapping": "publik-sql",
+            "url": url,
+            "values": {"procedure": {"3": "newsletter"}, "state": {"wf-2": "taken_up"}},
+            "poll_seconds": 1,
+        }
+        harness = ConnectorHarness(registry.load("sql"), options, tmp_path / "data", tmp_path / "keys")
+        found = _read_as_it_changes(harness, url)
+    assert harness.rejected() == {}
+    assert [[(event.type, f"{event.time:%m-%d %H:%M:%S}") for event in events] for events in found] == [
+        [("form.submitted", "01-05 12:39:47")],
+        [("form.taken_up", "01-06 08:00:00")],
+        [],
+        [("form.decided", "01-08 09:01:30")],
+    ]
+
+
+def _read_as_it_changes(harness: ConnectorHarness, url: str) -> list[list[Event]]:
+    """Return the events after a submission, a change of status, a comment and a decision."""
+    with psycopg.connect(url, autocommit=True) as database:
+        database.execute(TABLE)
+        insert = "INSERT INTO wcs_all_forms (formdef_id, id, receipt_time, status, last_update_time) VALUES "
+        database.execute(f"{insert} (3, 16, '2026-01-05 13:39:47+01', 'wf-new', '2026-01-05 13:39:48+01')")
+        database.execute(f"{insert} (3, 17, '2026-01-05 14:00:00+01', 'draft', '2026-01-05 14:00:00+01')")
+        found = [harness.read_all(confirm=True)]
+        for status, at in (
+            ("wf-2", "2026-01-06 09:00:00+01"),
+            ("wf-2", "2026-01-06 09:30:00+01"),
+            ("wf-accepted", "2026-01-08 10:01:30+01"),
+        ):
+            database.execute("UPDATE wcs_all_forms SET status = %s, last_update_time = %s WHERE id = 16", (status, at))
+            found.append(harness.read_all(confirm=True))
+    return found
