@@ -7,7 +7,7 @@ is skipped, wherever it comes from.
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, Literal
@@ -21,7 +21,7 @@ from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.config import MappedConfig
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign
 from connectors.sdk.record_store import FILE, KnownRecord, RecordStore
-from connectors.sdk.samples import PlacedRecord
+from connectors.sdk.samples import PlacedRecord, split_records
 from models.codec import UnusableRecord
 from models.events import Event
 from models.reasons import Reason
@@ -57,6 +57,7 @@ class RecordSource(Source[Outcome, int]):
         self._mapping = RecordMapping(context.source, config, context.pseudonym_key(config.sector))
         self._has_states = config.state is not None
         self._attempts = context.attempts
+        self._each = config.each
         self._store = RecordStore(context.directory)
         self._unconfirmed: list[Outcome] = self._store.unconfirmed()
         self._position = 0
@@ -80,6 +81,7 @@ class RecordSource(Source[Outcome, int]):
         if not page.records and not page.positions and not page.listing:
             time.sleep(wait_seconds)
             return ()
+        page = replace(page, records=split_records(page.records, self._each))
         now = datetime.now(UTC)
         with self._attempts.batch():
             prepared = [self._prepare(record) for record in page.records]

@@ -19,7 +19,7 @@ from connectors.sdk.mapping.options import (
     value_table,
 )
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign, text_reader
-from connectors.sdk.samples import PlacedRecord
+from connectors.sdk.samples import PlacedRecord, split_records
 from models.codec import UnusableRecord
 from models.events import Event
 from models.reasons import Reason
@@ -51,7 +51,7 @@ class Trial:
     def run(self, records: Iterable[PlacedRecord], now: datetime) -> Iterator[TriedRecord]:
         """Yield what becomes of each record, as in operation."""
         known: dict[str, tuple[bytes, str, set[bytes]]] = {}
-        for record in records:
+        for record in split_records(records, self.options.each):
             prepared = self.mapping.prepare(record.fields, record.problem)
             if not prepared.is_ignored:
                 self._note_unknown(record.fields)
@@ -101,6 +101,11 @@ def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str,
             table = value_table(options, name, value)
             if ANY not in table and (text := _read(text_reader(value).get, record)) and text not in table:
                 yield f"values.{name}", text
+    states = value_table(options, "state", options.state) if options.state else {}
+    if options.state and states and ANY not in states:
+        text = _read(text_reader(options.state).get, record)
+        if text and text not in states:
+            yield "values.state", text
     for name, known in {**_known_states(options), **find_closed_fields(options)}.items():
         if ANY not in known and (text := _read(text_getter((name,)), record)) and text not in known:
             yield f"ignored.{name}", text
