@@ -1,5 +1,6 @@
 """Configuration of a connector with a mapping: inline, in a file, or as a preset."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -83,7 +84,7 @@ def mapping_path(name: str) -> Path:
     """Return the file of a mapping: of the preset `name`, or the file with that path. Raises `ValueError` if there is none."""
     presets = find_presets()
     path = presets.get(name) or Path(name)
-    if not path.exists() and "/" not in name and not name.endswith(".toml"):
+    if name not in presets and not {"/", "."}.intersection(name) and not os.path.exists(path):  # noqa: PTH110 - no OSError
         raise ValueError(_("there is no preset {name!r}", name=name) + suggest(name, presets))
     return path
 
