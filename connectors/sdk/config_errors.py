@@ -49,20 +49,16 @@ _BOUNDED: Final = {
 
 def explain(error: ValidationError, model: type[BaseModel], above: str) -> list[str]:
     """Return one line per error of a table at the key `above`, which `model` validated: the key's path and the message."""
-    return [_format_error(detail, model, above) for detail in list_details(error)]
+    return [format_error(detail, model, above) for detail in list_details(error)]
 
 
 def list_details(error: ValidationError) -> list[ErrorDetails]:
     """Return the errors without values.
 
-    Leave out an error if another one is at or below its path, such as 'too short' for a list whose items are all invalid.
+    Leave out an error if another one is below its path, such as 'too short' for a list whose items are all invalid.
     """
     details = error.errors(include_input=False, include_url=False)
-    return [
-        detail
-        for detail in details
-        if not any(other is not detail and other["loc"][: len(detail["loc"])] == detail["loc"] for other in details)
-    ]
+    return [detail for detail in details if not any(_is_below(other, detail) for other in details)]
 
 
 def error_path(detail: ErrorDetails) -> tuple[int | str, ...]:
@@ -127,13 +123,19 @@ def allowed(detail: ErrorDetails) -> str:
     return _(_PLAIN[kind]) if kind in _PLAIN else detail["msg"].replace("Input should", "should")
 
 
-def _format_error(detail: ErrorDetails, model: type[BaseModel], above: str) -> str:
+def format_error(detail: ErrorDetails, model: type[BaseModel], *above: str) -> str:
+    """Return the line of one error of a table, which `model` validated, at the keys `above`."""
     keys = error_path(detail)
-    text = f"{format_key_path((above, *keys))} {allowed(detail)}"
+    text = f"{format_key_path((*above, *keys))} {allowed(detail)}"
     if detail["type"] == "extra_forbidden":
         *within, last = keys
-        text += suggest(str(last), known_keys_at(model, within), f"{format_key_path((above, *within))}.")
+        text += suggest(str(last), known_keys_at(model, within), f"{format_key_path((*above, *within))}.".lstrip("."))
     return text
+
+
+def _is_below(detail: ErrorDetails, above: ErrorDetails) -> bool:
+    depth = len(above["loc"])
+    return detail["loc"][:depth] == above["loc"] and len(error_path(detail)) > depth
 
 
 def _is_model(kind: Any) -> bool:

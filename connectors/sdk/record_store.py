@@ -56,7 +56,7 @@ class RecordStore:
         self._database = Database(
             directory / FILE, *_TABLES, lost=CursorDamagedError, advice=_("run accueil connectors reread")
         )
-        newest = self._database.execute("SELECT max(batch) FROM outbox").fetchone()[0]
+        newest = self._database.find("SELECT max(batch) FROM outbox")[0]
         self._batch = newest or 0
         self._today = date.today().toordinal()  # noqa: DTZ011 - a day more or less does not matter
 
@@ -67,11 +67,11 @@ class RecordStore:
 
     def positions(self) -> dict[str, bytes]:
         """Return the saved position of each part of the source, such as a file."""
-        return dict(self._database.execute("SELECT part, position FROM positions").fetchall())
+        return dict(self._database.execute("SELECT part, position FROM positions"))
 
     def unconfirmed(self) -> list[Outcome]:
         """Return the outcomes that an earlier process stored and did not see confirmed, in order."""
-        rows = self._database.execute("SELECT outcomes FROM outbox ORDER BY batch").fetchall()
+        rows = self._database.execute("SELECT outcomes FROM outbox ORDER BY batch")
         return [outcome for (stored,) in rows for outcome in _unpack(stored)]
 
     def find(self, keys: Iterable[str]) -> dict[str, KnownRecord]:

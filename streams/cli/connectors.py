@@ -1,7 +1,7 @@
 """`accueil connectors`: list, check, document, re-read and create connectors."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -18,7 +18,9 @@ from connectors.sdk.instance import Instance
 from connectors.sdk.probe import ProbeResult, probe
 from connectors.sdk.scaffold import Kind, begin
 from models.locale import _, user_language
+from streams.cli import mapping_trial
 from streams.cli.base import ConnectorGroup, config_file, confirm, pass_settings
+from streams.cli.mapping_trial import CHANNELS, create_mapping
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, print_table, yes_option
 from streams.locale.reason_texts import describe as describe_reason
 from streams.locale.reason_texts import explain as explain_detail
@@ -33,6 +35,10 @@ from streams.settings.schema import Settings
 @click.group(cls=ConnectorGroup, help=_("Manage connectors, which read the source systems."))
 def group() -> None:
     """Manage connectors."""
+
+
+for command in (mapping_trial.command, mapping_trial.presets, mapping_trial.schema):
+    group.add_command(command)
 
 
 @group.command("list", help=_("List installed connectors and their instances."))
@@ -138,7 +144,7 @@ def _list_rejected(found: ProbeResult) -> Iterator[str]:
 
 
 @group.command(
-    help=_("Read a source again from its beginning at the next start; no event counts twice."),
+    help=_("Read a source again at the next start, from its beginning or its option `start`; no event counts twice."),
     epilog=_("Stop the connector first. Its current position is saved in a backup directory."),
 )
 @click.argument("name")
@@ -155,20 +161,26 @@ def reread(settings: Settings, context: click.Context, name: str, *, yes: bool) 
 
 
 def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) -> None:
+    begin = _describe_begin(instance)
     if not rereading.find_position_files(instance, own):
         raise OperatorError(
-            _("{name}: nothing was read yet, so it starts from the beginning anyway", name=instance.name),
+            _("{name}: nothing was read yet, so it starts from {begin} anyway", name=instance.name, begin=begin),
             EXIT_NOT_FOUND,
         )
-    first_ms = rereading.find_first_event_ms(instance, own)
-    known_since = datetime.now(settings.web.zone).date() - timedelta(days=settings.worker.keep_closed_days)
-    for line in _explain_reread(first_ms, settings, known_since, is_lost=_is_lost(settings, own)):
+    for line in _explain_reread(settings, instance, own):
         click.echo(f"{instance.source}{_(':')} {line}")
-    if not yes and not confirm(_("read it again from its beginning?")):
+    if not yes and not confirm(_("read it again from {begin}?", begin=begin)):
         raise click.Abort
     backup = rereading.start_reread(instance, own)
-    click.echo(_("the next start reads it from its beginning; the old position is in {backup}", backup=backup))
+    click.echo(_("the next start reads it from {begin}; the old position is in {backup}", begin=begin, backup=backup))
     click.echo(_("afterwards, accueil recompute compares the figures with the events that Kafka still holds"))
+
+
+def _describe_begin(instance: Instance) -> str:
+    start = getattr(instance.config, "start", None)
+    if start == "end":
+        return _("its end")
+    return _("its beginning") if start in (None, "beginning") else f"start = {start}"
 
 
 def _is_lost(settings: Settings, own: Context) -> bool | None:
@@ -181,9 +193,11 @@ def _is_lost(settings: Settings, own: Context) -> bool | None:
         return None
 
 
-def _explain_reread(
-    first_ms: int | None, settings: Settings, known_since: date, *, is_lost: bool | None
-) -> Iterator[str]:
+def _explain_reread(settings: Settings, instance: Instance, own: Context) -> Iterator[str]:
+    first_ms = rereading.find_first_event_ms(instance, own)
+    if getattr(instance.config, "start", None) == "end":
+        yield _('start = "end" skips all records that the source has now; to read them, set start = "beginning"')
+        return
     if first_ms is None:
         yield _(
             "no event at the beginning of the source: `start`, or the retention of the source, may "
@@ -192,10 +206,12 @@ def _explain_reread(
     else:
         since = format_time(first_ms, settings.web.zone)
         yield _("the source goes back to {since}", since=since)
+    is_lost = _is_lost(settings, own)
     if is_lost:
         yield _("its events are in another Kafka cluster: in this one, all events count as new")
         return
     days = settings.worker.keep_closed_days
+    known_since = datetime.now(settings.web.zone).date() - timedelta(days=days)
     yield _(
         "contacts that are open, or closed since {known_since} ({days} days), are known: their events count once",
         known_since=known_since,
@@ -227,13 +243,22 @@ def docs(name: str, *, write: bool) -> None:
 
 
 @group.command(
-    help=_("Create a connector in its own package."),
+    help=_("Create a mapping file from a sample (--from), or a connector in its own package."),
     epilog=_(
-        "tail follows a log file, pull polls an API, push receives HTTP requests. The generated "
-        "package passes its tests."
+        "With --from, nothing is programmed: NAME.toml maps the columns of the sample to events. Otherwise, tail follows "
+        "a log file, pull polls an API, push receives HTTP requests. The generated package passes its tests."
     ),
 )
 @click.argument("name")
+@click.option(
+    "--from",
+    "sample",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help=_("File with sample records: CSV, fixed width, Excel, OpenDocument or JSON."),
+)
+@click.option(
+    "--channel", type=click.Choice(CHANNELS), help=_("Channel of the records. Default: guessed from the columns.")
+)
 @click.option(
     "--kind", type=click.Choice(get_args(Kind)), default="tail", show_default=True, help=_("Access to the source.")
 )
@@ -243,7 +268,10 @@ def docs(name: str, *, write: bool) -> None:
     default=Path(),
     help=_("Parent directory, by default the current one."),
 )
-def new(name: str, kind: Kind, into: Path) -> None:
+def new(name: str, sample: Path | None, channel: str | None, kind: Kind, into: Path) -> None:
+    if sample is not None:
+        create_mapping(name, sample, channel, into)
+        return
     root = begin(name, kind, into)
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
         click.echo(path)
