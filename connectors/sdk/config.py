@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from enum import Enum
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Union, get_args, get_origin
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -69,6 +69,9 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
+    is_listed_once: ClassVar[bool] = False
+    """True for tables that many options have: the documentation lists their options once."""
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Raise `TypeError` for an option without a description."""
@@ -124,10 +127,11 @@ def is_secret(annotation: Any) -> bool:
 def table(model: type[Options], language: str = "en") -> str:
     """Return the options of `model` as a Markdown table. Options of nested tables follow the table's own row.
 
+    The options of tables with `is_listed_once` follow the first one only.
     Descriptions that no catalogue of `language` has stay in English.
     """
     return "\n".join(
-        (translate(_HEAD, language), "|---|---|---|---|", *(_row(option, language) for option in walk(model)))
+        (translate(_HEAD, language), "|---|---|---|---|", *(_row(option, language) for option in _list_options(model)))
     )
 
 
@@ -145,6 +149,19 @@ def walk(model: type[Options], prefix: str = "") -> Iterator[Option]:
         yield Option(path, field)
         for below, inner in _tables(field.annotation, path):
             yield from walk(inner, f"{below}.")
+
+
+def _list_options(model: type[Options], prefix: str = "", listed: set[type[Options]] | None = None) -> Iterator[Option]:
+    """Yield the options as `walk` does, but those of tables with `is_listed_once` only the first time."""
+    listed = set() if listed is None else listed
+    for name, field in model.model_fields.items():
+        path = f"{prefix}{name}"
+        yield Option(path, field)
+        for below, inner in _tables(field.annotation, path):
+            if inner not in listed:
+                if inner.is_listed_once:
+                    listed.add(inner)
+                yield from _list_options(inner, f"{below}.", listed)
 
 
 def _tables(annotation: Any, path: str) -> Iterator[tuple[str, type[Options]]]:
