@@ -104,7 +104,9 @@ def find_cancel(engine: Engine, connection: Connection) -> Callable[[], None]:
 
 
 def abandon(connection: Connection, result: CursorResult[Any] | None) -> None:
-    """Close a connection without reading the rest of a result; raises nothing."""
+    """Close a connection without reading the rest of a result; do nothing if it is closed. Raises nothing."""
+    if connection.closed:
+        return
     driver = None if connection.invalidated else connection.connection.driver_connection
     with suppress(SQLAlchemyError):
         if connection.dialect.name in {"mysql", "mariadb"}:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from connectors.sdk.contract import Context
+from connectors.sdk.contract import Context, Outcome
 from connectors.sdk.errors import CursorDamagedError, SourceMisconfiguredError, SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval
 from connectors.sdk.record_source import Page, PlacedRecord, RecordSource
@@ -27,6 +27,8 @@ from models.locale import _
 
 CHECK_SECONDS: Final = 3600.0
 """Interval of checks for rows without a value in the cursor column."""
+BUSY_SECONDS: Final = 1.0
+"""Longest time that one `read` skips pages of known rows."""
 IDLE_SECONDS: Final = 5.0
 """Time without a read after which an open query is ended, so that the database holds nothing while Kafka is away."""
 
@@ -68,6 +70,18 @@ class SqlSource(RecordSource):
             " accueil connectors reread",
             column=self._config.since,
         )
+
+    def read(self, wait_seconds: float) -> Sequence[Outcome]:
+        """Return the outcomes of the next page with new or changed rows.
+
+        Return none after `wait_seconds` without rows, or after `BUSY_SECONDS` in which all rows were known. Raises
+        `SourceUnavailableError`.
+        """
+        deadline = time.monotonic() + BUSY_SECONDS
+        outcomes = super().read(wait_seconds)
+        while not outcomes and self._rows and time.monotonic() < deadline:
+            outcomes = super().read(0.0)
+        return outcomes
 
     def read_page(self) -> Page:
         """Return the next rows of the open query, or of a new one if it is time. Raises `SourceUnavailableError`."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import connectors.sql as sql
 from connectors.sdk.testing import Conformance
-from connectors.sdk.testing.hostile import CONTENTS
+from connectors.sdk.testing.hostile import CONTENTS, LARGE_BYTES
 
 PERSONAL = ("Mireille Exemple", "mireille.exemple@example.org", "06 39 98 55 11", "demande une aide d'urgence")
 COLUMNS = ("number", "changed_at", "call_id", "state", "queue", "caller", "name", "email", "note")
@@ -67,14 +67,17 @@ class TestSince(Conformance):
         add(directory / "calls.db", rows[part * size : (part + 1) * size])
 
     def supply_hostile(self, directory: Path) -> None:
-        numbers = count(1000)
+        numbers = (
+            30 + part / 10_000 for part in count(1)
+        )  # between the rows of the first part and those of the second
         rows = []
         for content in CONTENTS.values():
             for value in (content, content.decode("latin-1")):
-                for column in range(2, len(COLUMNS)):
+                for column in range(1, len(COLUMNS)):
                     row = [*next(make_rows())]
-                    row[0], row[column] = next(numbers), value
-                    if len(content) < 100_000 or column == 5:
+                    row[0], row[2] = next(numbers), f"h{len(rows)}"
+                    row[column] = value
+                    if len(content) < LARGE_BYTES or column == COLUMNS.index("caller"):
                         rows.append(tuple(row))
         add(directory / "calls.db", rows)
 

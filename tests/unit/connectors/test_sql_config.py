@@ -86,7 +86,7 @@ def test_either_table_or_query_is_needed() -> None:
 def test_only_columns_that_the_mapping_names_are_read() -> None:
     statement = Statements(configured(since="changed_at", phone="caller"))
     text = str(statement.rows(["call_id", "name", "caller"], is_continued=True))
-    assert text.split("FROM")[0].split() == ["SELECT", "changed_at,", "call_id,", "caller,", "queued_at"]
+    assert text.split("FROM", maxsplit=1)[0].split() == ["SELECT", "changed_at,", "call_id,", "caller,", "queued_at"]
 
 
 def test_all_columns_are_read_if_an_expression_may_need_them() -> None:
