@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -16,8 +17,10 @@ from tests.support.processes import Child, wait_until
 from tests.support.sql_calls import BEGIN, Calls, last_facts
 
 KILLS = 20
-STEP_SECONDS = 15.0
-"""Longest time between two transactions in the table. Three of them overlap, less than `overlap_seconds`."""
+STEP_SECONDS = 2.0
+"""Longest time in the table between two transactions. A late one ends before 28 later ones, within `overlap_seconds`."""
+PARTS = 4
+"""Parts of the rows: transactions that overlap change rows of different parts."""
 QUEUES = ("rsa", "pmi")
 
 
@@ -31,6 +34,7 @@ class Writer:
         self._random = Random(seed)
         self._now = BEGIN
         self._count = 0
+        self._hidden = range(0)
 
     def change(self) -> None:
         """Make one to three overlapping transactions, which change different rows."""
@@ -39,7 +43,7 @@ class Writer:
         try:
             for place, connection in enumerate(connections):
                 self._now += timedelta(seconds=self._random.uniform(0, STEP_SECONDS))
-                self._change_rows(connection, [*range(place, known, 3)])
+                self._change_rows(connection, range(place, known, PARTS))
             self._random.shuffle(connections)
             for connection in connections:
                 connection.commit()
@@ -47,8 +51,19 @@ class Writer:
             for connection in connections:
                 connection.close()
 
-    def _change_rows(self, connection: Connection, numbers: list[int]) -> None:
-        for number in self._random.sample(numbers, min(len(numbers), 8)):
+    @contextmanager
+    def late(self) -> Iterator[None]:
+        """Change rows in a transaction that takes its time now, and ends with the block."""
+        with self._calls.engine.begin() as connection:
+            self._now += timedelta(seconds=self._random.uniform(0, STEP_SECONDS))
+            first = self._count
+            self._change_rows(connection, range(PARTS - 1, first, PARTS))
+            self._hidden = range(first, self._count)
+            yield
+        self._hidden = range(0)
+
+    def _change_rows(self, connection: Connection, numbers: range) -> None:
+        for number in {*self._random.sample(numbers, min(len(numbers), 8))}.difference(self._hidden):
             change = self._random.choice(["answered_at = :at", "ended_at = :at", "queue = :queue"])
             self._execute(connection, f"UPDATE calls SET {change}, changed_at = :at WHERE call_id = :call", number)
             self.changes[f"C-{number}"] += 1
@@ -83,11 +98,14 @@ def test_kills_lose_and_repeat_nothing(calls: Calls, tmp_path: Path) -> None:
             if number in {6, 13}:
                 calls.server.start()
             size = topic.stat().st_size if topic.exists() else 0
-            for _ in range(random.randint(1, 5)):
-                writer.change()
-            wait_until(lambda size=size: topic.exists() and topic.stat().st_size > size, "an event")
-            for _ in range(random.randint(0, 5)):
-                writer.change()
+            with writer.late():
+                for _ in range(random.randint(1, 4)):
+                    writer.change()
+                wait_until(lambda size=size: topic.exists() and topic.stat().st_size > size, "an event")
+                if number % 2:
+                    wait_until(lambda: last_facts(events_in(topic)) == calls.expected(), "all visible events")
+                for _ in range(random.randint(0, 4)):
+                    writer.change()
             if number in {5, 12}:
                 calls.server.stop("immediate")
             child.kill()
