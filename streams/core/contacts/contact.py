@@ -224,7 +224,7 @@ class Contact(Row, tag=1):
 
 
 # --------------------------------------------------------------------------------------------------------------- folding
-def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:
+def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:  # noqa: C901 - runs for every event
     """Return the row with `event` added: a new row, or `row` itself for a duplicate.
 
     `at` is the event's time in milliseconds, if the caller has it. In a row with `SEEN_EVENTS` fingerprints, an event that adds
