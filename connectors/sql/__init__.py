@@ -3,6 +3,7 @@
 from connectors.sdk.contract import Connector
 from connectors.sdk.record_source import POSITION_FILES
 from connectors.sql.config import SqlConfig
+from connectors.sql.sample import SAMPLE
 from connectors.sql.source import SqlSource
 from models.locale import N_
 
@@ -11,5 +12,6 @@ CONNECTOR = Connector(
     SqlConfig,
     SqlSource,
     description=N_("Tables and queries of a database (PostgreSQL, MariaDB, MySQL, SQLite), by configuration"),
+    sample=SAMPLE,
     position_files=lambda _: POSITION_FILES,
 )

@@ -94,10 +94,16 @@ class SqlConfig(MappedConfig):
     max_rows: Annotated[int, Field(ge=1)] = 1_000_000
     """Without `since`: largest number of rows of the query. Further rows are not read, and the connector reports it."""
 
+    complete: bool = False
+    """Without `since`: set it if the query gives every row there ever was, except deleted ones. The contact of a row that is
+    missing is then retracted, and no longer counts."""
+
     @model_validator(mode="after")
     def _check_source(self) -> Self:
         if bool(self.table) is bool(self.query):
             raise ValueError(_("needs either table or query"))
+        if self.complete and self.since:
+            raise ValueError(_("complete is for a query without since"))
         return self
 
     @property

@@ -8,13 +8,13 @@ read before are known and are skipped.
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from connectors.sdk.contract import Context, Outcome
-from connectors.sdk.errors import CursorDamagedError, SourceMisconfiguredError, SourceUnavailableError
+from connectors.sdk.errors import SourceMisconfiguredError, SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval
 from connectors.sdk.record_source import Page, PlacedRecord, RecordSource
 from connectors.sql.config import SqlConfig
@@ -58,7 +58,7 @@ class SqlSource(RecordSource):
         try:
             self._mark = decode_mark(saved) if saved is not None else None
         except (msgspec.DecodeError, ValueError, ArithmeticError):
-            raise CursorDamagedError(_("the position is damaged: run accueil connectors reread")) from None
+            raise self.damaged() from None
 
     @property
     def trouble(self) -> str:
@@ -144,11 +144,11 @@ class SqlSource(RecordSource):
         ]
         self._count += len(page)
         positions = self._advance(records)
-        if len(page) < self._config.page_rows:
-            self._is_ended = True
-        elif self._config.since and time.monotonic() - self._opened_at > STREAM_SECONDS:
+        self._is_ended = len(page) < self._config.page_rows
+        listing = _listing(is_first=first == 1, is_last=self._is_ended) if self._config.complete else ""
+        if not self._is_ended and self._config.since and time.monotonic() - self._opened_at > STREAM_SECONDS:
             self._close_rows()
-        return Page(records, positions)
+        return Page(records, positions, listing)
 
     def _advance(self, records: Sequence[PlacedRecord]) -> dict[str, bytes]:
         """Raise the mark to the last row's value, and return the changed position."""
@@ -178,3 +178,10 @@ class SqlSource(RecordSource):
             self._rows.close()
         self._rows = None
         self._is_ended = False
+
+
+def _listing(*, is_first: bool, is_last: bool) -> Literal["begins", "continues", "ends", "whole"]:
+    """Return the part of a complete list that a page is."""
+    if is_first:
+        return "whole" if is_last else "begins"
+    return "ends" if is_last else "continues"

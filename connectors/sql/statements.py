@@ -27,9 +27,7 @@ class Statements:
         fields = find_fields(config)
         self.needed = [*dict.fromkeys(name for name in (config.since, *fields) if name and not is_expression(name))]
         """Columns that must exist."""
-        self._is_whole = any(map(is_expression, fields)) or (
-            config.id is None and any(event.id is None for event in config.events)
-        )
+        self._is_whole = any(map(is_expression, fields))
 
     def columns(self) -> Select[Any]:
         """Return a statement whose result has all columns and no rows."""

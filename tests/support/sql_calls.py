@@ -1,6 +1,7 @@
 """Table of calls in a real database, and the events that its rows must give."""
 # ruff: noqa: DTZ001 - databases store times without an offset
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -84,27 +85,39 @@ class Calls:
         with self.engine.begin() as own:
             own.execute(insert, rows)
 
-    def expected(self) -> dict[str, list[Fact]]:
+    def expected(self) -> dict[str, set[Fact]]:
         """Return the facts that the rows now give, by call."""
         with self.engine.connect() as connection:
             rows = connection.execute(text("SELECT call_id, queue, queued_at, answered_at, ended_at FROM calls")).all()
         return {
-            call: [
+            call: {
                 (kind, at, queue if kind == "call.queued" else "")
                 for kind, at in (("call.queued", queued), ("call.answered", answered), ("call.ended", ended))
                 if at is not None
-            ]
+            }
             for call, queue, queued, answered, ended in rows
         }
 
 
-def last_facts(events: Iterable[Event]) -> dict[str, list[Fact]]:
-    """Return the facts of the last version of each call: those since its last `call.queued`. Repeated ids count once."""
-    found: dict[str, list[Fact]] = defaultdict(list)
-    for event in {event.id: event for event in events}.values():
-        call = event.subject.rpartition(":")[2]
-        if event.type == "call.queued":
-            found[call] = []
-        queue = getattr(event.data, "queue", "") if event.type == "call.queued" else ""
-        found[call].append((event.type, event.time.replace(tzinfo=None), queue))
-    return dict(found)
+def last_facts(events: Iterable[Event]) -> dict[str, set[Fact]]:
+    """Return the facts of each call's contact that is not retracted. Fails if a call has several of them."""
+    contacts: dict[str, set[Fact]] = defaultdict(set)
+    retracted = set()
+    for event in events:
+        if event.type == "contact.retracted":
+            retracted.add(event.subject)
+        else:
+            queue = getattr(event.data, "queue", "") if event.type == "call.queued" else ""
+            contacts[event.subject].add((event.type, event.time.replace(tzinfo=None), queue))
+    facts: dict[str, set[Fact]] = {}
+    for subject, found in contacts.items():
+        if subject not in retracted:
+            call = call_of(subject)
+            assert call not in facts, f"{call} has several contacts"
+            facts[call] = found
+    return facts
+
+
+def call_of(subject: str) -> str:
+    """Return the id of the call of a contact, whose later versions end in `-v2`, `-v3` and so on."""
+    return re.sub(r"-v\d+$", "", subject.rpartition(":")[2])

@@ -14,7 +14,7 @@ from connectors.sdk.testing.harness import comparable_form
 from models.codec import decode
 from models.events import Event
 from tests.support.processes import Child, wait_until
-from tests.support.sql_calls import BEGIN, Calls, last_facts
+from tests.support.sql_calls import BEGIN, Calls, call_of, last_facts
 
 KILLS = 20
 STEP_SECONDS = 2.0
@@ -116,6 +116,6 @@ def test_kills_lose_and_repeat_nothing(calls: Calls, tmp_path: Path) -> None:
     events = [*events_in(topic)]
     distinct = {event.id: event for event in events}.values()
     assert len({*comparable_form(events)}) == len(distinct), "an id has two contents"
-    versions = Counter(event.subject.rpartition(":")[2] for event in distinct if event.type == "call.queued")
+    versions = Counter(call_of(event.subject) for event in distinct if event.type == "call.queued")
     assert not {call: count for call, count in versions.items() if count > 1 + writer.changes[call]}
     assert versions.total() > len(versions), "no change was read, so this shows nothing"

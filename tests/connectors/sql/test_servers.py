@@ -312,3 +312,22 @@ def test_changed_rows_without_a_cursor_column(calls: Calls, tmp_path: Path) -> N
     changed = harness.read_all(confirm=True)
     assert {*last_facts(changed)} == {"C-7"}
     assert last_facts(events + changed) == calls.expected()
+
+
+def test_deleted_rows_of_a_complete_query_are_retracted(calls: Calls, tmp_path: Path) -> None:
+    calls.add(range(100))
+    harness = calls.harness(tmp_path, since="", complete=True, page_rows=10)
+    events = harness.read_all(confirm=True)
+    calls.execute("DELETE FROM calls WHERE call_id IN ('C-7', 'C-77')")
+    retractions = harness.read_all(confirm=True)
+    assert [event.type for event in retractions] == ["contact.retracted"] * 2
+    assert last_facts(events + retractions) == calls.expected()
+    assert harness.read_all(confirm=True) == []
+
+
+def test_deleted_rows_of_other_queries_stay(calls: Calls, tmp_path: Path) -> None:
+    calls.add(range(100))
+    harness = calls.harness(tmp_path, since="", page_rows=10)
+    harness.read_all(confirm=True)
+    calls.execute("DELETE FROM calls WHERE call_id = 'C-7'")
+    assert harness.read_all(confirm=True) == []

@@ -92,5 +92,8 @@ def test_only_columns_that_the_mapping_names_are_read() -> None:
 def test_all_columns_are_read_if_an_expression_may_need_them() -> None:
     statement = Statements(configured(id="join('-', [year, number])"))
     assert "year, number, name" in str(statement.rows(["year", "number", "name"], is_continued=False))
-    without_id = Statements(configured(id=None))
-    assert "year, number, name" in str(without_id.rows(["year", "number", "name"], is_continued=False))
+
+
+def test_a_complete_query_has_no_cursor_column() -> None:
+    assert "complete is for a query without since" in refusal(since="changed_at", complete=True)
+    assert configured(complete=True).complete
