@@ -25,6 +25,8 @@ STREAM_SECONDS: Final = 600.0
 """Longest duration of one query. Long ones hold old row versions in the database; the next query continues after the last row."""
 _EXTRAS: Final = {"psycopg": "postgresql", "pymysql": "mysql", "pyodbc": "mssql", "oracledb": "oracle"}
 """Optional dependencies of Accueil by driver."""
+_TEXT_FORMAT: Final = 0
+"""Format of values in PostgreSQL's protocol."""
 _DEADLINE: Final = "accueil_deadline"
 _PROGRESS_STEPS: Final = 10_000
 """Instructions of SQLite's virtual machine between two checks of the timeout."""
@@ -143,11 +145,11 @@ def _connect_arguments(dialect: str, config: SqlConfig) -> dict[str, Any]:
     return {}
 
 
-def _prepare_driver(dialect: str, connection: Any, info: MutableMapping[Any, Any], config: SqlConfig) -> None:
+def _prepare_driver(engine: Engine, connection: Any, info: MutableMapping[Any, Any], config: SqlConfig) -> None:
     """Set what is set at the driver's connection instead of by a statement."""
-    match dialect:
+    match engine.dialect.name:
         case "postgresql":
-            _read_unusual_times(connection)
+            _read_unusual_times(connection, engine.dialect.loaded_dbapi.DataError)
         case "sqlite":
             deadline = info[_DEADLINE] = [time.monotonic() + config.timeout_seconds]
             connection.text_factory = lambda content: content.decode("utf-8", "replace")
@@ -158,25 +160,27 @@ def _prepare_driver(dialect: str, connection: Any, info: MutableMapping[Any, Any
             connection.call_timeout = round(config.timeout_seconds * 1000)
 
 
-def _read_unusual_times(connection: Any) -> None:
+def _read_unusual_times(connection: Any, data_error: type[Exception]) -> None:
     """Make psycopg return times that Python cannot represent, such as `infinity`, as texts. It would fail for the whole page."""
-    import psycopg  # noqa: PLC0415 - optional
-
-    def lenient(kind: Any) -> type[psycopg.adapt.Loader]:
-        class LenientLoader(psycopg.adapt.Loader):
-            def __init__(self, oid: int, context: psycopg.abc.AdaptContext | None = None) -> None:
-                super().__init__(oid, context)
-                self._load = kind(oid, context).load
-
-            def load(self, data: psycopg.abc.Buffer) -> Any:
-                try:
-                    return self._load(data)
-                except psycopg.DataError:
-                    return bytes(data).decode()
-
-        return LenientLoader
-
     for name in ("date", "timestamp", "timestamptz"):
         oid = connection.adapters.types[name].oid
-        kind = connection.adapters.get_loader(oid, psycopg.pq.Format.TEXT)
-        connection.adapters.register_loader(oid, lenient(kind))
+        loader = connection.adapters.get_loader(oid, _TEXT_FORMAT)
+        connection.adapters.register_loader(oid, _make_lenient(loader, data_error))
+
+
+def _make_lenient(loader: Any, data_error: type[Exception]) -> type[Any]:
+    """Return a loader of psycopg that returns values as texts where `loader` raises `data_error`."""
+
+    class LenientLoader:
+        format = loader.format
+
+        def __init__(self, oid: int, context: Any = None) -> None:
+            self._load = loader(oid, context).load
+
+        def load(self, data: Any) -> Any:
+            try:
+                return self._load(data)
+            except data_error:
+                return bytes(data).decode()
+
+    return LenientLoader
