@@ -50,9 +50,7 @@ def open_engine(config: SqlConfig) -> Engine:
                 extra=_EXTRAS[driver],
             )
         ) from None
-    event.listen(
-        engine, "connect", lambda connection, record: _prepare_driver(dialect, connection, record.info, config)
-    )
+    event.listen(engine, "connect", lambda connection, record: _prepare_driver(engine, connection, record.info, config))
     return engine
 
 
