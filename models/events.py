@@ -59,6 +59,7 @@ class EndedBy(StrEnum):
     CALLER = "caller"
     AGENT = "agent"
     SYSTEM = "system"
+    UNKNOWN = "unknown"
 
 
 class TransferKind(StrEnum):

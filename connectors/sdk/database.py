@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -54,12 +54,13 @@ class Database:
 
         Rows are read later, from the cursor, which then raises `sqlite3.Error` instead of the errors of this class.
         """
-        try:
+        with self._explained():
             return self._connection.execute(command, values)
-        except sqlite3.OperationalError as error:  # the disk is full, another program holds the file
-            raise ConnectorError(f"{self._path}: {error}") from None
-        except sqlite3.DatabaseError:
-            raise self._lost(_("is damaged")) from None
+
+    def execute_all(self, command: str, rows: Sequence[tuple[bytes | str | float | None, ...]]) -> None:
+        """Execute a command for each row of values. Raises as `execute` does."""
+        with self._explained():
+            self._connection.executemany(command, rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -75,6 +76,15 @@ class Database:
     def close(self) -> None:
         """Close the file and roll back uncommitted changes."""
         self._connection.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:  # the disk is full, another program holds the file
+            raise ConnectorError(f"{self._path}: {error}") from None
+        except sqlite3.DatabaseError:
+            raise self._lost(_("is damaged")) from None
 
     def _lost(self, problem: str) -> ConnectorError:
         return self._error(f"{self._path} {problem}{_(':')} {self._advice}")

@@ -12,13 +12,12 @@ import msgspec
 
 from connectors.sdk.contract import Outcome
 from connectors.sdk.decoding import decode_json
-from connectors.sdk.identifiers import MAX_SECONDS, REFERENCE, reference_for
+from connectors.sdk.identifiers import MAX_SECONDS, REFERENCE, reference_for, safe_contact_id
 from connectors.sdk.webhook.field_paths import (
     find_value,
     read_time,
     read_type,
     require_value,
-    safe_contact_id,
     safe_message_id,
     safe_revision,
 )

@@ -17,10 +17,6 @@ from models.reasons import Reason
 
 MILLISECONDS: Final = 1e11
 """Numbers from here on are times in milliseconds; as seconds they would be in the year 5138."""
-PLAIN_ID: Final = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Z]{0,3}-?[0-9]{1,6}", re.ASCII
-)
-"""Contact ids without personal data: UUIDs and ticket numbers. All others are replaced by a keyed hash."""
 GENERATED: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     r"|msg_(?=.*[0-9])(?=.*[A-Z])(?=.*[a-z])(?!.*[0-9]{6})[0-9A-Za-z]{24,32}|[0-9]{1,6}",
@@ -103,11 +99,6 @@ def read_time(value: Value, path: str, zone: ZoneInfo | None, received_at: datet
     except (ValueError, OverflowError, OSError):
         pass
     raise UnusableRecord(Reason.INVALID_FIELD, f"{path}: not a time with a zone, or ten years away")
-
-
-def safe_contact_id(native: str, key: PseudonymKey) -> str:
-    """Return a sender's contact id in the form that events may contain: unchanged if it has no personal data, else hashed."""
-    return native if PLAIN_ID.fullmatch(native) else keyed_digest("contact", native, key)
 
 
 def safe_message_id(name: str, key: PseudonymKey) -> str:

@@ -1,0 +1,75 @@
+"""Configuration of a connector with a mapping: inline, in a file, or as a preset."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationInfo, model_validator
+
+from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.config_errors import suggest
+from connectors.sdk.errors import describe_os_error
+from connectors.sdk.mapping.options import MappingOptions
+from models.locale import _
+
+PRESETS: Final = Path(__file__).with_name("presets")
+"""Directory of the mapping files that come with Accueil."""
+MERGED: Final = frozenset({"values", "ignored"})
+"""Tables to which the settings may add rows; other options of the settings replace those of the mapping file."""
+
+
+class MappedConfig(ConnectorConfig, MappingOptions):
+    """Options of a connector with a mapping."""
+
+    mapping: str = ""
+    """Mapping file, or name of a preset (`accueil connectors presets`). Options beside it replace those of the file; rows of
+    `values` and `ignored` are added."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_mapping(cls, given: Any, _info: ValidationInfo) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("mapping"), str) or not given["mapping"]:
+            return given
+        return merge(read_mapping(given["mapping"]), given)
+
+
+def find_presets() -> dict[str, Path]:
+    """Return the mapping files that come with Accueil, by name."""
+    return {path.stem: path for path in sorted(PRESETS.glob("*.toml"))}
+
+
+def mapping_path(name: str) -> Path:
+    """Return the file of a mapping: of the preset `name`, or the file with that path. Raises `ValueError` if there is none."""
+    presets = find_presets()
+    path = presets.get(name) or Path(name)
+    if not path.exists() and "/" not in name and not name.endswith(".toml"):
+        raise ValueError(_("mapping: there is no preset {name!r}", name=name) + suggest(name, presets))
+    return path
+
+
+def read_mapping(name: str) -> dict[str, Any]:
+    """Return the options in the mapping file or preset `name`. Raises `ValueError`, whose text names the file and the line."""
+    path = mapping_path(name)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(_("mapping: {problem}", problem=describe_os_error(error, path))) from None
+    except ValueError as error:
+        raise ValueError(_("mapping: {path} is not valid TOML: {error}", path=path, error=error)) from None
+
+
+def merge(file: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a mapping file with those of the settings, which win. Tables in `MERGED` are merged by row."""
+    merged = {**file, **given}
+    for name in MERGED & file.keys() & given.keys():
+        if isinstance(file[name], dict) and isinstance(given[name], dict):
+            merged[name] = {
+                key: {**_table(file[name].get(key)), **_table(given[name].get(key))} if name == "values" else value
+                for key, value in {**file[name], **given[name]}.items()
+            }
+    return merged
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,146 @@
+"""Source of records that a mapping turns into events: rows of files and queries, objects of an API.
+
+A subclass reads records; this module maps them, and remembers which were read. A record that is read again with the same contents
+is skipped, wherever it comes from.
+"""
+
+import time
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from connectors.sdk.contract import Context, Outcome, Reject, Source
+from connectors.sdk.flow import map_or_reject
+from connectors.sdk.mapping.config import MappedConfig
+from connectors.sdk.mapping.fields import Record
+from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping
+from connectors.sdk.record_store import FILE, KnownRecord, RecordStore
+from models.codec import UnusableRecord
+from models.reasons import Reason
+
+POSITION_FILES: Final = (FILE,)
+"""Files in the instance's directory with the position, for `Connector.position_files`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedRecord:
+    """A record and where it was read."""
+
+    fields: Record
+    place: str = ""
+    """For people, such as `line 682`; contains no value of the record."""
+    problem: str = ""
+    """Why the record cannot be read, in English; empty if it can. `fields` then contains what was read of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records read together, and the positions after them."""
+
+    records: Sequence[PlacedRecord] = ()
+    positions: Mapping[str, bytes | None] = field(default_factory=dict)
+    """Changed positions by part of the source, such as a file; None for a part that is gone."""
+
+
+class RecordSource(Source[Outcome, int]):
+    """Reads pages of records and maps them. A subclass implements `read_page`."""
+
+    def __init__(self, config: MappedConfig, context: Context) -> None:
+        """Open the store. Raises `ConnectorError`, and the errors of `Context.pseudonym_key`."""
+        self._mapping = RecordMapping(context.source, config, context.pseudonym_key(config.sector))
+        self._has_states = config.state is not None
+        self._store = RecordStore(context.directory)
+        self._unconfirmed: list[Outcome] = self._store.unconfirmed()
+        self.positions: dict[str, bytes] = self._store.positions()
+        """Positions after the records read, by part of the source."""
+
+    @abstractmethod
+    def read_page(self) -> Page:
+        """Return the records after `positions`, at most a few thousand, with the positions after them.
+
+        Return an empty page if there are none now. Raises `SourceUnavailableError`.
+        """
+
+    def read(self, wait_seconds: float) -> Sequence[Outcome]:
+        """Return the outcomes of new and changed records, once they are stored; none after `wait_seconds` without records."""
+        if self._unconfirmed:
+            outcomes, self._unconfirmed = self._unconfirmed, []
+            return outcomes
+        page = self.read_page()
+        if not page.records and not page.positions:
+            time.sleep(wait_seconds)
+            return ()
+        outcomes, known = self._map_page(page.records)
+        self._store.commit(outcomes, known, page.positions)
+        for part, position in page.positions.items():
+            if position is None:
+                self.positions.pop(part, None)
+            else:
+                self.positions[part] = position
+        return outcomes
+
+    def map(self, raw: Outcome) -> Outcome:
+        """Return `raw`, which `read` has mapped."""
+        return raw
+
+    def reject(self, raw: Outcome, reason: Reason, detail: str = "") -> Reject:
+        """Return the rejection of an outcome with an event whose time is too far from the clock."""
+        return Reject(reason, repr(raw).encode(), detail)
+
+    def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
+        """Map a rejected record again, as if it were the first of its contact. Raises `UnusableRecord`."""
+        try:
+            record = msgspec.json.decode(reject.record, type=dict[str, Any])
+        except msgspec.DecodeError:
+            raise UnusableRecord(Reason.UNREADABLE_LINE, "not a stored record") from None
+        return self._mapping.map(self._mapping.prepare(record), read_at)
+
+    def position(self) -> int:
+        """Return the number of the last stored batch."""
+        return self._store.batch
+
+    def acknowledge(self, position: int) -> None:
+        """Remove the outcomes up to this batch from the store."""
+        self._store.confirm(position)
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
+    def _map_page(self, records: Sequence[PlacedRecord]) -> tuple[list[Outcome], dict[str, KnownRecord]]:
+        """Return the outcomes of the new and changed records, and what is to be remembered of them."""
+        now = datetime.now(UTC)
+        prepared = [self._mapping.prepare(record.fields) for record in records]
+        found = self._store.find({item.key for item in prepared})
+        outcomes: list[Outcome] = []
+        known: dict[str, KnownRecord] = {}
+        for record, item in zip(records, prepared, strict=True):
+            before = known.get(item.key) or found.get(item.key)
+            if before and before.digest == item.digest:
+                continue
+            version = before.version + 1 if before and not self._has_states else 0
+            known_state = before.state if before else ""
+            outcome = map_or_reject(
+                partial(self._map_one, record, known_state, version, now), partial(_reject, record), item, now
+            )
+            outcomes.append(outcome)
+            state = known_state if isinstance(outcome, Reject) else item.state
+            known[item.key] = KnownRecord(item.digest, state, version)
+        return outcomes, known
+
+    def _map_one(
+        self, record: PlacedRecord, known_state: str, version: int, now: datetime, item: PreparedRecord
+    ) -> Outcome:
+        if record.problem:
+            raise UnusableRecord(Reason.UNREADABLE_LINE, record.problem)
+        return self._mapping.map(item, now, known_state, version)
+
+
+def _reject(record: PlacedRecord, _item: PreparedRecord, reason: Reason, detail: str) -> Reject:
+    content = msgspec.json.encode({str(name): value for name, value in record.fields.items()}, enc_hook=str)
+    return Reject(reason, content, detail, record.place.encode())

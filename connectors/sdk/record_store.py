@@ -1,0 +1,134 @@
+"""State of a connector that reads records: known records, positions, and outcomes that are not yet confirmed.
+
+One SQLite transaction stores what was read: the outcomes, the digests of their records, and the position after them. A crash
+therefore neither loses nor repeats a record: the stored outcomes are published again, with the same event ids.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.database import Database
+from connectors.sdk.errors import CursorDamagedError
+from models.codec import decode, encode
+from models.locale import _
+from models.reasons import Reason
+
+FILE: Final = "records.db"
+_TABLES: Final = (
+    """CREATE TABLE IF NOT EXISTS known (key TEXT PRIMARY KEY, digest BLOB, state TEXT, version INTEGER, day INTEGER)
+    WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS positions (part TEXT PRIMARY KEY, position BLOB)",
+    "CREATE TABLE IF NOT EXISTS outbox (batch INTEGER PRIMARY KEY, outcomes BLOB)",
+    "PRAGMA cache_size = -65536",
+)
+
+
+class KnownRecord(NamedTuple):
+    """What is remembered of a record."""
+
+    digest: bytes
+    """Digest of the fields that the mapping reads."""
+    state: str = ""
+    """State of the contact at its last record, for mappings with `state`."""
+    version: int = 0
+    """Number of earlier versions of the record with other contents."""
+
+
+class _StoredReject(msgspec.Struct, array_like=True):
+    reason: Reason
+    record: bytes
+    detail: str
+    context: bytes
+
+
+class RecordStore:
+    """The file `records.db` in `directory`. For one thread.
+
+    Raises `CursorDamagedError` if the file is damaged, and `ConnectorError` if it cannot be used now.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._database = Database(
+            directory / FILE, *_TABLES, lost=CursorDamagedError, advice=_("run accueil connectors reread")
+        )
+        newest = self._database.execute("SELECT max(batch) FROM outbox").fetchone()[0]
+        self._batch = newest or 0
+        self._today = date.today().toordinal()  # noqa: DTZ011 - a day more or less does not matter
+
+    @property
+    def batch(self) -> int:
+        """Number of the last batch."""
+        return self._batch
+
+    def positions(self) -> dict[str, bytes]:
+        """Return the saved position of each part of the source, such as a file."""
+        return dict(self._database.execute("SELECT part, position FROM positions").fetchall())
+
+    def unconfirmed(self) -> list[Outcome]:
+        """Return the outcomes that an earlier process stored and did not see confirmed, in order."""
+        rows = self._database.execute("SELECT outcomes FROM outbox ORDER BY batch").fetchall()
+        return [outcome for (stored,) in rows for outcome in _unpack(stored)]
+
+    def find(self, keys: Iterable[str]) -> dict[str, KnownRecord]:
+        """Return what is known of the records with these keys, without the unknown ones."""
+        rows = self._database.execute(
+            "SELECT key, digest, state, version FROM known WHERE key IN (SELECT value FROM json_each(?))",
+            msgspec.json.encode(list(keys)),
+        )
+        return {key: KnownRecord(digest, state, version) for key, digest, state, version in rows}
+
+    def commit(
+        self,
+        outcomes: Sequence[Outcome],
+        known: Mapping[str, KnownRecord],
+        positions: Mapping[str, bytes | None],
+    ) -> None:
+        """Store the outcomes of a batch, what is now known of its records, and changed positions; None removes a position."""
+        with self._database.transaction():
+            if outcomes:
+                self._batch += 1
+                self._database.execute("INSERT INTO outbox VALUES (?, ?)", self._batch, _pack(outcomes))
+            self._database.execute_all(
+                "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?)",
+                [(key, *record, self._today) for key, record in known.items()],
+            )
+            for part, position in positions.items():
+                if position is None:
+                    self._database.execute("DELETE FROM positions WHERE part = ?", part)
+                else:
+                    self._database.execute("INSERT OR REPLACE INTO positions VALUES (?, ?)", part, position)
+
+    def confirm(self, batch: int) -> None:
+        """Forget the outcomes of all batches up to `batch`: their events are safe."""
+        self._database.execute("DELETE FROM outbox WHERE batch <= ?", batch)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+def _pack(outcomes: Sequence[Outcome]) -> bytes:
+    """Return the encoded outcomes: a list of encoded events, or a stored reject, for each."""
+    return msgspec.msgpack.encode(
+        [
+            _StoredReject(outcome.reason, outcome.record, outcome.detail, outcome.context)
+            if isinstance(outcome, Reject)
+            else [encode(event) for event in outcome]
+            for outcome in outcomes
+        ]
+    )
+
+
+def _unpack(stored: bytes) -> list[Outcome]:
+    # A list of encoded events has only bytes; a stored reject begins with a text.
+    return [
+        Reject(Reason(entry[0]), entry[1], entry[2], entry[3])
+        if entry and isinstance(entry[0], str)
+        else tuple(map(decode, entry))
+        for entry in msgspec.msgpack.decode(stored)
+    ]
