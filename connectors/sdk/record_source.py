@@ -17,25 +17,16 @@ import msgspec
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.config import MappedConfig
-from connectors.sdk.mapping.fields import Record
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping
 from connectors.sdk.record_store import FILE, KnownRecord, RecordStore
+from connectors.sdk.samples import PlacedRecord
 from models.codec import UnusableRecord
 from models.reasons import Reason
 
+__all__ = ["POSITION_FILES", "Page", "PlacedRecord", "RecordSource"]
+
 POSITION_FILES: Final = (FILE,)
 """Files in the instance's directory with the position, for `Connector.position_files`."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedRecord:
-    """A record and where it was read."""
-
-    fields: Record
-    place: str = ""
-    """For people, such as `line 682`; contains no value of the record."""
-    problem: str = ""
-    """Why the record cannot be read, in English; empty if it can. `fields` then contains what was read of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from connectors.sdk.contract import Context
-from connectors.sdk.errors import SourceMisconfiguredError, describe_os_error, source_error
+from connectors.sdk.errors import ConfigError, SourceMisconfiguredError, describe_os_error, source_error
 from connectors.sdk.mapping.fields import is_expression
 from connectors.sdk.mapping.options import find_fields
 from connectors.sdk.record_source import Page, PlacedRecord, RecordSource
@@ -29,8 +29,23 @@ LIST_SECONDS: Final = 1.0
 ALWAYS_CHECKED_BYTES: Final = 64 << 20
 """Of a longer file that has grown, only every `CHECK_SECONDS` is it checked that the rows read before are unchanged."""
 CHECK_SECONDS: Final = 60.0
+SAMPLE_ROWS: Final = 10_000
+"""Rows that a trial of a mapping reads from a file."""
 
 log = structlog.get_logger(__name__)
+
+
+def read_sample(config: TableConfig, path: Path) -> Sequence[PlacedRecord]:
+    """Return the first rows of a file, at most `SAMPLE_ROWS`. Raises `ConfigError`."""
+    try:
+        if path.suffix.lower() in SUFFIXES:
+            return SpreadsheetRows(path, config).read(SAMPLE_ROWS)
+        with path.open("rb") as file:
+            return TextRows(file, config, START).read(SAMPLE_ROWS, is_settled=True)
+    except OSError as error:
+        raise ConfigError(describe_os_error(error, path)) from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
 class FilePosition(msgspec.Struct, array_like=True, frozen=True):

@@ -18,6 +18,7 @@ from connectors.sdk.instance import Instance
 from connectors.sdk.probe import ProbeResult, probe
 from connectors.sdk.scaffold import Kind, begin
 from models.locale import _, user_language
+from streams.cli import mapping_trial
 from streams.cli.base import ConnectorGroup, config_file, confirm, pass_settings
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, print_table, yes_option
 from streams.locale.reason_texts import describe as describe_reason
@@ -33,6 +34,9 @@ from streams.settings.schema import Settings
 @click.group(cls=ConnectorGroup, help=_("Manage connectors, which read the source systems."))
 def group() -> None:
     """Manage connectors."""
+
+
+group.add_command(mapping_trial.command)
 
 
 @group.command("list", help=_("List installed connectors and their instances."))

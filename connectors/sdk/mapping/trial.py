@@ -1,0 +1,105 @@
+"""Trial of a mapping with sample records: which events each gives, and what the mapping does not know yet."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from connectors.sdk.contract import Reject
+from connectors.sdk.flow import map_or_reject
+from connectors.sdk.mapping.conditions import find_closed_fields
+from connectors.sdk.mapping.fields import Getter, Record, text_getter
+from connectors.sdk.mapping.options import (
+    ANY,
+    MappingOptions,
+    data_fields,
+    field_option,
+    is_label,
+    value_table,
+)
+from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, text_reader
+from connectors.sdk.samples import PlacedRecord
+from models.codec import UnusableRecord
+from models.events import Event
+from models.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class TriedRecord:
+    """A record of the sample and what became of it."""
+
+    place: str
+    events: tuple[Event, ...] = ()
+    rejected: tuple[Reason, str] | None = None
+    """Reason and detail of a rejection."""
+    is_repeated: bool = False
+    """True if an earlier record of the sample had the same contents: it is skipped."""
+    replaces: bool = False
+    """True if an earlier record of the sample had the same id and other contents: its events are replaced."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """A trial of one mapping."""
+
+    mapping: RecordMapping
+    options: MappingOptions
+    unknown: dict[str, Counter[str]] = field(default_factory=dict)
+    """Number of records by value that the mapping does not name, by key: `values.queue`, or `ignored.<field>`."""
+
+    def run(self, records: Iterable[PlacedRecord], now: datetime) -> Iterator[TriedRecord]:
+        """Yield what becomes of each record, as in operation."""
+        known: dict[str, tuple[bytes, str]] = {}
+        for record in records:
+            self._note_unknown(record.fields)
+            prepared = self.mapping.prepare(record.fields)
+            digest, state = known.get(prepared.key, (b"", ""))
+            if digest == prepared.digest:
+                yield TriedRecord(record.place, is_repeated=True)
+                continue
+            tried = self._try(record, prepared, state, now)
+            known[prepared.key] = prepared.digest, state if tried.rejected else prepared.state
+            yield TriedRecord(
+                tried.place, tried.events, tried.rejected, replaces=bool(digest) and self.options.state is None
+            )
+
+    def _try(self, record: PlacedRecord, prepared: PreparedRecord, state: str, now: datetime) -> TriedRecord:
+        def map_one(item: PreparedRecord) -> tuple[Event, ...]:
+            if record.problem:
+                raise UnusableRecord(Reason.UNREADABLE_LINE, record.problem)
+            return self.mapping.map(item, now, state)
+
+        def reject(_item: PreparedRecord, reason: Reason, detail: str) -> Reject:
+            return Reject(reason, b"", detail)
+
+        outcome = map_or_reject(map_one, reject, prepared, now)
+        if isinstance(outcome, Reject):
+            return TriedRecord(record.place, rejected=(outcome.reason, outcome.detail))
+        return TriedRecord(record.place, tuple(outcome))
+
+    def _note_unknown(self, record: Record) -> None:
+        for key, value in set(find_unknown(self.options, record)):
+            self.unknown.setdefault(key, Counter())[value] += 1
+
+
+def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str, str]]:
+    """Yield the values of a record that a table of `options` should name: the key of the table, and the value."""
+    for event in options.events:
+        fields = data_fields(event.event)
+        for name in ("site", "service", *fields):
+            value = field_option(options, event, name)
+            if value is None or value.value is not None or not (name not in fields or is_label(fields[name])):
+                continue
+            table = value_table(options, name, value)
+            if ANY not in table and (text := _read(text_reader(value).get, record)) and text not in table:
+                yield f"values.{name}", text
+    for name, known in find_closed_fields(options).items():
+        if ANY not in known and (text := _read(text_getter((name,)), record)) and text not in known:
+            yield f"ignored.{name}", text
+
+
+def _read(get: Getter, record: Record) -> str:
+    try:
+        return get(record) or ""
+    except UnusableRecord:
+        return ""

@@ -1,0 +1,58 @@
+"""Records with their places, and samples of records for trying a mapping."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jmespath
+import msgspec
+
+from connectors.sdk.errors import ConfigError, describe_os_error
+from connectors.sdk.mapping.fields import Record
+from models.locale import _
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedRecord:
+    """A record and where it was read."""
+
+    fields: Record
+    place: str = ""
+    """For people, such as `line 682`; contains no value of the record."""
+    problem: str = ""
+    """Why the record cannot be read, in English; empty if it can. `fields` then contains what was read of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSupport:
+    """How a connector with a mapping reads a sample file, for `accueil connectors try`."""
+
+    read: Callable[[Any, Path], Sequence[PlacedRecord]]
+    """Return the records of a sample file by a configuration. Raises `ConfigError`."""
+    required_options: Callable[[Path], Mapping[str, Any]]
+    """Return values for the required options that a mapping file need not have, such as the address of the source."""
+
+
+def read_json_sample(path: Path, records: str = "") -> list[PlacedRecord]:
+    """Return the objects of a JSON file, or of a file with one JSON object per line.
+
+    `records` is the JMESPath expression of the list of records; if it is empty, the file is a list, or one record. Raises
+    `ConfigError`.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(describe_os_error(error, path)) from None
+    try:
+        if path.suffix.lower() in {".jsonl", ".ndjson"}:
+            found: Any = [msgspec.json.decode(line) for line in content.splitlines() if line.strip()]
+        else:
+            found = msgspec.json.decode(content)
+            found = jmespath.search(records, found) if records else found
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ConfigError(_("{path} is not valid JSON", path=path)) from None
+    objects = found if isinstance(found, list) else [found]
+    if not all(isinstance(item, dict) for item in objects):
+        raise ConfigError(_("{path}: the records are not JSON objects; `records` names their list", path=path))
+    return [PlacedRecord(item, f"record {number}") for number, item in enumerate(objects, 1)]

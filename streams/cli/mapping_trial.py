@@ -1,0 +1,211 @@
+"""`accueil connectors try`: the events that a mapping gives for sample records."""
+
+import tomllib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import click
+import msgspec
+
+from connectors.sdk import registry
+from connectors.sdk.config_errors import format_key_path
+from connectors.sdk.errors import ConfigError, describe_os_error
+from connectors.sdk.instance import Instance
+from connectors.sdk.mapping.config import MappedConfig, find_presets
+from connectors.sdk.mapping.record_mapping import RecordMapping
+from connectors.sdk.mapping.trial import Trial, TriedRecord
+from connectors.sdk.probe import scratch
+from connectors.sdk.record_source import RecordSource
+from connectors.sdk.runner import configure
+from connectors.sdk.samples import PlacedRecord
+from models.events import Event
+from models.locale import _
+from streams.cli.base import pass_settings
+from streams.locale.reason_texts import describe as describe_reason
+from streams.locale.reason_texts import explain as explain_detail
+from streams.settings.errors import OperatorError
+from streams.settings.schema import Settings
+
+DEFAULT_CONNECTOR: Final = "table"
+TRIAL_NAME: Final = "try"
+"""Name of the instance in the ids of events, for a mapping file that no settings use."""
+MOST_UNKNOWN: Final = 20
+"""Unknown values printed for each table."""
+_ENVELOPE: Final = ("site", "service", "identities")
+
+
+@click.command(
+    "try",
+    help=_("Show the events that a mapping gives for sample records, without publishing."),
+    epilog=_(
+        "FILE is a mapping file, a preset (accueil connectors presets) or a settings file. "
+        "Exit codes: 0 = all records usable; 1 = some rejected; 2 = fix the mapping first."
+    ),
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--with",
+    "sample",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help=_("File with sample records. Default: the first records of the source."),
+)
+@click.option("--name", help=_("Connector in the settings file, if it has several."))
+@click.option("--rows", type=click.IntRange(min=0), default=20, show_default=True, help=_("Records to print."))
+@click.option("--rejected", is_flag=True, help=_("Print only rejected records."))
+@pass_settings
+def command(
+    settings: Settings, file: Path, sample: Path | None, name: str | None, rows: int, *, rejected: bool
+) -> None:
+    instance = _find_instance(file, name, sample)
+    config = instance.config
+    assert isinstance(config, MappedConfig)  # as its connector supports samples
+    records = _read_sample(instance, sample) if sample else _read_source(instance, settings.data / "connectors")
+    with instance.locked(settings.data / "connectors", lasting=False) as context:
+        key = context.pseudonym_key(config.sector)
+    trial = Trial(RecordMapping(instance.source, config, key), config)
+    zone = ZoneInfo(config.timezone or "UTC")
+    tried = list(trial.run(records, datetime.now(UTC)))
+    shown = [record for record in tried if not rejected or record.rejected]
+    for record in shown[:rows]:
+        _print_record(record, zone)
+    if len(shown) > rows:
+        click.echo(_("… and {count} more records (--rows prints more)", count=len(shown) - rows))
+    _print_summary(tried)
+    _print_unknown(trial.unknown)
+    if any(record.rejected for record in tried):
+        raise SystemExit(1)
+
+
+def _find_instance(file: Path, name: str | None, sample: Path | None) -> Instance:
+    """Return the instance of a settings file, or one made from a mapping file or a preset. Raise `OperatorError`."""
+    path = find_presets().get(str(file), file)
+    options = _read_toml(path)
+    connectors = options.get("connectors")
+    if isinstance(connectors, dict):
+        table = _choose(connectors, name, file)
+        connector = table.pop("connector", "")
+        return _configure(name or next(iter(connectors)), connector, table, sample, file)
+    if sample is None:
+        raise OperatorError(_("{file} has no address of a source: add --with FILE", file=file))
+    return _configure(TRIAL_NAME, options.pop("connector", DEFAULT_CONNECTOR), options, sample, file)
+
+
+def _choose(connectors: Mapping[str, Any], name: str | None, file: Path) -> dict[str, Any]:
+    if name is None and len(connectors) > 1:
+        listed = ", ".join(connectors)
+        raise OperatorError(_("{file} has several connectors: add --name, one of {listed}", file=file, listed=listed))
+    table = connectors.get(name) if name else next(iter(connectors.values()), None)
+    if not isinstance(table, dict):
+        raise OperatorError(_("{file} has no connector {name!r}", file=file, name=name))
+    return dict(table)
+
+
+def _configure(name: str, connector: str, options: dict[str, Any], sample: Path | None, file: Path) -> Instance:
+    support = registry.load(connector).sample
+    if support is None:
+        raise OperatorError(_("{connector} has no mapping to try", connector=connector))
+    if sample is not None:
+        options = {**support.required_options(sample), **options}
+    try:
+        return configure(name, connector, options)
+    except ConfigError as error:
+        lines = str(error).splitlines()
+        raise OperatorError("\n".join(f"{file}{_(':')} {line.removeprefix(f'{name}.')}" for line in lines)) from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OperatorError(describe_os_error(error, path)) from None
+    except ValueError as error:
+        raise OperatorError(_("{path} is not valid TOML: {error}", path=path, error=error)) from None
+
+
+def _read_sample(instance: Instance, sample: Path) -> Sequence[PlacedRecord]:
+    support = instance.connector.sample
+    assert support is not None  # checked by `_configure`
+    return support.read(instance.config, sample)
+
+
+def _read_source(instance: Instance, directory: Path) -> Sequence[PlacedRecord]:
+    """Return the first records of the source, from its beginning. Change nothing there."""
+    with (
+        scratch(instance.context(directory, lasting=False), "records.db") as own,
+        closing(instance.connector.open(instance.config, own)) as source,
+    ):
+        assert isinstance(source, RecordSource)
+        return source.read_page().records
+
+
+def _print_record(record: TriedRecord, zone: ZoneInfo) -> None:
+    if record.rejected:
+        reason, detail = record.rejected
+        text = f"{describe_reason(reason)} ({explain_detail(detail)})" if detail else describe_reason(reason)
+        click.echo(f"{record.place}{_(':')} {click.style(_('rejected'), fg='red')}: {text}")
+        return
+    note = ""
+    if record.is_repeated:
+        note = _("same contents as an earlier record: skipped")
+    elif not record.events:
+        note = _("no event")
+    elif record.replaces:
+        note = _("replaces the earlier record with this id")
+    click.echo(f"{record.place}{_(':')} {note}".rstrip())
+    for event in record.events:
+        click.echo(f"  {event.type:<28} {event.time.astimezone(zone):%Y-%m-%d %H:%M:%S}  {_describe(event)}")
+
+
+def _describe(event: Event) -> str:
+    values = {name: getattr(event, name) for name in _ENVELOPE}
+    values |= msgspec.to_builtins(event.data.model_dump(mode="json", exclude_defaults=True))
+    parts = [f"{name}={value}" for name, value in values.items() if value not in ("", None)]
+    return " ".join([event.subject.rsplit(":", 1)[-1], *parts])
+
+
+def _print_summary(tried: Sequence[TriedRecord]) -> None:
+    click.echo()
+    click.echo(_("records: {count}", count=len(tried)))
+    for kind, count in sorted(Counter(event.type for record in tried for event in record.events).items()):
+        click.echo(f"{count:>8}  {kind}")
+    silent = sum(not record.events and not record.rejected and not record.is_repeated for record in tried)
+    repeated = sum(record.is_repeated for record in tried)
+    replacing = sum(record.replaces for record in tried)
+    for count, text in (
+        (silent, _("without an event")),
+        (repeated, _("skipped: same contents as an earlier record")),
+        (replacing, _('replace an earlier record with the same id; if each row is one event, set rows = "events"')),
+    ):
+        if count:
+            click.echo(f"{count:>8}  {text}")
+    reasons = Counter(record.rejected for record in tried if record.rejected)
+    for (reason, detail), count in reasons.most_common():
+        click.echo(f"{count:>8}  {_('rejected')}: {describe_reason(reason)} ({explain_detail(detail)})")
+
+
+def _print_unknown(unknown: Mapping[str, Counter[str]]) -> None:
+    """Print the values that a table should name, as TOML to be completed."""
+    if not unknown:
+        return
+    click.echo()
+    click.echo(_("The mapping does not name these values of the source. Complete it:"))
+    for key, counts in unknown.items():
+        table, _dot, name = key.partition(".")
+        path = format_key_path((table, name))
+        click.echo()
+        if table == "ignored":
+            values = ", ".join(_quote(value) for value, _count in counts.most_common(MOST_UNKNOWN))
+            click.echo(f"{path} = [{values}]  # {_('or name them in a `when`')}")
+            continue
+        click.echo(f"[{path}]")
+        for value, count in counts.most_common(MOST_UNKNOWN):
+            click.echo(f'{_quote(value)} = ""  # {_("{count} records", count=count)}')
+
+
+def _quote(text: str) -> str:
+    return msgspec.json.encode(text).decode()
