@@ -103,6 +103,12 @@ class RecordSource(Source[Outcome, int]):
         """Close the store."""
         self._store.close()
 
+    def find_news(self, records: Sequence[PlacedRecord]) -> list[bool]:
+        """Return for each record whether it is new, or has other contents than when it was last stored."""
+        prepared = [self._mapping.prepare(record.fields) for record in records]
+        found = self._store.find({item.key for item in prepared})
+        return [item.key not in found or found[item.key].digest != item.digest for item in prepared]
+
     def _map_page(self, records: Sequence[PlacedRecord]) -> tuple[list[Outcome], dict[str, KnownRecord]]:
         """Return the outcomes of the new and changed records, and what is to be remembered of them."""
         now = datetime.now(UTC)

@@ -24,6 +24,8 @@ Getter = Callable[[Record], Any]
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 """Option type: the name of a field or column, or a JMESPath expression such as `dossier.demandeur.email`."""
 
+_EVALUATION_ERRORS: Final = (ValueError, TypeError, ArithmeticError, RecursionError)
+"""Errors of an expression with unusual values; JMESPath's own errors are `ValueError`s."""
 _FUNCTIONS: Final = frozenset(Functions.FUNCTION_TABLE)
 
 
@@ -45,7 +47,7 @@ def field_getter(text: FieldName) -> Getter:
     def get(record: Record) -> Any:
         try:
             value = record[text] if text in record else search(record)
-        except JMESPathError:
+        except _EVALUATION_ERRORS:
             raise UnusableRecord(Reason.INVALID_FIELD, f"{text}: cannot be evaluated") from None
         return (value.strip() or None) if type(value) is str else value
 

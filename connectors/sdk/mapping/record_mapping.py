@@ -442,10 +442,22 @@ def _digest_of_record(key: PseudonymKey, record: Record) -> str:
 
 def _contents_reader(options: MappingOptions) -> Callable[[Record], bytes]:
     """Return a function that returns the contents of a record that the mapping reads, as bytes."""
-    names = find_fields(options)
-    if any(map(is_expression, names)) or (options.id is None and any(event.id is None for event in options.events)):
+    if options.id is None and any(event.id is None for event in options.events):
         return _encode_record
-    return lambda record: "\x1f".join([str(record.get(name, "")) for name in names]).encode("utf-8", "surrogatepass")
+    names = find_fields(options)
+    if not any(map(is_expression, names)):
+        return lambda record: "\x1f".join([str(record.get(name, "")) for name in names]).encode(
+            "utf-8", "surrogatepass"
+        )
+    getters = [field_getter(name) for name in names]
+    return lambda record: msgspec.json.encode([_value_or_none(get, record) for get in getters], enc_hook=str)
+
+
+def _value_or_none(get: Getter, record: Record) -> Any:
+    try:
+        return get(record)
+    except UnusableRecord:
+        return None  # the record is rejected, and mapped again when its value can be read
 
 
 def _encode_record(record: Record) -> bytes:
