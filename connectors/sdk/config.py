@@ -99,6 +99,11 @@ class ConnectorConfig(Options):
             if isinstance(path := getattr(self, name), Path) and not name.endswith("_file"):
                 yield ExclusiveResource.of_path(name, path)
 
+    @classmethod
+    def explain_errors(cls, error: ValidationError, instance: str, given: Mapping[str, Any]) -> list[str]:  # noqa: ARG003
+        """Return a line per error in the options `given` of `instance`; the lines contain no given value."""
+        return explain(error, cls, instance)
+
 
 def parse(model: type[ConnectorConfig], instance: str, given: Mapping[str, Any]) -> ConnectorConfig:
     """Return the configuration of `instance`.
@@ -108,7 +113,7 @@ def parse(model: type[ConnectorConfig], instance: str, given: Mapping[str, Any])
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise ConfigError("\n".join(explain(error, model, instance))) from None
+        raise ConfigError("\n".join(model.explain_errors(error, instance, given))) from None
 
 
 def is_secret(annotation: Any) -> bool:

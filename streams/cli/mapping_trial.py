@@ -1,5 +1,6 @@
-"""`accueil connectors try`: the events that a mapping gives for sample records."""
+"""`accueil connectors try` and `new --from`: the events that a mapping gives for sample records, and a proposed mapping."""
 
+import json
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,18 +15,21 @@ import msgspec
 
 from connectors.sdk import registry
 from connectors.sdk.config_errors import format_key_path
-from connectors.sdk.errors import ConfigError, describe_os_error
+from connectors.sdk.errors import describe_os_error
 from connectors.sdk.instance import Instance
-from connectors.sdk.mapping.config import MappedConfig, find_presets
+from connectors.sdk.mapping.config import MappedConfig, find_presets, mapping_path
+from connectors.sdk.mapping.proposal import propose
 from connectors.sdk.mapping.record_mapping import RecordMapping
 from connectors.sdk.mapping.trial import Trial, TriedRecord
 from connectors.sdk.probe import scratch
 from connectors.sdk.record_source import RecordSource
 from connectors.sdk.runner import configure
-from connectors.sdk.samples import PlacedRecord
+from connectors.sdk.samples import PlacedRecord, read_json_sample
 from models.events import Event
 from models.locale import _
+from models.topics import Channel
 from streams.cli.base import pass_settings
+from streams.cli.output_tables import print_table
 from streams.locale.reason_texts import describe as describe_reason
 from streams.locale.reason_texts import explain as explain_detail
 from streams.settings.errors import OperatorError
@@ -34,6 +38,10 @@ from streams.settings.schema import Settings
 DEFAULT_CONNECTOR: Final = "table"
 TRIAL_NAME: Final = "try"
 """Name of the instance in the ids of events, for a mapping file that no settings use."""
+CHANNELS: Final = tuple(channel.value for channel in Channel if channel is not Channel.FEEDBACK)
+JSON_SUFFIXES: Final = frozenset({".json", ".jsonl", ".ndjson"})
+SAMPLE_RECORDS: Final = 1000
+"""Records from which a mapping is proposed."""
 MOST_UNKNOWN: Final = 20
 """Unknown values printed for each table."""
 _ENVELOPE: Final = ("site", "service", "identities")
@@ -81,18 +89,72 @@ def command(
         raise SystemExit(1)
 
 
+@click.command(help=_("List the mappings that come with Accueil, or print one."))
+@click.argument("name", required=False)
+def presets(name: str | None) -> None:
+    if name is not None:
+        click.echo(_read_text(name), nl=False)
+        return
+    rows = []
+    for preset in find_presets():
+        text = _read_text(preset)
+        rows.append(
+            (preset, tomllib.loads(text).get("connector", DEFAULT_CONNECTOR), text.partition("\n")[0].lstrip("# "))
+        )
+    print_table((_("preset"), _("connector"), _("description")), rows)
+
+
+@click.command(help=_("Print the JSON Schema of a connector's mapping files, for editors."))
+@click.argument("connector", default=DEFAULT_CONNECTOR)
+def schema(connector: str) -> None:
+    model = registry.load(connector).config
+    described = model.model_json_schema()
+    described.pop("required", None)  # a settings file completes a mapping file
+    click.echo(json.dumps(described, indent=2, ensure_ascii=False))
+
+
+def create_mapping(name: str, sample: Path, channel: str | None, into: Path) -> None:
+    """Write the mapping file `NAME.toml` proposed for a sample. Raise `OperatorError` if it exists or there are no records."""
+    path = into / f"{name}.toml"
+    if path.exists():
+        raise OperatorError(_("{path} already exists", path=path))
+    connector = "http" if sample.suffix.lower() in JSON_SUFFIXES else DEFAULT_CONNECTOR
+    records = _read_unmapped(connector, sample)
+    if not records:
+        raise OperatorError(_("{sample} has no records", sample=sample))
+    into.mkdir(parents=True, exist_ok=True)
+    path.write_text(propose(records, connector, Channel(channel) if channel else None), encoding="utf-8")
+    click.echo(path)
+    click.echo(_("Next:"))
+    click.echo(f"  {_('check every line of {path}', path=path)}")
+    click.echo(f"  accueil connectors try {path} --with {sample}")
+
+
+def _read_unmapped(connector: str, sample: Path) -> Sequence[Mapping[str, Any]]:
+    """Return the first records of a sample, for which there is no mapping yet."""
+    if connector != DEFAULT_CONNECTOR:
+        return [record.fields for record in read_json_sample(sample)][:SAMPLE_RECORDS]
+    table = registry.load(connector)
+    options = {"id": {"value": "1"}, "events": [{"event": "email.received", "time": "x"}]}
+    assert table.sample
+    config = configure(TRIAL_NAME, connector, {**options, **table.sample.required_options(sample)}).config
+    return [record.fields for record in table.sample.read(config, sample) if not record.problem][:SAMPLE_RECORDS]
+
+
 def _find_instance(file: Path, name: str | None, sample: Path | None) -> Instance:
     """Return the instance of a settings file, or one made from a mapping file or a preset. Raise `OperatorError`."""
-    path = find_presets().get(str(file), file)
-    options = _read_toml(path)
+    try:
+        options = _read_toml(mapping_path(str(file)))
+    except ValueError as error:
+        raise OperatorError(str(error)) from None
     connectors = options.get("connectors")
     if isinstance(connectors, dict):
         table = _choose(connectors, name, file)
         connector = table.pop("connector", "")
-        return _configure(name or next(iter(connectors)), connector, table, sample, file)
+        return _configure(name or next(iter(connectors)), connector, table, sample)
     if sample is None:
         raise OperatorError(_("{file} has no address of a source: add --with FILE", file=file))
-    return _configure(TRIAL_NAME, options.pop("connector", DEFAULT_CONNECTOR), options, sample, file)
+    return _configure(TRIAL_NAME, options.get("connector", DEFAULT_CONNECTOR), {"mapping": str(file)}, sample)
 
 
 def _choose(connectors: Mapping[str, Any], name: str | None, file: Path) -> dict[str, Any]:
@@ -105,17 +167,20 @@ def _choose(connectors: Mapping[str, Any], name: str | None, file: Path) -> dict
     return dict(table)
 
 
-def _configure(name: str, connector: str, options: dict[str, Any], sample: Path | None, file: Path) -> Instance:
+def _configure(name: str, connector: str, options: dict[str, Any], sample: Path | None) -> Instance:
     support = registry.load(connector).sample
     if support is None:
         raise OperatorError(_("{connector} has no mapping to try", connector=connector))
     if sample is not None:
         options = {**support.required_options(sample), **options}
+    return configure(name, connector, options)
+
+
+def _read_text(preset: str) -> str:
     try:
-        return configure(name, connector, options)
-    except ConfigError as error:
-        lines = str(error).splitlines()
-        raise OperatorError("\n".join(f"{file}{_(':')} {line.removeprefix(f'{name}.')}" for line in lines)) from None
+        return mapping_path(preset).read_text(encoding="utf-8")
+    except ValueError as error:
+        raise OperatorError(str(error)) from None
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

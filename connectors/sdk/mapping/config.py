@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import ValidationInfo, model_validator
+from pydantic import ValidationError, ValidationInfo, model_validator
 
 from connectors.sdk.config import ConnectorConfig
-from connectors.sdk.config_errors import suggest
+from connectors.sdk.config_errors import error_path, format_error, format_key_path, list_details, suggest
 from connectors.sdk.errors import describe_os_error
-from connectors.sdk.mapping.options import MappingOptions
+from connectors.sdk.mapping.options import MappingError, MappingOptions
+from connectors.sdk.mapping.toml_lines import find_line
 from models.locale import _
 
 PRESETS: Final = Path(__file__).with_name("presets")
@@ -33,6 +34,31 @@ class MappedConfig(ConnectorConfig, MappingOptions):
             return given
         return merge(read_mapping(given["mapping"]), given)
 
+    @classmethod
+    def explain_errors(cls, error: ValidationError, instance: str, given: Mapping[str, Any]) -> list[str]:
+        """Return a line per error: with the mapping file and the line, or with the key below `instance` in the settings."""
+        name = given.get("mapping")
+        path = mapping_path(name) if isinstance(name, str) and name else None
+        return explain_mapping(error, cls, instance, given, path)
+
+
+def explain_mapping(
+    error: ValidationError, model: type[MappedConfig], instance: str, given: Mapping[str, Any], file: Path | None
+) -> list[str]:
+    """Return a line per error in options `given` in the settings, or else in the mapping file."""
+    text = file.read_text(encoding="utf-8") if file and file.exists() else ""
+    lines = []
+    for detail in list_details(error):
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, MappingError):
+            found = [(problem.keys, f"{format_key_path(problem.keys)} {problem.text}") for problem in cause.problems]
+        else:
+            found = [(error_path(detail), format_error(detail, model))]
+        for keys, line in found:
+            in_settings = not text or (keys and keys[0] in given)
+            lines.append(f"{instance}.{line}" if in_settings else f"{file}:{find_line(text, keys)}: {line}")
+    return list(dict.fromkeys(lines))
+
 
 def find_presets() -> dict[str, Path]:
     """Return the mapping files that come with Accueil, by name."""
@@ -44,7 +70,7 @@ def mapping_path(name: str) -> Path:
     presets = find_presets()
     path = presets.get(name) or Path(name)
     if not path.exists() and "/" not in name and not name.endswith(".toml"):
-        raise ValueError(_("mapping: there is no preset {name!r}", name=name) + suggest(name, presets))
+        raise ValueError(_("there is no preset {name!r}", name=name) + suggest(name, presets))
     return path
 
 
@@ -52,11 +78,13 @@ def read_mapping(name: str) -> dict[str, Any]:
     """Return the options in the mapping file or preset `name`. Raises `ValueError`, whose text names the file and the line."""
     path = mapping_path(name)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        options = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(_("mapping: {problem}", problem=describe_os_error(error, path))) from None
+        raise ValueError(describe_os_error(error, path)) from None
     except ValueError as error:
-        raise ValueError(_("mapping: {path} is not valid TOML: {error}", path=path, error=error)) from None
+        raise ValueError(_("{path} is not valid TOML: {error}", path=path, error=error)) from None
+    options.pop("connector", None)  # names the connector for which the mapping is meant
+    return options
 
 
 def merge(file: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

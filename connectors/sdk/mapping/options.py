@@ -4,15 +4,15 @@ A value of an event is given as the name of a field or an expression, as a list 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic.fields import FieldInfo
 
 from connectors.sdk.config import Options, Sector, check_zone
-from connectors.sdk.config_errors import suggest
+from connectors.sdk.config_errors import format_key_path, suggest
 from connectors.sdk.mapping.conversions import Unit, check_time_format
 from connectors.sdk.mapping.fields import FieldName
 from connectors.sdk.pseudonyms import Region
@@ -128,6 +128,23 @@ OneOrMore = Annotated[
 ]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts, json_schema_input_type=Scalar | list[Scalar])]
 """Option type: one value or a list of values; numbers are compared as texts."""
+
+
+class Problem(NamedTuple):
+    """What makes an option of a mapping unusable."""
+
+    keys: tuple[str | int, ...]
+    """Path of the option; integers are indexes of lists, from 0."""
+    text: str
+    """Continues a line that begins with the path."""
+
+
+class MappingError(ValueError):
+    """The options of a mapping contradict each other."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(f"{format_key_path(problem.keys)} {problem.text}" for problem in problems))
+        self.problems = problems
 
 
 class ValueOptions(Options):
@@ -312,7 +329,7 @@ class MappingOptions(FieldOptions):
     def _check_mapping(self) -> Self:
         problems = list(_find_problems(self))
         if problems:
-            raise ValueError("; ".join(problems))
+            raise MappingError(problems)
         return self
 
 
@@ -346,63 +363,60 @@ def find_fields(mapping: MappingOptions) -> list[FieldName]:
     return sorted(found)
 
 
-def _find_problems(mapping: MappingOptions) -> Iterator[str]:
+def _find_problems(mapping: MappingOptions) -> Iterator[Problem]:
     """Yield what makes a mapping unusable, beyond the types of its options."""
     used: set[str] = set()
-    for number, event in enumerate(mapping.events, 1):
+    for index, event in enumerate(mapping.events):
         used.update(data_fields(event.event), COMMON_NAMES)
-        yield from _check_event_options(mapping, event, f"events #{number} ({event.event})")
+        yield from _check_event_options(mapping, event, ("events", index))
     for name in mapping.values:
         if name not in FIELD_NAMES:
-            yield _("values.{name} is unknown", name=name) + suggest(name, FIELD_NAMES, "values.")
+            yield Problem(("values", name), _("is unknown") + suggest(name, FIELD_NAMES, "values."))
     for name in sorted(FIELD_NAMES - used):
         if getattr(mapping, name) is not None:
-            yield _("{name}: no event of this mapping has it", name=name)
+            yield Problem((name,), _("is in no event of this mapping"))
     without_id = mapping.id is None and any(event.id is None for event in mapping.events)
     if without_id and (mapping.rows == "events" or mapping.state is not None):
-        yield _('id is missing, which `state` and `rows = "events"` need')
+        yield Problem(("id",), _('is missing; `state` and `rows = "events"` need it'))
 
 
-def _check_event_options(mapping: MappingOptions, event: EventOptions, place: str) -> Iterator[str]:
+def _check_event_options(
+    mapping: MappingOptions, event: EventOptions, keys: tuple[str | int, ...]
+) -> Iterator[Problem]:
     fields = data_fields(event.event)
     for name in sorted(FIELD_NAMES - COMMON_NAMES - fields.keys()):
         if getattr(event, name) is not None:
-            yield _("{place}: this event has no {name}", place=place, name=name) + suggest(name, fields)
+            yield Problem((*keys, name), _("is not in {event}", event=event.event) + suggest(name, fields))
     for name in (*fields, *sorted(COMMON_NAMES)):
         value = field_option(mapping, event, name)
         if value is not None:
-            yield from _check_value(mapping, name, fields.get(name), value, f"{place}.{name}")
+            own = getattr(event, name) is not None
+            yield from _check_value(mapping, name, fields.get(name), value, (*keys, name) if own else (name,))
         elif name in fields and fields[name].is_required() and (event.event, name) not in DEFAULTS:
-            yield _("{place}: {name} is missing", place=place, name=name)
-    yield from _check_time(mapping, event, place)
-
-
-def _check_time(mapping: MappingOptions, event: EventOptions, place: str) -> Iterator[str]:
+            yield Problem((*keys, name), _("is missing; {event} needs it", event=event.event))
     if event.state and mapping.state is None:
-        yield _("{place}.state: the mapping has no state", place=place)
+        yield Problem((*keys, "state"), _("needs the option `state` of the mapping"))
     if event.time is None and not (event.state and mapping.changed_at is not None):
-        yield _("{place}: time is missing", place=place)
+        yield Problem((*keys, "time"), _("is missing"))
 
 
 def _check_value(
-    mapping: MappingOptions, name: str, field: FieldInfo | None, value: Value, place: str
-) -> Iterator[str]:
+    mapping: MappingOptions, name: str, field: FieldInfo | None, value: ValueOptions, keys: tuple[str | int, ...]
+) -> Iterator[Problem]:
     table = value_table(mapping, name, value)
-    constant = value.value
+    chosen = table.values() if value.value is None else (value.value,)
     if name in {"site", "service"} or (field is not None and is_label(field)):
-        if constant is None and not table:
-            yield _(
-                "{place}: values.{name} is missing, a table with a name for each value of the source",
-                place=place,
-                name=name,
-            )
-        elif wrong := _find_non_labels(table.values() if constant is None else (constant,)):
-            yield _("{place}: {wrong!r} may have letters without accents, digits, . _ -", place=place, wrong=wrong)
+        if value.value is None and not table:
+            missing = _("needs the table values.{name}, with a name for each value of the source", name=name)
+            yield Problem(keys, missing)
+        elif wrong := _find_non_labels(chosen):
+            yield Problem(keys, _("{wrong!r} may have letters without accents, digits, . _ -", wrong=wrong))
     elif field is not None and (members := enum_of(field)):
         known = [member.value for member in members]
-        for chosen in table.values() if constant is None else (constant,):
-            if chosen not in known:
-                yield _("{place}: {chosen!r} is not one of {known}", place=place, chosen=chosen, known=", ".join(known))
+        for wrong in map(str, chosen):
+            if wrong not in known:
+                listed = ", ".join(known)
+                yield Problem(keys, _("{wrong!r} is not one of {listed}", wrong=wrong, listed=listed))
 
 
 def _find_non_labels(names: Iterable[Scalar]) -> str:

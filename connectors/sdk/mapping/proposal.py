@@ -1,0 +1,262 @@
+"""Proposal of a mapping from the columns of sample records: a mapping file to be checked and completed by a person."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from connectors.sdk.mapping.conversions import read_seconds, time_reader
+from connectors.sdk.mapping.fields import Record
+from models.identities import normalise_email, normalise_phone
+from models.locale import _
+from models.topics import Channel
+
+TIME_FORMATS: Final = (
+    "iso",
+    "%d/%m/%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M",
+    "%d/%m/%Y",
+    "%d-%m-%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M:%S",
+    "%Y/%m/%d %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S",
+    "%d/%m/%y %H:%M:%S",
+    "%d/%m/%y %H:%M",
+    "%Y%m%d%H%M%S",
+    "%d %B %Y",
+)
+"""Formats of times that are recognised; day before month where both are possible."""
+ENOUGH: Final = 0.9
+"""Share of the values that must have a form."""
+FEW_VALUES: Final = 30
+_EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
+_ROLES: Final = {
+    "phone": r"tel|phone|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b",
+    "email": r"mail|courriel",
+    "id": r"\bid\b|uid|uuid|uniqueid|\bref|reference|\bnumero\b|\bnum\b|\bn\b|chrono|dossier|ticket|\bcode\b",
+    "queue": r"queue|file|groupe|skill|pilote|motif",
+    "service": r"service|direction|pole",
+    "site": r"\bsite|lieu|antenne|guichet",
+    "agent": r"agent|operateur|conseiller|\buser",
+    "wait_seconds": r"attente|wait",
+    "handle_seconds": r"duree|duration|talk|conversation|billsec",
+    "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|closed|traite|repondu",
+    "answers": r"answer|repon|decroch|appel[ée] le|called|\bpris",
+    "begins": r"start|debut|arriv|depot|depos|recu|receiv|creat|creation|calldate|enregistr|\bdate|\bheure",
+    "result": r"result|statut|status|\betat\b|state|disposition|issue",
+}
+"""Words in the names of columns, without accents, by role. The first role that fits by name and values counts."""
+_CHANNELS: Final = {
+    Channel.MAIL: r"courrier|\bpli|recommand|lettre|expediteur|letter",
+    Channel.APPOINTMENT: r"\brdv|rendez|appointment",
+    Channel.VISIT: r"guichet|borne|visit|accueil physique",
+    Channel.EMAIL: r"\bmail|courriel|objet|subject",
+    Channel.FORM: r"demarche|dossier|formulaire|procedure|teleservice",
+    Channel.CALL: r"appel|call|agent|queue|sonnerie|\bsrc\b",
+}
+_EVENTS: Final[Mapping[Channel, tuple[tuple[str, str], ...]]] = {
+    Channel.CALL: (
+        ("call.queued", "begins"),
+        ("call.answered", "answers"),
+        ("call.ended", "ends"),
+        ("call.abandoned", "ends"),
+    ),
+    Channel.MAIL: (("letter.arrived", "begins"), ("letter.answered", "answers"), ("letter.closed", "ends")),
+    Channel.EMAIL: (("email.received", "begins"), ("email.answered", "answers")),
+    Channel.FORM: (("form.submitted", "begins"), ("form.decided", "ends")),
+    Channel.APPOINTMENT: (("appointment.booked", "begins"), ("appointment.attended", "ends")),
+    Channel.VISIT: (("visit.arrived", "begins"), ("visit.called", "answers"), ("visit.served", "ends")),
+}
+"""Events of a channel, each with the role of the column that has its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the sample."""
+
+    name: str
+    values: tuple[str, ...]
+    """Values that are not empty, as texts."""
+    time_format: str
+    """Format of its times; empty if the values are not times."""
+
+    @property
+    def distinct(self) -> Counter[str]:
+        """Number of records by value."""
+        return Counter(self.values)
+
+    def fits(self, role: str) -> bool:
+        """Return whether name and values fit a role."""
+        if not re.search(_ROLES[role], _plain(self.name)):
+            return False
+        match role:
+            case "begins" | "answers" | "ends":
+                return bool(self.time_format)
+            case "phone":
+                return self._is_mostly(normalise_phone)
+            case "email":
+                return self._is_mostly(normalise_email)
+            case "wait_seconds" | "handle_seconds":
+                return self._is_mostly(_duration)
+            case "id":
+                return not self.time_format and len(self.distinct) > len(self.values) / 2
+            case "queue" | "service" | "site" | "result":
+                return 0 < len(self.distinct) <= FEW_VALUES
+        return not self.time_format
+
+    def _is_mostly(self, test: Callable[[str], object]) -> bool:
+        return bool(self.values) and sum(bool(test(value)) for value in self.values) >= ENOUGH * len(self.values)
+
+
+def propose(records: Sequence[Record], connector: str, channel: Channel | None = None) -> str:
+    """Return the text of a mapping file for `connector`. Without a channel, it is guessed from the names of the columns."""
+    columns = [_describe(name, records) for name in dict.fromkeys(name for record in records for name in record)]
+    roles: dict[str, Column] = {}
+    for role in _ROLES:
+        found = next((column for column in columns if column not in roles.values() and column.fits(role)), None)
+        if found:
+            roles[role] = found
+    if channel is None:
+        channel = _guess_channel(columns)
+    return "\n".join(_lines(columns, roles, connector, channel)) + "\n"
+
+
+def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: str, channel: Channel) -> Iterator[str]:
+    yield f"# {_('Proposed from the columns of a sample: check every line, then run `accueil connectors try`.')}"
+    yield f'connector = "{connector}"'
+    yield 'timezone = "Europe/Paris"'
+    formats = Counter(column.time_format for column in columns if column.time_format)
+    time_format = formats.most_common(1)[0][0] if formats else "iso"
+    if time_format != "iso":
+        yield f"time_format = {_quote(time_format)}"
+    yield ""
+    yield from _field_lines(roles, channel)
+    yield ""
+    yield "events = ["
+    for event, role in _EVENTS[channel]:
+        yield _event_line(event, role, roles, time_format)
+    yield "]"
+    for name in ("queue", "service", "site"):
+        if name in roles and name in _usable_names(channel):
+            yield from ("", f"[values.{name}]")
+            for value, count in roles[name].distinct.most_common():
+                yield f"{_quote(value)} = {_quote(_label(value))}  # {_('{count} records', count=count)}"
+    used = {column.name for column in roles.values()}
+    if unused := [column.name for column in columns if column.name not in used]:
+        yield ""
+        yield f"# {_('Not named, so they never leave the connector: {columns}', columns=', '.join(unused))}"
+
+
+def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]:
+    """Yield the lines of the fields that all events have."""
+    if "id" in roles:
+        yield f"id = {_quote(roles['id'].name)}"
+    else:
+        yield f'# id = ""  # {_("no column found: without it, the contents of a record are its id")}'
+    for name in (*_usable_names(channel), "phone", "email"):
+        if name in roles:
+            yield f"{name} = {_quote(roles[name].name)}"
+    if channel is Channel.CALL and "queue" not in roles:
+        yield f'queue = {{ value = "" }}  # {_("no column found: name the queue")}'
+    if channel is Channel.FORM:
+        yield f'procedure = {{ value = "" }}  # {_("name the procedure")}'
+
+
+def _usable_names(channel: Channel) -> tuple[str, ...]:
+    if channel is Channel.CALL:
+        return "queue", "service", "site", "agent"
+    return ("queue", "service", "site") if channel in {Channel.VISIT, Channel.EMAIL} else ("service", "site")
+
+
+def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format: str) -> str:
+    column = roles.get(role)
+    if column is None:
+        return f'  # {{ event = {_quote(event)}, time = "" }},  # {_("no column found")}'
+    time = _quote(column.name)
+    if column.time_format not in {main_format, "iso"}:
+        time = f"{{ field = {time}, format = {_quote(column.time_format)} }}"
+    parts = [f"event = {_quote(event)}", f"time = {time}"]
+    if event == "form.decided":
+        parts.append('decision = { value = "accepted" }')
+    if role != "begins":
+        answers = roles.get("answers")
+        if event == "call.abandoned":
+            parts.append(f"when = {{ {_key(answers.name)} = false }}" if answers else 'when = { "" = true }')
+        else:
+            tested = answers if event == "call.ended" and answers else column
+            parts.append(f"when = {{ {_key(tested.name)} = true }}")
+    line = f"  {{ {', '.join(parts)} }},"
+    if "result" in roles and role != "begins":
+        values = ", ".join(list(roles["result"].distinct)[:FEW_VALUES])
+        line += f"  # {_('or by {column}: {values}', column=_key(roles['result'].name), values=values)}"
+    return line
+
+
+def _describe(name: str, records: Sequence[Record]) -> Column:
+    raw = [value for record in records if (value := record.get(name)) not in (None, "")]
+    texts = tuple(str(value).strip() for value in raw if not isinstance(value, dict | list))
+    return Column(name, texts, _find_time_format(raw))
+
+
+def _find_time_format(values: Sequence[Any]) -> str:
+    if not values:
+        return ""
+    for name, (low, high) in _EPOCHS.items():
+        if all(_is_number(value) and low < float(value) < high for value in values):
+            return name
+    zone = ZoneInfo("Europe/Paris")
+    for time_format in TIME_FORMATS:
+        read = time_reader(time_format, zone)
+        if sum(_can(read, value) for value in values) >= ENOUGH * len(values):
+            return time_format
+    return ""
+
+
+def _can(read: Callable[[Any], object], value: Any) -> bool:
+    if isinstance(value, str) and len(value) < 8:
+        return False
+    try:
+        read(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _duration(value: str) -> bool:
+    try:
+        return read_seconds(value, "m:s") >= 0
+    except ValueError:
+        return False
+
+
+def _is_number(value: Any) -> bool:
+    return re.fullmatch(r"\d+(\.\d+)?", str(value)) is not None
+
+
+def _guess_channel(columns: Sequence[Column]) -> Channel:
+    names = " ".join(_plain(column.name) for column in columns)
+    return max(_CHANNELS, key=lambda channel: len(re.findall(_CHANNELS[channel], names)))
+
+
+def _plain(name: str) -> str:
+    """Return a name in lower case without accents, with spaces between its words."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\W]+", " ", name)
+    decomposed = unicodedata.normalize("NFKD", spaced.lower())
+    return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+
+
+def _label(value: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", _plain(value)).strip("-")[:64]
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quote(name)
+
+
+def _quote(text: str) -> str:
+    return msgspec.json.encode(text).decode()
