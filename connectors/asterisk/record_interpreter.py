@@ -79,7 +79,7 @@ class QueueStay(msgspec.Struct, frozen=True):
     queue: str
     """Label of the queue in events."""
     ordinal: int
-    """Number of this stay in the call; 0 outside queues, and for a refused stay until it is numbered."""
+    """Number of this stay in the call; 0 outside queues. A stay that the queue refused has 0 until `_turned_away` numbers it."""
     service: str
     site: str
 

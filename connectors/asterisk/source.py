@@ -48,7 +48,10 @@ class LogInput:
         self.map, self.reject, self.close = mapping.map, mapping.reject, self.tail.close
 
     def read(self, wait_seconds: float) -> Sequence[LogLine]:
-        """Return the next lines, none after `wait_seconds`, and update `is_behind`. Raises `SourceUnavailableError`."""
+        """Return the next lines; none after `wait_seconds` without any. Raises `SourceUnavailableError`.
+
+        Clears `is_behind` at the end of the log, or if the first read fails: a missing log must not delay the manager interface.
+        """
         try:
             lines = self.tail.read(wait_seconds)
         except SourceUnavailableError:

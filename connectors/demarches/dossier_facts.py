@@ -60,7 +60,10 @@ encode: Final = msgspec.json.encode
 
 
 class DatedFact(NamedTuple):
-    """Encoded fact and the time of its last change: None for an open correction, a deletion, and an unreadable fact."""
+    """Encoded fact and the time of its last change.
+
+    The time is None for a correction request neither resolved nor discarded, a deletion, and an unreadable fact.
+    """
 
     fact: bytes
     changed_at: datetime | None

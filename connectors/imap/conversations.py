@@ -50,7 +50,7 @@ class ConversationStore:
         advice = _("restore it from its backup, or remove it and have all mail read again (accueil connectors reread)")
         self._database = Database(directory / "threads.sqlite", _TABLE, advice=advice, was_there=published > 0)
         try:
-            (last,) = self._database.execute("SELECT max(number) FROM messages").fetchone()
+            (last,) = self._database.find("SELECT max(number) FROM messages")
             # Messages that were read but perhaps not published are published again, under a new number.
             self._database.execute("UPDATE messages SET number = NULL WHERE number > ?", published)
         except BaseException:
@@ -73,7 +73,7 @@ class ConversationStore:
 
         `message` is the digest of the message. Return None if the message is unknown.
         """
-        row = self._database.execute(_FIND, self._id(message_id), message).fetchone()
+        row = self._database.find(_FIND, self._id(message_id), message)
         return (_conversation(*row[:3]), row[3] is not None) if row else None
 
     def follow(self, references: Sequence[str]) -> Conversation | None:
@@ -82,7 +82,7 @@ class ConversationStore:
         Of several messages with the same id, the one added last counts.
         """
         for reference in references:
-            if row := self._database.execute(_FOLLOW, self._id(reference)).fetchone():
+            if row := self._database.find(_FOLLOW, self._id(reference)):
                 return _conversation(*row)
         return None
 

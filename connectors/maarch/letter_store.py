@@ -38,7 +38,7 @@ class LetterStore:
         """Return the state of a letter, also if it is not on disk yet; None for an unknown letter."""
         if known := self._unsaved.get(letter):
             return known
-        row = self._database.execute("SELECT known FROM letters WHERE res_id = ?", letter).fetchone()
+        row = self._database.find("SELECT known FROM letters WHERE res_id = ?", letter)
         return _decode(row[0]) if row else None
 
     def remember(self, letter: int, known: LetterState) -> None:

@@ -112,14 +112,14 @@ class Register:
         if self._query("PRAGMA user_version") == (VERSION,):
             return
         with self._database.transaction():
-            for (letter,) in self._database.execute("SELECT letter FROM letters WHERE instr(letter, '|')").fetchall():
+            for (letter,) in self._database.execute("SELECT letter FROM letters WHERE instr(letter, '|')"):
                 self._database.execute("UPDATE letters SET letter = ? WHERE letter = ?", self._hide(letter), letter)
         self._database.execute("VACUUM")
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._database.execute(f"PRAGMA user_version = {VERSION}")
 
     def _query(self, statement: str, *values: str | int) -> tuple[Any, ...] | None:
-        row: tuple[Any, ...] | None = self._database.execute(statement, *values).fetchone()
+        row: tuple[Any, ...] | None = self._database.find(statement, *values)
         return row
 
 

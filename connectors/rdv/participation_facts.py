@@ -66,7 +66,7 @@ class Named(msgspec.Struct):
 
 
 class Motif(Named):
-    """Purpose of an appointment."""
+    """Purpose of an appointment. Without `service_id`, routing by `RdvConfig.services` does not apply."""
 
     service_id: int | None = None
 

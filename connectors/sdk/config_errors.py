@@ -55,14 +55,10 @@ def explain(error: ValidationError, model: type[BaseModel], above: str) -> list[
 def list_details(error: ValidationError) -> list[ErrorDetails]:
     """Return the errors without values.
 
-    Leave out an error if another one is at or below its path, such as 'too short' for a list whose items are all invalid.
+    Leave out an error if another one is below its path, such as 'too short' for a list whose items are all invalid.
     """
     details = error.errors(include_input=False, include_url=False)
-    return [
-        detail
-        for detail in details
-        if not any(other is not detail and other["loc"][: len(detail["loc"])] == detail["loc"] for other in details)
-    ]
+    return [detail for detail in details if not any(_is_below(other, detail) for other in details)]
 
 
 def error_path(detail: ErrorDetails) -> tuple[int | str, ...]:
@@ -135,6 +131,11 @@ def format_error(detail: ErrorDetails, model: type[BaseModel], *above: str) -> s
         *within, last = keys
         text += suggest(str(last), known_keys_at(model, within), f"{format_key_path((*above, *within))}.".lstrip("."))
     return text
+
+
+def _is_below(detail: ErrorDetails, above: ErrorDetails) -> bool:
+    depth = len(above["loc"])
+    return detail["loc"][:depth] == above["loc"] and len(error_path(detail)) > depth
 
 
 def _is_model(kind: Any) -> bool:

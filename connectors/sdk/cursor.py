@@ -57,7 +57,7 @@ class Cursor:
             raise CursorDamagedError(
                 _(
                     "the position in {value} has the format of another version: use the version that wrote it, "
-                    "or read the source from its beginning (accueil connectors reread)",
+                    "or read the source again (accueil connectors reread)",
                     value=self,
                 )
             ) from error

@@ -5,9 +5,9 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from connectors.sdk.errors import ConnectorError
+from connectors.sdk.errors import ConnectorError, StorageError
 from connectors.sdk.files import PRIVATE_FILE
 from models.locale import _
 
@@ -18,7 +18,7 @@ class Database:
     """The SQLite file at `path`, in which `commands` create missing tables. For one thread.
 
     The constructor raises `lost` if the file `was_there` and is missing or empty, and OSError if it cannot be created. Like the
-    methods, it raises `lost` if the file is damaged, and `ConnectorError` if it cannot be used now. The texts of `lost` end with
+    methods, it raises `lost` if the file is damaged, and `StorageError` if it cannot be used now. The texts of `lost` end with
     `advice`.
     """
 
@@ -28,7 +28,7 @@ class Database:
         *commands: str,
         advice: str,
         was_there: bool = False,
-        lost: type[ConnectorError] = ConnectorError,
+        lost: type[ConnectorError] = StorageError,
     ) -> None:
         self._path = path
         self._advice = advice
@@ -49,18 +49,19 @@ class Database:
         """True if a transaction is open. SQLite may roll back by itself when a disk fails."""
         return self._connection.in_transaction
 
-    def execute(self, command: str, *values: bytes | str | float | None) -> sqlite3.Cursor:
-        """Execute a command with its values and return its cursor. Outside a transaction the change is then on disk.
-
-        Rows are read later, from the cursor, which then raises `sqlite3.Error` instead of the errors of this class.
-        """
+    def execute(self, command: str, *values: bytes | str | float | None) -> list[Any]:
+        """Execute a command with its values and return its rows. Outside a transaction the change is then on disk."""
         with self._explained():
-            return self._connection.execute(command, values)
+            return self._connection.execute(command, values).fetchall()
 
     def execute_all(self, command: str, rows: Sequence[tuple[bytes | str | float | None, ...]]) -> None:
         """Execute a command for each row of values. Raises as `execute` does."""
         with self._explained():
             self._connection.executemany(command, rows)
+
+    def find(self, query: str, *values: bytes | str | float | None) -> Any:
+        """Return the first row of a query with its values; None without rows."""
+        return next(iter(self.execute(query, *values)), None)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -70,7 +71,8 @@ class Database:
             yield
             self.execute("COMMIT")
         except BaseException:
-            self._connection.rollback()
+            if self.in_transaction:
+                self.execute("ROLLBACK")
             raise
 
     def close(self) -> None:
@@ -82,7 +84,7 @@ class Database:
         try:
             yield
         except sqlite3.OperationalError as error:  # the disk is full, another program holds the file
-            raise ConnectorError(f"{self._path}: {error}") from None
+            raise StorageError(f"{self._path}: {error}") from None
         except sqlite3.DatabaseError:
             raise self._lost(_("is damaged")) from None
 

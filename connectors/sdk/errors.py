@@ -26,6 +26,10 @@ class CursorDamagedError(ConnectorError):
     """A saved position, or state saved with it, is damaged, missing or of another version; the text says what to do."""
 
 
+class StorageError(ConnectorError):
+    """A SQLite file of Accueil is damaged, missing, locked or on a full disk; the text names the file."""
+
+
 class InstanceInUseError(ConnectorError):
     """The lock of an instance, an archive or another directory is held: it is in use by another process or instance."""
 

@@ -49,6 +49,7 @@ STUCK: Final = "stuck"
 MIN_DELAY_SECONDS: Final = 5.0
 """Longest time without a read before the instance reports it."""
 NO_ROOM: Final = _("the spool is full or being sent to the broker: the source is not read")
+NOT_STARTED: Final = _("not started")
 GRACE_SECONDS: Final = 5.0
 """Longest wait for confirmations when the process stops."""
 REMIND_SECONDS: Final = 300.0
@@ -120,8 +121,8 @@ class InstanceRunner:
         meter: Meter,
     ) -> None:
         self.instance = instance
-        self.trouble = _("not started")
-        """Last reported reason why the instance does not work, or only in part; empty if it works. Initially `not started`."""
+        self.trouble = NOT_STARTED
+        """Last reported reason why the instance does not work, or only in part; empty if it works. Initially `NOT_STARTED`."""
         self._directory = directory
         self._open_publisher = open_publisher
         self._meter = meter
@@ -217,11 +218,13 @@ class InstanceRunner:
         now = time.monotonic()
         if trouble == self.trouble and not (trouble and now - self._reported_at > REMIND_SECONDS):
             return
-        self.trouble, self._reported_at = trouble, now
-        if not trouble:
+        before, self.trouble, self._reported_at = self.trouble, trouble, now
+        if trouble:
+            log.warning(event, trouble=trouble, **details)
+        elif before == NOT_STARTED:
             log.info("connector_takes_in")
         else:
-            log.warning(event, trouble=trouble, **details)
+            log.warning("connector_takes_in_again")  # a warning, like the one before
 
     @contextmanager
     def _opened(self) -> Iterator[Flow]:

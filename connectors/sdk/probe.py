@@ -23,7 +23,7 @@ from models.reasons import Reason
 WAIT_SECONDS: Final = 2.0
 """Longest wait for the first record."""
 MOST_RECORDS: Final = 10_000
-"""Number of records after which a probe reads no further ones."""
+"""Number of records after which a probe stops. The last batch is counted in full, so the total may be higher."""
 READING_SECONDS: Final = 2.0
 """Time after which a probe reads no further records."""
 MAX_DETAILS: Final = 3

@@ -236,15 +236,20 @@ class Reconciler:
     def end_round(self, now: float, asked: PollScope = EVERYTHING) -> Round:
         """End a complete poll at `now` (in seconds since 1970), return its result, and start the next poll.
 
-        Keys for which `see` was called in an earlier poll, but in neither this one nor the previous one, are gone. Only polls
-        since the source was opened count as previous. Keys must end
-        after `asked.complete_from`, and their group must list other keys. Each poll reports them until they are seen again or
-        `stop_tracking` is called. None is gone after `mark_incomplete`, or without `complete_from`.
+        A key that an earlier poll listed (`see`) is gone if all of this holds:
+
+        * Neither this poll nor the previous complete one since the source was opened lists it, nor a poll between them.
+        * Its object ends (`KeyHistory.until`) after `asked.complete_from`.
+        * This poll lists at least one other key of its group.
+
+        Each poll reports the key until it is seen again or `stop_tracking` is called. No key is gone after `mark_incomplete`, or
+        without `complete_from`.
         """
         found = {finding: self._counts[finding] - self._reported[finding] for finding in Finding}
         self._reported = Counter(self._counts)
         self._compared_at = now
         self._since = {group: self._since.get(group, asked.as_of) for group in asked.groups}
+        self._unseen -= self._seen
         gone = self._find_gone(asked.complete_from) if asked.complete_from and self._readable else {}
         self._seen, self._listing, self._readable = set(), set(), True
         return Round({finding: count for finding, count in found.items() if count}, gone)
@@ -278,7 +283,7 @@ class Reconciler:
         self._database.close()
 
     def _read_stats(self) -> ReconcileStats:
-        values = dict(self._database.execute("SELECT name, value FROM tally").fetchall())
+        values = dict(self._database.execute("SELECT name, value FROM tally"))
         return ReconcileStats(
             {finding: int(values.get(finding, 0)) for finding in Finding},
             values.get(COMPARED, 0.0),
@@ -302,7 +307,7 @@ class Reconciler:
     def _recall(self, key: str) -> KeyHistory:
         if known := self._recent.get(key):
             return known
-        row = self._database.execute(RECALL, key).fetchone()
+        row = self._database.find(RECALL, key)
         return KeyHistory(_decode(row[0]), row[1], row[2]) if row else KeyHistory()
 
     def _learn(self, key: str, known: KeyHistory, observation: Observation, until: datetime) -> ObservationChange:

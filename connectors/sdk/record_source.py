@@ -17,10 +17,11 @@ import msgspec
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.config import MappedConfig
-from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping
+from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign
 from connectors.sdk.record_store import FILE, KnownRecord, RecordStore
 from connectors.sdk.samples import PlacedRecord
 from models.codec import UnusableRecord
+from models.events import Event
 from models.reasons import Reason
 
 __all__ = ["POSITION_FILES", "Page", "PlacedRecord", "RecordSource"]
@@ -120,14 +121,15 @@ class RecordSource(Source[Outcome, int]):
             before = known.get(item.key) or found.get(item.key)
             if before and before.digest == item.digest:
                 continue
-            version = before.version + 1 if before and not self._has_states else 0
-            known_state = before.state if before else ""
+            known_state, version = (before.state, before.version) if before else ("", 0)
             outcome = map_or_reject(
                 partial(self._map_one, record, known_state, version, now), partial(_reject, record), item, now
             )
+            if isinstance(outcome, Reject):
+                known[item.key] = before._replace(digest=item.digest) if before else KnownRecord(item.digest)
+            else:
+                outcome, known[item.key] = self._compare(item, before, outcome, now)
             outcomes.append(outcome)
-            state = known_state if isinstance(outcome, Reject) else item.state
-            known[item.key] = KnownRecord(item.digest, state, version)
         return outcomes, known
 
     def _map_one(
@@ -136,6 +138,28 @@ class RecordSource(Source[Outcome, int]):
         if record.problem:
             raise UnusableRecord(Reason.UNREADABLE_LINE, record.problem)
         return self._mapping.map(item, now, known_state, version)
+
+    def _compare(
+        self, item: PreparedRecord, before: KnownRecord | None, events: Sequence[Event], now: datetime
+    ) -> tuple[Sequence[Event], KnownRecord]:
+        """Return the events to publish for a new or changed record, and what is then known of it.
+
+        `events` are those of the record. If a former event is not among them, the contact is retracted, and the record gives a
+        new contact. Otherwise only the new events are published.
+        """
+        signed = [(sign(event), event) for event in events]
+        facts = b"".join(signature for signature, _event in signed)
+        if before is None:
+            return events, KnownRecord(item.digest, facts, item.state)
+        former = {before.facts[index : index + 4] for index in range(0, len(before.facts), 4)}
+        is_longer = former <= {signature for signature, _event in signed}
+        if self._has_states or is_longer:
+            new = [event for signature, event in signed if signature not in former]
+            facts = facts if is_longer else before.facts + facts
+            return new, KnownRecord(item.digest, facts, item.state, before.version)
+        again = self._mapping.map(item, now, version=before.version + 1)
+        retraction = self._mapping.retract(item, now, before.version)
+        return (*retraction, *again), KnownRecord(item.digest, facts, version=before.version + 1)
 
 
 def _reject(record: PlacedRecord, _item: PreparedRecord, reason: Reason, detail: str) -> Reject:

@@ -19,8 +19,10 @@ from models.locale import _
 from models.reasons import Reason
 
 FILE: Final = "records.db"
+ASIDE: Final = "before-reread"
+"""Folder in the instance's directory to which a reread moves the file."""
 _TABLES: Final = (
-    """CREATE TABLE IF NOT EXISTS known (key TEXT PRIMARY KEY, digest BLOB, state TEXT, version INTEGER, day INTEGER)
+    """CREATE TABLE IF NOT EXISTS known (key TEXT PRIMARY KEY, digest BLOB, facts BLOB, state TEXT, version INTEGER, day INTEGER)
     WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS positions (part TEXT PRIMARY KEY, position BLOB)",
     "CREATE TABLE IF NOT EXISTS outbox (batch INTEGER PRIMARY KEY, outcomes BLOB)",
@@ -33,10 +35,12 @@ class KnownRecord(NamedTuple):
 
     digest: bytes
     """Digest of the fields that the mapping reads."""
+    facts: bytes = b""
+    """Signatures of the events that the contact has, four bytes each (`record_mapping.sign`)."""
     state: str = ""
     """State of the contact at its last record, for mappings with `state`."""
     version: int = 0
-    """Number of earlier versions of the record with other contents."""
+    """Number of retractions of the contact."""
 
 
 class _StoredReject(msgspec.Struct, array_like=True):
@@ -53,10 +57,13 @@ class RecordStore:
     """
 
     def __init__(self, directory: Path) -> None:
+        is_new = not (directory / FILE).exists()
         self._database = Database(
             directory / FILE, *_TABLES, lost=CursorDamagedError, advice=_("run accueil connectors reread")
         )
-        newest = self._database.execute("SELECT max(batch) FROM outbox").fetchone()[0]
+        if is_new and (former := directory / ASIDE / FILE).exists():
+            self._take_versions(former)
+        newest = self._database.find("SELECT max(batch) FROM outbox")[0]
         self._batch = newest or 0
         self._today = date.today().toordinal()  # noqa: DTZ011 - a day more or less does not matter
 
@@ -67,20 +74,20 @@ class RecordStore:
 
     def positions(self) -> dict[str, bytes]:
         """Return the saved position of each part of the source, such as a file."""
-        return dict(self._database.execute("SELECT part, position FROM positions").fetchall())
+        return dict(self._database.execute("SELECT part, position FROM positions"))
 
     def unconfirmed(self) -> list[Outcome]:
         """Return the outcomes that an earlier process stored and did not see confirmed, in order."""
-        rows = self._database.execute("SELECT outcomes FROM outbox ORDER BY batch").fetchall()
+        rows = self._database.execute("SELECT outcomes FROM outbox ORDER BY batch")
         return [outcome for (stored,) in rows for outcome in _unpack(stored)]
 
     def find(self, keys: Iterable[str]) -> dict[str, KnownRecord]:
         """Return what is known of the records with these keys, without the unknown ones."""
         rows = self._database.execute(
-            "SELECT key, digest, state, version FROM known WHERE key IN (SELECT value FROM json_each(?))",
+            "SELECT key, digest, facts, state, version FROM known WHERE key IN (SELECT value FROM json_each(?))",
             msgspec.json.encode(list(keys)),
         )
-        return {key: KnownRecord(digest, state, version) for key, digest, state, version in rows}
+        return {key: KnownRecord(*found) for key, *found in rows}
 
     def commit(
         self,
@@ -94,7 +101,7 @@ class RecordStore:
                 self._batch += 1
                 self._database.execute("INSERT INTO outbox VALUES (?, ?)", self._batch, _pack(outcomes))
             self._database.execute_all(
-                "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?)",
                 [(key, *record, self._today) for key, record in known.items()],
             )
             for part, position in positions.items():
@@ -110,6 +117,14 @@ class RecordStore:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    def _take_versions(self, former: Path) -> None:
+        """Take the retracted contacts from the file that a reread has moved aside: their ids must not be used again."""
+        self._database.execute("ATTACH ? AS former", str(former))
+        self._database.execute(
+            "INSERT INTO known SELECT key, x'', x'', '', version, day FROM former.known WHERE version > 0"
+        )
+        self._database.execute("DETACH former")
 
 
 def _pack(outcomes: Sequence[Outcome]) -> bytes:

@@ -64,7 +64,7 @@ SINCE_RECEIVED: Final = {
     "responded": "first_response",
     "closed": "resolution",
 }
-"""Count, without its value → name of the duration since receipt."""
+"""Count → name of the duration from the receipt until it. The key `closed` applies to all counts `closed_{value}`."""
 
 
 class CaseTally:

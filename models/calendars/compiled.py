@@ -151,7 +151,7 @@ class Calendar:
 
 
 def _year_of(at: int) -> int:
-    """Return the approximate year of `at`. Times in the first and last day of a year may get a neighbouring year."""
+    """Return the approximate year of `at`, in milliseconds since 1970. It may be one off within two days of New Year."""
     return FIRST_YEAR + at // _YEAR
 
 

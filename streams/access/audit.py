@@ -262,7 +262,7 @@ class Audit:
         return str(_last(self._directory / name).get("at", "~")) < _time(self._clock() - self._keep)
 
     def _save(self, head: Head) -> None:
-        """Write the head over the older of its two slots, or over a torn one, without syncing the file."""
+        """Write the head over the older of its two slots, or over a torn one, and cut off content after them. Do not sync."""
         path = self._directory / HEAD
         content = _read(path)
         newest, _ = hash_chain.read_head(content)
@@ -270,6 +270,8 @@ class Audit:
         with _opened_file(path, os.O_WRONLY | (0 if content else os.O_CREAT)) as descriptor:
             os.lseek(descriptor, 0 if first else SLOT_BYTES, os.SEEK_SET)
             _write_all(descriptor, hash_chain.write_slot(head))
+            if len(content) > 2 * SLOT_BYTES:
+                os.ftruncate(descriptor, 2 * SLOT_BYTES)
         if not content:
             sync_directory(self._directory)
 

@@ -72,7 +72,7 @@ class Damage(StrEnum):
     HEAD_TORN = "head_torn"
     """One of the two slots of the head is incomplete, after a crash or a change. The other is used; the next write repairs it.
 
-    Also content after the two slots, which no write removes."""
+    Also content after the two slots, which the next write cuts off."""
     HEAD_LOST = "head_lost"
     """The head file is missing or unreadable."""
     HEAD_DIFFERS = "head_differs"

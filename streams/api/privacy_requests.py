@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, TypeVar
 
+import structlog
 from fastapi import APIRouter, Path
 from starlette.responses import Response, StreamingResponse
 
@@ -32,6 +33,7 @@ from streams.timeline import erasures as requests
 from streams.timeline.erasures import ErasureRequest
 from streams.timeline.store import Timeline
 
+log = structlog.get_logger(__name__)
 router = APIRouter(tags=["rights"])
 T = TypeVar("T")
 
@@ -74,6 +76,9 @@ def run_for_subject(
         return Problem("sectors")
     except citizen_finder.KafkaUnavailable:
         return Problem("kafka")
+    except AuditError as error:
+        log.error("audit_unreadable", error=str(error))  # noqa: TRY400
+        return Problem("audit")
 
 
 def require_all_services(client: AuthenticatedClient) -> None:

@@ -31,7 +31,7 @@ TITLES: Final = {
     "invalid": (422, N_("The request is not valid")),
     "too-often": (429, N_("Too many requests")),
     "failed": (500, N_("Internal error")),
-    "audit": (503, N_("Nothing is shown because the access could not be recorded")),
+    "audit": (503, N_("Nothing is shown because the audit log cannot be used")),
     "keys": (503, N_("The sector's key cannot be used")),
     "tokens": (503, N_("The tokens cannot be read")),
     "kafka": (503, N_("Kafka does not answer: try again")),

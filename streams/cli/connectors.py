@@ -1,7 +1,7 @@
 """`accueil connectors`: list, check, document, re-read and create connectors."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -144,7 +144,7 @@ def _list_rejected(found: ProbeResult) -> Iterator[str]:
 
 
 @group.command(
-    help=_("Read a source again from its beginning at the next start; no event counts twice."),
+    help=_("Read a source again at the next start, from its beginning or its option `start`; no event counts twice."),
     epilog=_("Stop the connector first. Its current position is saved in a backup directory."),
 )
 @click.argument("name")
@@ -161,20 +161,26 @@ def reread(settings: Settings, context: click.Context, name: str, *, yes: bool) 
 
 
 def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) -> None:
+    begin = _describe_begin(instance)
     if not rereading.find_position_files(instance, own):
         raise OperatorError(
-            _("{name}: nothing was read yet, so it starts from the beginning anyway", name=instance.name),
+            _("{name}: nothing was read yet, so it starts from {begin} anyway", name=instance.name, begin=begin),
             EXIT_NOT_FOUND,
         )
-    first_ms = rereading.find_first_event_ms(instance, own)
-    known_since = datetime.now(settings.web.zone).date() - timedelta(days=settings.worker.keep_closed_days)
-    for line in _explain_reread(first_ms, settings, known_since, is_lost=_is_lost(settings, own)):
+    for line in _explain_reread(settings, instance, own):
         click.echo(f"{instance.source}{_(':')} {line}")
-    if not yes and not confirm(_("read it again from its beginning?")):
+    if not yes and not confirm(_("read it again from {begin}?", begin=begin)):
         raise click.Abort
     backup = rereading.start_reread(instance, own)
-    click.echo(_("the next start reads it from its beginning; the old position is in {backup}", backup=backup))
+    click.echo(_("the next start reads it from {begin}; the old position is in {backup}", begin=begin, backup=backup))
     click.echo(_("afterwards, accueil recompute compares the figures with the events that Kafka still holds"))
+
+
+def _describe_begin(instance: Instance) -> str:
+    start = getattr(instance.config, "start", None)
+    if start == "end":
+        return _("its end")
+    return _("its beginning") if start in (None, "beginning") else f"start = {start}"
 
 
 def _is_lost(settings: Settings, own: Context) -> bool | None:
@@ -187,9 +193,11 @@ def _is_lost(settings: Settings, own: Context) -> bool | None:
         return None
 
 
-def _explain_reread(
-    first_ms: int | None, settings: Settings, known_since: date, *, is_lost: bool | None
-) -> Iterator[str]:
+def _explain_reread(settings: Settings, instance: Instance, own: Context) -> Iterator[str]:
+    first_ms = rereading.find_first_event_ms(instance, own)
+    if getattr(instance.config, "start", None) == "end":
+        yield _('start = "end" skips all records that the source has now; to read them, set start = "beginning"')
+        return
     if first_ms is None:
         yield _(
             "no event at the beginning of the source: `start`, or the retention of the source, may "
@@ -198,10 +206,12 @@ def _explain_reread(
     else:
         since = format_time(first_ms, settings.web.zone)
         yield _("the source goes back to {since}", since=since)
+    is_lost = _is_lost(settings, own)
     if is_lost:
         yield _("its events are in another Kafka cluster: in this one, all events count as new")
         return
     days = settings.worker.keep_closed_days
+    known_since = datetime.now(settings.web.zone).date() - timedelta(days=days)
     yield _(
         "contacts that are open, or closed since {known_since} ({days} days), are known: their events count once",
         known_since=known_since,

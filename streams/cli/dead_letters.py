@@ -67,6 +67,9 @@ def list_(
         for letter in latest:
             click.echo(dumps(_to_json(letter, replayed.get(letter.position))))
         return
+    if not counts:
+        click.echo(_("no dead letters"))
+        return
     zone = settings.web.zone
     rows = [
         (
@@ -81,7 +84,7 @@ def list_(
     ]
     print_table(("position", _("when"), _("reason"), _("origin"), _("replayed"), _("detail")), rows)
     total = ", ".join(f"{count} {name}" for name, count in counts.most_common())
-    click.echo(_("{counts} dead letters", counts=counts.total()) + (f"{_(':')} {total}" if total else ""))
+    click.echo(_("dead letters: {number} ({total})", number=counts.total(), total=total))
 
 
 @group.command(help=_("Show the origin and the reason of one dead letter."))
@@ -151,7 +154,7 @@ def replay(
     if unusable := sum(not letter.replayable for letter in letters):
         click.echo(_("{unusable} without content or origin: skipped", unusable=unusable))
     for name, count in Counter(letter.origin_topic for letter in letters if letter.replayable).items():
-        click.echo(f"{count} → {name}")
+        click.echo(_("{name}: dead letters to replay: {count}", name=name, count=count))
     if dry_run or not letters:
         return
     if not yes and not confirm(_("replay them?")):

@@ -260,7 +260,7 @@ def _format_terms(terms: tuple[FormulaTerm, ...]) -> str:
 
 
 def _print_facts(shown: list[Counted], events: dict[str, list[Event]], zone: tzinfo) -> None:
-    titles = _("contact,counted as,5 min from,duration,counts in,dimensions")
+    titles = _("contact,counted as,5-minute slot,duration,counts in,channel/site/service/queue")
     rows = [
         (
             counted.contact,
@@ -272,14 +272,13 @@ def _print_facts(shown: list[Counted], events: dict[str, list[Event]], zone: tzi
         )
         for counted in shown
     ]
-    if not events:
-        print_table(tuple(titles.split(",")), rows)
-        return
-    for row in rows:
-        click.echo("  ".join(cell for cell in row if cell))
-        for event in events.get(row[0], ()):
-            event_type = code_or_label("type", event.type)
-            click.echo(f"    {event.time.astimezone(zone).isoformat(' ', 'seconds')}  {event_type}  {event.id}")
+    details = [[_describe_event(event, zone) for event in events.get(counted.contact, ())] for counted in shown]
+    print_table(tuple(titles.split(",")), rows, details)
+
+
+def _describe_event(event: Event, zone: tzinfo) -> str:
+    time = event.time.astimezone(zone).isoformat(" ", "seconds")
+    return f"{time}  {code_or_label('type', event.type)}  {event.id}"
 
 
 def _format_start(fact: CountedFact, zone: tzinfo) -> str:

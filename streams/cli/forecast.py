@@ -8,7 +8,7 @@ import click
 
 from models.locale import _, user_language
 from streams.cli.base import pass_running_settings
-from streams.cli.output_tables import print_table
+from streams.cli.output_tables import code_or_label, print_table
 from streams.cli.report import read_figures
 from streams.core.forecast.arrivals import MIN_DAYS, Forecast
 from streams.report.queue_forecast import MIN_ABANDONED, MIN_HANDLED, WEEKS, QueueForecast, forecast_queues
@@ -51,7 +51,7 @@ def command(settings: Settings, /) -> None:
         rows,
     )
     if history.history_read_until:
-        channels = ", ".join(history.history_read_until)
+        channels = ", ".join(code_or_label("channel", channel) for channel in history.history_read_until)
         click.echo(_("history is still being read: {channels}", channels=channels))
     for line in (*describe_holidays(today, options), *_notes(found, options)):
         click.echo(line)

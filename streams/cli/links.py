@@ -24,7 +24,7 @@ from streams.timeline.erasures import find_sectors
 from streams.timeline.store import Timeline
 
 MAX_LINKS: Final = 10_000
-"""Largest `--limit`, and number of links read to count those not shown."""
+"""Largest `--limit`, and highest number of links that are counted exactly."""
 
 
 @click.group(cls=Group, name="links", help=_("Manage the links between a citizen's identities."))
@@ -52,7 +52,7 @@ def list_(settings: Settings, name: str | None, kind: str, sector: str | None, l
     require_timelines(settings)
     identity = name or prompt_pseudonym(settings, IdentityKind(kind), own_sector)
     with opened_timeline(settings) as timeline:
-        known = timeline.read_links(identity, MAX_LINKS)
+        known = timeline.read_links(identity, MAX_LINKS + 1)
         more = len(known) - limit
         own_sector = own_sector or find_sector(settings, timeline, identity)
     result = Result.SHOWN if known else Result.NOT_FOUND
@@ -74,7 +74,10 @@ def list_(settings: Settings, name: str | None, kind: str, sector: str | None, l
     print_table(titles, rows)
     if more > 0:
         click.echo(
-            _("{more} more, with fewer contacts, or revoked and without contacts (--limit)", more=more), err=True
+            _("at least {more} more, with fewer contacts, or revoked and without contacts (--limit)", more=more)
+            if len(known) > MAX_LINKS
+            else _("{more} more, with fewer contacts, or revoked and without contacts (--limit)", more=more),
+            err=True,
         )
 
 

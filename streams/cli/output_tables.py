@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, tzinfo
+from itertools import zip_longest
 from typing import Any, Final, TypeVar
 
 import click
@@ -97,9 +98,13 @@ def printable(content: bytes | None) -> str:
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
-def print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print aligned columns with upper-case titles."""
+def print_table(
+    titles: tuple[str, ...], rows: Sequence[tuple[str, ...]], details: Sequence[Sequence[str]] = ()
+) -> None:
+    """Print aligned columns with upper-case titles. Below each row, print its lines in `details`, if there are any."""
     head = tuple(title.upper() for title in titles)
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    for row in (head, *rows):
+    for row, lines in zip_longest((head, *rows), ((), *details), fillvalue=()):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        for line in lines:
+            click.echo(f"    {line}")

@@ -16,6 +16,7 @@ import click
 from models.identities import IdentityKind
 from models.locale import LANGUAGES, _
 from models.topics import CONTACTS, SOURCES
+from streams.access.audit import AuditError
 from streams.access.audit_records import Purpose, Result
 from streams.access.permissions import Operation
 from streams.cli.base import confirm, pass_running_settings
@@ -237,6 +238,8 @@ def erasure_session(settings: Settings) -> Iterator[tuple[Timeline, Erasures]]:
         ) from None
     except UnknownSubject:
         raise OperatorError(_("no data about this citizen"), EXIT_NOT_FOUND) from None
+    except AuditError as error:
+        raise OperatorError(str(error)) from None
 
 
 @dataclass(slots=True)

@@ -96,13 +96,16 @@ def list_(
         for listed in latest:
             click.echo(dumps(_to_json(listed)))
         return
-    if found:
-        zone = settings.web.zone
-        cause, detail = _("reason"), _("detail")
-        print_table(("place", _("when"), cause, detail), [_row(listed, zone) for listed in latest])
-        click.echo()
-        print_table((_("connector"), cause, _("count"), _("last"), detail), _totals(found, zone))
-    click.echo(_("{count} rejected records in {directory}", count=len(found), directory=_directory(settings)))
+    directory = _directory(settings)
+    if not found:
+        click.echo(_("no rejected records in {directory}", directory=directory))
+        return
+    zone = settings.web.zone
+    cause, detail = _("reason"), _("detail")
+    print_table(("place", _("when"), cause, detail), [_row(listed, zone) for listed in latest])
+    click.echo()
+    print_table((_("connector"), cause, _("count"), _("last"), detail), _totals(found, zone))
+    click.echo(_("rejected records in {directory}: {count}", count=len(found), directory=directory))
 
 
 @group.command(help=_("Show when and why one record was rejected."))
@@ -154,7 +157,7 @@ def replay(
         raise OperatorError(_describe_missing(missing), EXIT_NOT_FOUND)
     names = Counter(listed.name for listed in _distinct(found))
     for name, count in names.items():
-        click.echo(f"{count} → {name}")
+        click.echo(_("{name}: rejected records to map again: {count}", name=name, count=count))
     if not found:
         click.echo(_("no rejected record matches"))
         return

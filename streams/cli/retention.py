@@ -1,6 +1,7 @@
 """`accueil retention`: show and apply the retention periods."""
 
 import os
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -16,7 +17,7 @@ from connectors.sdk import rejects
 from models.locale import _
 from streams.access.audit import AuditError
 from streams.cli.base import Group, pass_running_settings
-from streams.cli.output_tables import dry_run_option, print_table
+from streams.cli.output_tables import dry_run_option
 from streams.cli.privacy import erasure_session, record_proof
 from streams.runtime.audited_actions import open_audit
 from streams.runtime.instance_lock import find_cluster
@@ -24,11 +25,13 @@ from streams.runtime.timeline_database import has_timelines, opened_timeline
 from streams.runtime.topic_catalogue import apply_topics
 from streams.settings.errors import OperatorError
 from streams.settings.exit_codes import EXIT_RESTART
-from streams.settings.retention import find_contradictions, retention_rules
+from streams.settings.retention import TITLES, find_contradictions, retention_rules
 from streams.settings.schema import Settings
 
 BROKER_SECONDS: Final = 30.0
 """Longest wait for the broker, in seconds."""
+WIDTH: Final = 100
+"""Longest line of `show`, in columns."""
 LOG: Final = ".log"
 DAMAGED_FILES: Final = ("connectors/*/*/*/*.bad", "connectors/*/*/*/*.new", "connectors/*/*/rejects*.new")
 """Patterns, in the data directory, of damaged or unfinished spool and journal files. They may contain personal data."""
@@ -44,12 +47,16 @@ def group() -> None:
 @group.command(help=_("Print all stored data with their retention periods."))
 @pass_running_settings
 def show(settings: Settings) -> None:
-    titles = (_("data"), _("location"), _("personal data"), _("days"), _("counted from"), _("setting"))
-    rows = [
-        (_(rule.what), rule.where, _(rule.personal), str(rule.days or ""), _(rule.until), rule.setting)
-        for rule in retention_rules(settings)
-    ]
-    print_table(titles, rows)
+    for rule in retention_rules(settings):
+        days = "" if rule.days is None else _("{days} days", days=rule.days) + ", "
+        setting = f" ({rule.setting})" if rule.setting else ""
+        values = (rule.where, _(rule.personal), f"{days}{_(rule.until)}{setting}")
+        click.echo(textwrap.fill(_(rule.what), WIDTH))
+        for title, value in zip(TITLES[1:], values, strict=False):
+            line = f"{_(title)}{_(':')} {value}"
+            click.echo(
+                textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+            )
     for text in find_contradictions(settings):
         click.echo(f"accueil: {text}", err=True)
 

@@ -21,7 +21,7 @@ class MemoryRecords(_MemoryRecordsPy):
     """Iterator over the batches of one fetch of one partition."""
 
     def next_batch(self, *args: Any) -> Any:
-        """Return the next batch. It iterates over at most one item, which holds all its records."""
+        """Return the next batch. It iterates over one item, which holds all its records; over none if the batch is empty."""
         raw = self._next_slice
         return _WholeBatch(super().next_batch(*args), raw)
 

@@ -140,7 +140,7 @@ class TopicReader:
 
     def _follow(self, admin: Any, consumer: Any, identity: _Identity, stopping: Event) -> None:
         ends = self._begin(consumer, identity)
-        probe_at = time.monotonic() + PROBE_SECONDS
+        probe_at = 0.0  # the first probe reports `LOADING`, after a poll that raises if the topic may not be read
         while not stopping.is_set():
             found = consumer.poll(timeout_ms=POLL_MS)
             records = {partition.partition: own for partition, own in found.items()}
@@ -153,10 +153,7 @@ class TopicReader:
                 probe_at = time.monotonic() + (PROBE_SECONDS if answers else RETRY_SECONDS)
 
     def _begin(self, consumer: Any, identity: _Identity) -> dict[TopicPartition, int]:
-        """Seek to the follower's start offsets, or to the beginning where they are out of range, and report `LOADING`.
-
-        Returns the end offsets.
-        """
+        """Seek to the follower's start offsets, or to the beginning where they are out of range; return the end offsets."""
         partitions = [TopicPartition(self._topic, number) for number in identity.partitions]
         consumer.assign(partitions)
         beginnings: dict[TopicPartition, int] = consumer.beginning_offsets(partitions)
@@ -168,7 +165,6 @@ class TopicReader:
         for partition in partitions:
             beginning, start = beginnings[partition], starts[partition.partition]
             consumer.seek(partition, start if beginning <= start <= ends[partition] else beginning)
-        self._follower.set_state(Phase.LOADING, f"{self._topic}, {len(partitions)} partitions")
         return ends
 
     def _probe(self, admin: Any, identity: _Identity, *, caught_up: bool) -> bool:
@@ -179,7 +175,7 @@ class TopicReader:
         try:
             found = self._identify(admin)
         except KafkaError as error:
-            self._follower.set_state(Phase.NO_BROKER, type(error).__name__)
+            self._report_failure(error)
             return False
         if found != identity:
             raise TopicMissing(f"{self._topic} was created again")

@@ -47,6 +47,52 @@ DETAILS: Final = {
     r"SameId": N_(
         "another contact of the same citizen has an entry with this id and time; ids must be unique across sources"
     ),
+    r"older than the latest deleted row of its source": N_("older than the latest deleted row of its source"),
+    r"subject: begins with a control character or a space": N_("subject: begins with a control character or a space"),
+    # details of connectors
+    r"its type is not in `types`": N_("its type is not in `types`"),
+    r"(?P<field>[^:]+): not in `labels`": N_("{field}: not in `labels`"),
+    r"(?P<field>[^:]+): not a single value": N_("{field}: not a single value"),
+    r"(?P<field>[^:]+): not a time with a zone, or ten years away": N_(
+        "{field}: not a time with a zone, or ten years away"
+    ),
+    r"(?P<field>[^:]+): does not look like a reference": N_("{field}: does not look like a reference"),
+    r"(?P<field>[^:]+): longer than (?P<seconds>\d+) seconds": N_("{field}: longer than {seconds} seconds"),
+    r"(?P<field>[^:]+): not a valid reference": N_("{field}: not a valid reference"),
+    r"(?P<field>[^:]+): not a score on (?P<scale>\S+)": N_("{field}: not a score on {scale}"),
+    r"not a time with a time zone": N_("not a time with a time zone"),
+    r"files that are neither a scan, nor a sidecar, nor one of each": N_(
+        "files that are neither a scan, nor a sidecar, nor one of each"
+    ),
+    r"no regular file": N_("no regular file"),
+    r"empty": N_("empty"),
+    r"encrypted": N_("encrypted"),
+    r"more than (?P<limit>\d+) bytes": N_("more than {limit} bytes"),
+    r"more than (?P<limit>\d+) pages": N_("more than {limit} pages"),
+    r"no PDF or TIFF with pages": N_("no PDF or TIFF with pages"),
+    r"images in a format that cannot be searched for separator sheets": N_(
+        "images in a format that cannot be searched for separator sheets"
+    ),
+    r"reading its pages takes too much time or memory": N_("reading its pages takes too much time or memory"),
+    r"the process that reads its pages crashed (?P<times>\d+) times": N_(
+        "the process that reads its pages crashed {times} times"
+    ),
+    r"nothing but separator sheets": N_("nothing but separator sheets"),
+    r"separators: an unknown sheet, page (?P<pages>[\d, ]+)": N_("separators: an unknown sheet, page {pages}"),
+    r"step: not allowed in the sidecar of a scan": N_("step: not allowed in the sidecar of a scan"),
+    r"chrono: no letter has this number": N_("chrono: no letter has this number"),
+    r"sidecar: a forbidden declaration": N_("sidecar: a forbidden declaration"),
+    r"sidecar: (?P<format>[A-Z]+)": N_("sidecar: not valid {format}"),
+    r"sidecar: (?P<rows>\d+) rows for one scan": N_("sidecar: {rows} rows for one scan"),
+    r"sidecar: 0 rows, 1 to (?P<limit>\d+) are allowed": N_("sidecar: no row"),
+    r"sidecar: more than (?P<limit>\d+) rows, 1 to \d+ are allowed": N_("sidecar: more than {limit} rows"),
+    r"sidecar: (?P<columns>\d+) columns, at most (?P<limit>\d+) are allowed": N_(
+        "sidecar: {columns} columns, at most {limit} are allowed"
+    ),
+    # details of msgspec
+    r"JSON is malformed: .*|Input data was truncated": N_("it is truncated, or not JSON"),
+    r"Object missing required field `(?P<field>[^`]+)`.*": N_("{field} is missing"),
+    r"Expected `[^`]+`, got `[^`]+` - at `(?P<field>[^`]+)`": N_("{field} is invalid"),
     r"json_invalid": N_("it is truncated, or not JSON"),
     r"union_tag_invalid": N_("unknown event type"),
     r"union_tag_not_found": N_("type is missing"),
@@ -73,5 +119,17 @@ def describe(reason: str) -> str:
 
 
 def explain(detail: str) -> str:
-    """Return the text of a detail in the user's language; unknown details stay unchanged."""
+    """Return the text of a detail in the user's language; unknown details stay unchanged.
+
+    The details of several rows of a sidecar, such as `row 3: empty; rows 4, 5: encrypted`, are translated one by one.
+    """
+    return _("; ").join(map(_explain_row, detail.split("; ")))
+
+
+def _explain_row(detail: str) -> str:
+    rows, _colon, rest = detail.partition(": ")
+    if rows.startswith("row "):
+        return _("row {number}: {detail}", number=rows[4:], detail=explain(rest))
+    if rows.startswith("rows "):
+        return _("rows {numbers}: {detail}", numbers=rows[5:], detail=explain(rest))
     return translate_by_pattern(DETAILS, detail) or detail

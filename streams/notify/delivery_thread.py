@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from connectors.sdk.errors import ConnectorError
+from connectors.sdk.errors import ConnectorError, StorageError
 from streams.notify.store import Store
 
 FIRST_PAUSE_SECONDS: Final = 1.0
@@ -97,21 +97,23 @@ class DeliveryThread:
             self._failed()
 
     def _try(self, store: Store) -> float:
-        """Deliver once; return the seconds until the next call, 0 if the receiver is unavailable or no longer exists."""
+        """Deliver once; return the seconds until the next call, 0 after an error."""
         try:
             pause = self.delivery.deliver(store, round(time.time() * 1000))
         except ConnectorError as error:
-            self.failures += 1
             self._in_succession += 1
             self._asked_seconds = error.retry_after_seconds
             self.trouble, self.disabled = str(error), isinstance(error, GoneError)
+            self.failures += not isinstance(error, StorageError)
             if self.disabled:
                 log.warning("receiver_gone", receiver=self.delivery.name, reason=self.trouble)
+            elif isinstance(error, StorageError):
+                log.warning("store_unusable", receiver=self.delivery.name, reason=self.trouble)
             else:
                 log.warning("receiver_away", receiver=self.delivery.name, reason=self.trouble)
             return 0.0
         if self.trouble:
-            log.info("receiver_back", receiver=self.delivery.name)
+            log.warning("receiver_back", receiver=self.delivery.name)  # a warning, like the one before
         self._in_succession, self.trouble = 0, ""
         return max(pause, LEAST_PAUSE_SECONDS)
 

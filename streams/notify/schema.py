@@ -1,4 +1,10 @@
-"""SQL tables of the notifier's state."""
+"""SQL tables of the notifier's state.
+
+`topic.telling` is 1 once notifications are sent. `rereading` has a row while events may be duplicates of earlier ones.
+`held` names each clock with a held-back incident, and the time until which it is held back.
+
+`alerts.round` is `Incident.round`. `alerts.shown_by` is the start time of the Alertmanager that received the beginning.
+"""
 
 from typing import Final
 

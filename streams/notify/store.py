@@ -144,7 +144,7 @@ class Store:
     def topic(self, topic_id: str) -> dict[int, int]:
         """Return partition → next offset of a topic. Another id than before discards the offsets and starts a reread."""
         with self._transaction():
-            known = self._database.execute("SELECT id FROM topic").fetchone()
+            known = self._database.find("SELECT id FROM topic")
             if known is None:
                 self._database.execute("INSERT INTO topic VALUES (?, 0)", topic_id)
             elif known != (topic_id,):
@@ -156,7 +156,7 @@ class Store:
     @property
     def is_rereading(self) -> bool:
         """True while events may be duplicates of earlier ones."""
-        return self._database.execute("SELECT 1 FROM rereading").fetchone() is not None
+        return self._database.find("SELECT 1 FROM rereading") is not None
 
     def reread(self) -> None:
         """Record that events may be duplicates from now on, until `catch_up`."""
@@ -169,13 +169,13 @@ class Store:
     @property
     def is_sending(self) -> bool:
         """True if notifications are sent: not before the end of a topic was reached for the first time."""
-        return self._database.execute("SELECT 1 FROM topic WHERE telling").fetchone() is not None
+        return self._database.find("SELECT 1 FROM topic WHERE telling") is not None
 
     def start_sending(self, now: int) -> None:
         """Queue the open incidents that are not too old, and from now on all changes. Ended incidents are not sent."""
         with self._transaction():
             self._database.execute("UPDATE topic SET telling = 1")
-            for name, content in self._database.execute("SELECT name, known FROM clocks WHERE open").fetchall():
+            for name, content in self._database.execute("SELECT name, known FROM clocks WHERE open"):
                 known, changes = judge(_known.decode(content), now, self._max_age_ms)
                 self._put_clock(name, known, now)
                 for change in changes:
@@ -183,11 +183,11 @@ class Store:
 
     def release(self, now: int) -> int:
         """Queue the incidents that were held back until `now` or earlier; return their number."""
-        if self._database.execute("SELECT 1 FROM held WHERE until <= ?", now).fetchone() is None:
+        if self._database.find("SELECT 1 FROM held WHERE until <= ?", now) is None:
             return 0
         number = 0
         with self._transaction():
-            for (name,) in self._database.execute("SELECT name FROM held WHERE until <= ?", now).fetchall():
+            for (name,) in self._database.execute("SELECT name FROM held WHERE until <= ?", now):
                 if known := self._find(name):
                     known, changes = release(known)
                     self._put_clock(name, known, now)
@@ -257,7 +257,7 @@ class Store:
                 "SELECT number, content, queued_at, tried FROM messages WHERE receiver = ? ORDER BY number LIMIT ?",
                 receiver,
                 limit,
-            ).fetchall()
+            )
             if not rows:
                 return None
             number, content, queued_at, tried = rows[0]
@@ -296,9 +296,7 @@ class Store:
         """Queue the messages that `receiver` refused before `before` again, except beginnings of ended incidents."""
         source = "FROM refused WHERE receiver = ? AND refused_at < ?"
         with self._transaction():
-            found = self._database.execute(
-                f"SELECT content, queued_at {source} ORDER BY number", receiver, before
-            ).fetchall()
+            found = self._database.execute(f"SELECT content, queued_at {source} ORDER BY number", receiver, before)
             if not found:
                 return
             open_ids = {incident.id for incident in self._open_incidents()}
@@ -316,7 +314,10 @@ class Store:
         return Counter(incident.kind.value for incident in self._open_incidents())
 
     def unsent(self) -> dict[tuple[str, str], int]:
-        """Return the number of unsent incidents since the file was created, by kind and reason (`incidents.Unsent`)."""
+        """Return the number of incidents recorded but not sent since the file was created.
+
+        A key has the incident's kind (`IncidentKind`) and the reason (`incidents.Unsent`).
+        """
         return {(kind, reason): number for kind, reason, number in self._database.execute("SELECT * FROM unsent")}
 
     def waiting(self) -> dict[str, Waiting]:
@@ -350,11 +351,11 @@ class Store:
         self._database.execute("COMMIT")
 
     def _find(self, name: str) -> ClockIncidents | None:
-        row = self._database.execute("SELECT known FROM clocks WHERE name = ?", name).fetchone()
+        row = self._database.find("SELECT known FROM clocks WHERE name = ?", name)
         return _known.decode(row[0]) if row else None
 
     def _open_incidents(self) -> list[Incident]:
-        found = self._database.execute("SELECT known FROM clocks WHERE open").fetchall()
+        found = self._database.execute("SELECT known FROM clocks WHERE open")
         incidents = (incident for (content,) in found for incident in _known.decode(content).incidents)
         return [incident for incident in incidents if incident.ended_at is None]
 
@@ -413,7 +414,7 @@ class Store:
         )
 
     def _remove(self, message: Message) -> None:
-        (content,) = self._database.execute("SELECT content FROM messages WHERE number = ?", message.number).fetchone()
+        (content,) = self._database.find("SELECT content FROM messages WHERE number = ?", message.number)
         if rest := tuple(notice for notice in _notices.decode(content) if notice not in message.notices):
             self._database.execute("UPDATE messages SET content = ? WHERE number = ?", _encode(rest), message.number)
         else:

@@ -148,11 +148,11 @@ class PersonalData(NamedTuple):
     """Number of look-ups that showed an identity shared by several people, made for any of them, without `HIDDEN_PURPOSE`."""
     retention: Sequence[RetentionRule]
     services: Mapping[str, str]
-    """Code of a service → its name, if it has one."""
+    """Code of a service → its displayed name; without services that are displayed by their code."""
     notice: str
     """The controller's notice to all citizens; empty lines separate paragraphs."""
     queues: Mapping[tuple[str, str, str], str]
-    """Channel, site and code of a queue → its name, if it has one."""
+    """Channel, site and code of a queue → its displayed name; without queues that are displayed by their code."""
 
 
 Records = Callable[[], Iterable[Mapping[str, Any]]]

@@ -39,9 +39,9 @@ _OFFSETS_LOOKBACK: Final = 20_000
 
 Each step with records writes the offsets."""
 _TICKS_MS: Final = range(-600_000, 1, 4_000)
-"""Times of simulated ticks relative to the moment of comparison, in milliseconds.
+"""Times of simulated ticks of the contacts job, relative to the moment of comparison, in milliseconds.
 
-They begin early enough for all due work, and are frequent enough that the job does not assume an interruption."""
+They begin early enough for all due work. A step of `report_delay.LATE_MS` would count as an outage, which delays reports."""
 _LATE_MS: Final = 300_000
 """Longest delay of a worker for events of time alone, such as a missed deadline or an expired call."""
 _SOURCES: Final = [topic.name for topic in SOURCES.values()]
@@ -87,11 +87,11 @@ def recount(
 ) -> Recount:
     """Return the workers' figures and the recomputed ones, of all partitions in which a worker has committed offsets.
 
-    Only the contacts of one partition are in memory at a time.
+    `Recount` describes the variants of the recomputed figures. Only the contacts of one partition are in memory at a time.
 
     `client` holds security options of kafka-python. `report` receives the partition, the number of partitions and the
     number of events read until then. `retention_ms` is Kafka's retention of events. Raises `KafkaError` if the brokers stop
-    answering, and the errors of `codecs` for rows of another release.
+    answering, and the errors of `streams.agents.codecs` for rows of another release.
     """
     known: Sums = {}
     again: Sums = {}

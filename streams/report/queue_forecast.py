@@ -40,9 +40,9 @@ class QueueForecast(NamedTuple):
     so_far: int
     """Contacts received today up to now."""
     forecast: Forecast | None
-    """Forecast of the arrivals; None if too few similar days are known."""
+    """Forecast of the arrivals in the rest of the day; None if too few similar days are known."""
     agents: int | None
-    """Agents available or on a contact now; None for visits, whose sources report no agents, and for queues without totals."""
+    """Agents available or on a contact now; None for visits (no agents reported), and for queues not in `History.totals`."""
     staffing: Staffing | None
     """None without a forecast, or without a mean handle time (fewer than `MIN_HANDLED` handled contacts, or no duration)."""
 

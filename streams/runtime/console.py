@@ -20,6 +20,7 @@ MESSAGES: Final = {
     "audit_damaged": N_(
         "audit: it was changed or damaged ({reason}), and continues in {next_file}: accueil audit verify"
     ),
+    "audit_unreadable": N_("no data is exported, since the audit cannot be read: {error}"),
     "broker listens": N_("listens on {host}:{port}"),
     "broker ended by itself": N_("stopped unexpectedly (code {exit_code}), see {path}"),
     "broker killed": N_("was killed: by an operator, or by the system because of a lack of memory"),
@@ -27,6 +28,7 @@ MESSAGES: Final = {
     "broker_unreachable": N_("{connector}: Kafka cannot be reached ({error})"),
     "connector_ended": N_("{connector} stopped unexpectedly ({trouble}): all connectors are restarted"),
     "connector_in_trouble": N_("{connector} reads nothing: {trouble}"),
+    "connector_takes_in_again": N_("{connector} works again"),
     "connector_takes_in_part": N_("{connector} reads only a part: {trouble}"),
     "gone_not_believed": N_(
         "{connector}: {count} entries have disappeared from the source, which is ignored: does its "
@@ -51,6 +53,7 @@ MESSAGES: Final = {
         "{connector}: the process ended while it processed a record, which is set aside if that happens again"
     ),
     "receiver_gone": N_("{receiver} receives no more messages until the next start: {reason}"),
+    "receiver_back": N_("{receiver} receives messages again"),
     "receiver_away": N_("{receiver} cannot be reached: {reason}"),
     "record_ends_process": N_("{connector}: the process ended {count} times on one record, which is set aside"),
     "records_expired": N_("continues without {count} events that {topic} no longer has"),
@@ -74,6 +77,7 @@ MESSAGES: Final = {
     ),
     "spool_cut": N_("{connector}: the end of {file} was incomplete, and is written again"),
     "spool_damaged": N_("{connector}: a part of the spool is damaged, set aside in {file}"),
+    "store_unusable": N_("nothing can be sent to {receiver} now: {reason}"),
     "taking_failed": N_("{connector}: a defect in the connector ({error}), the file is set aside"),
     "telling_failed": N_("a defect of Accueil itself: no message can be sent to {receiver}"),
     "tick_failed": N_("a defect of Accueil itself ({error}): deadlines and expiry wait for the next attempt"),
@@ -134,16 +138,18 @@ TRANSIENT_EVENTS: Final = frozenset(
         "broker_left",
         "broker_unreachable",
         "connector_in_trouble",
+        "connector_takes_in_again",
         "connector_takes_in_part",
         "database_away",
         "leaving",
         "provider_away",
         "receiver_away",
+        "receiver_back",
         "waiting_for_broker",
         "waiting_for_database",
     }
 )
-"""Warnings that are normal while other processes start. A lasting cause is logged again or shown in /readyz."""
+"""Warnings that are normal while other processes start, and their ends. A lasting cause is logged again or shown in /readyz."""
 
 WHY: Final = {
     r"(?P<topic>\S+): (?P<count>\d+) records were deleted by retention before they were processed": N_(

@@ -4,20 +4,29 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from threading import Event
+from typing import TYPE_CHECKING, Final
 
+from connectors.sdk.errors import InstanceInUseError
 from models.locale import _
 from streams.locale.error_messages import os_error_cause
 from streams.runtime.instance_lock import lock_data_directory
 from streams.settings.errors import OperatorError
+from streams.settings.exit_codes import EXIT_RESTART
 from streams.settings.retention import find_contradictions
 from streams.settings.schema import Settings
 
+if TYPE_CHECKING:
+    from connectors.sdk.instance import Instance
+
 FREE_BYTES: Final = 1 << 30
 """Minimum free disk space for a start, since a broker on a full disk stops."""
+STOPPING_SECONDS: Final = 10.0
+"""Longest wait for another process that runs the same connectors, which may be stopping."""
 IDLE_PROGRESS_SECONDS: Final = 5
 """Interval at which an idle partition writes its progress; see `streams.agents.contacts.HEARTBEAT_MS`."""
 
@@ -61,6 +70,25 @@ def prepare_private_directory(directory: Path) -> None:
     for path in reversed([directory, *directory.parents]):
         if not path.exists():
             path.mkdir(mode=0o700, exist_ok=True)
+
+
+def check_not_running(instances: "Sequence[Instance]", directory: Path, stopping: Event) -> None:
+    """Raise `OperatorError` if other processes run all `instances`, still after `STOPPING_SECONDS`; return if `stopping` is set.
+
+    If one is free, it runs, and the others are tried again and again. `directory` contains the data of all connectors.
+    """
+    deadline = time.monotonic() + STOPPING_SECONDS
+    while not stopping.is_set():
+        for instance in instances:
+            try:
+                with instance.locked(directory, lasting=False):
+                    return
+            except InstanceInUseError as error:
+                in_use = str(error)
+        if time.monotonic() >= deadline:
+            hint = _("stop it first")
+            raise OperatorError(f"{in_use}{_(':')} {hint}", EXIT_RESTART)
+        stopping.wait(0.2)
 
 
 def find_warnings(settings: Settings) -> list[str]:

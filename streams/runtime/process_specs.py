@@ -20,7 +20,7 @@ from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.notify.options import LANGUAGES, NotifyOptions
 from streams.runtime.health import State, serve_health
 from streams.runtime.instance_lock import Cluster, broker_errors, ensure_password, find, find_cluster, find_refusal
-from streams.runtime.prechecks import check_port, prepare_private_directory
+from streams.runtime.prechecks import check_not_running, check_port, prepare_private_directory
 from streams.settings.exit_codes import EXIT_RESTART
 from streams.settings.loader import DEFAULT_FILE, explain, find_file, find_origin
 from streams.settings.schema import ConfigError, Settings
@@ -135,6 +135,7 @@ def _process_claims(settings: Settings) -> list[ExclusiveResource]:
         "connect.health_port": (settings.connect.health_host, settings.connect.health_port),
         "api.port": (settings.api.host, settings.api.port),
         "timeline.health_port": (settings.timeline.health_host, settings.timeline.health_port),
+        "notify.health_port": (settings.notify.health_host, settings.notify.health_port),
         "broker_port": ("127.0.0.1", 0 if settings.brokers else settings.broker_port),
     }
     return [ExclusiveResource.of_port(setting, host, port) for setting, (host, port) in ports.items() if port]
@@ -143,7 +144,8 @@ def _process_claims(settings: Settings) -> list[ExclusiveResource]:
 def connect(settings: Settings, names: Sequence[str], config: Path | None) -> int:
     """Run the connectors `names`, or all configured ones, until SIGTERM or SIGINT; return the exit code.
 
-    Raise `ConfigError` for mistakes in the settings, and after the run if earlier events were sent to another Kafka cluster.
+    Raise `ConfigError` for mistakes in the settings. If earlier events were sent to another Kafka cluster, stop the connectors
+    and raise `ConfigError`. Raise `OperatorError` if other processes run all of them.
     """
     from connectors.sdk.cluster_id import mark_lost_positions  # noqa: PLC0415
     from connectors.sdk.errors import StuckError  # noqa: PLC0415
@@ -154,6 +156,7 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
         raise ConfigError(_("no connector to run: write a table [connectors.<name>] in accueil.toml"))
     stopping = install_stop_handler()
     prepare_private_directory(settings.data)
+    check_not_running(instances, settings.data / "connectors", stopping)
     mark_lost_positions(instances, settings.data / "connectors")
     brokers, client = find_cluster(settings)
     any_of = [topic.name for topic in SOURCES.values()]
@@ -231,12 +234,14 @@ def web_options(settings: Settings, cluster: Cluster | None = None) -> WebOption
 
 def serve(settings: Settings, config: Path | None) -> int:
     """Serve the board until SIGTERM or SIGINT; return the exit code. `config` is the file passed to `load`."""
+    from streams.runtime.rejected_records import RejectedRecords  # noqa: PLC0415
     from streams.settings.sla_file import WatchedPolicies  # noqa: PLC0415
     from streams.web.app import serve as serve_board  # noqa: PLC0415
 
     check_port(settings.web.host, settings.web.port, "web.port")
     policies = WatchedPolicies(settings.sla, find_origin("sla", config))
-    return 0 if serve_board(web_options(settings), policies, [policies]) else os.EX_SOFTWARE
+    rejected = RejectedRecords(settings.data / "connectors")
+    return 0 if serve_board(web_options(settings), policies, [policies], rejected.count) else os.EX_SOFTWARE
 
 
 def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:

@@ -87,7 +87,7 @@ class Program:
     about: str = ""
     """Text shown when the process is ready."""
     shows_output: bool = False
-    """Whether log lines of all levels are shown until the process is ready, during `QUIET_SECONDS` at most."""
+    """Whether log lines of all levels are shown until the process is first ready."""
     ready_on_output: bool = False
     """Whether the first line of output means that the process is ready, for a process without /readyz."""
 
@@ -223,8 +223,9 @@ class Child:
         level, self._last_line = parse_log_line(text)
         if self.program.ready_on_output and not self._reported_ready:
             self._announce_ready()
-        starting = not self.ready.is_set() and self._run_seconds < QUIET_SECONDS
-        shown = level >= logging.WARNING and not (starting and is_transient(text))
+        starting = not self.ready.is_set()
+        quiet = starting and self._run_seconds < QUIET_SECONDS
+        shown = level >= logging.WARNING and not (quiet and is_transient(text))
         shown = shown or (starting and self.program.shows_output and level > 0)
         if shown or self._verbose:
             self._report(self.program.name, self._last_line)
@@ -426,4 +427,4 @@ async def _get(host: str, port: int, path: str) -> _CheckResult:
 
 
 def _name(code: int) -> str:
-    return f"exit {code}" if code >= 0 else signal.Signals(-code).name
+    return _("exit code {code}", code=code) if code >= 0 else signal.Signals(-code).name

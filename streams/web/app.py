@@ -6,7 +6,7 @@ import gc
 import hashlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -122,6 +122,14 @@ class Stream:
             self._is_limit_logged &= 2 * self._open > self._max_viewers
 
 
+RejectedCounts = Callable[[int], Mapping[str, int]]
+"""Returns connector instance → number of records that it rejected since a time, in seconds since 1970."""
+
+
+def _no_rejects(_since: int) -> Mapping[str, int]:
+    return {}
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -129,8 +137,8 @@ def _utc_now() -> datetime:
 class Site:
     """Request handlers of the application `app`, which starts and stops `readers`.
 
-    The board shows `view` and `risks`; `/metrics` exports `view`, `citizens` and `collectors`. `readers` must keep the views
-    up to date. Without `citizens` or `risks`, their figures are left out.
+    The board shows `view`, `risks` and `rejected`; `/metrics` exports `view`, `citizens` and `collectors`. `readers` must keep
+    the views up to date. Without `citizens` or `risks`, their figures are left out.
     """
 
     def __init__(
@@ -142,6 +150,7 @@ class Site:
         citizens: CitizensView | None = None,
         collectors: Iterable[Collector] = (),
         risks: AtRiskView | None = None,
+        rejected: RejectedCounts = _no_rejects,
     ) -> None:
         self._view = view
         self._readers = readers
@@ -149,6 +158,7 @@ class Site:
         self._now = now
         self._version = _version()
         self._risks = risks or AtRiskView()
+        self._rejected = rejected
         self._templates = _load_templates()
         self._titles = dict(zip(LANGUAGES, (options.title, options.title_en or options.title), strict=True))
         registry = CollectorRegistry()
@@ -197,7 +207,9 @@ class Site:
 
     def _message(self) -> Message:
         now = self._now()
-        return make_message(self._view.snapshot(now), self._options, self._version, self._risks.next(milliseconds(now)))
+        snapshot = self._view.snapshot(now)
+        rejected = self._rejected(snapshot.day.start)
+        return make_message(snapshot, self._options, self._version, self._risks.next(milliseconds(now)), rejected)
 
     async def _board(self, request: Request) -> Response:
         return await self._page(request, "board.html")
@@ -264,11 +276,12 @@ def serve(
     options: WebOptions,
     policies: Callable[[], Policies] = lambda: NO_POLICIES,
     collectors: Iterable[Collector] = (),
+    rejected: RejectedCounts = _no_rejects,
 ) -> bool:
     """Serve the board until SIGINT or SIGTERM, and return True; return False if it stopped because the broadcaster failed.
 
     Raise `OSError` immediately if the port cannot be bound. `policies` returns the SLA policies at each call. `/metrics`
-    also exports the metrics of `collectors`.
+    also exports the metrics of `collectors`. The board also shows `rejected`.
 
     If `options.host` is `::`, IPv4 is served too where the system allows it.
     """
@@ -281,7 +294,7 @@ def serve(
         ]
         port = listener.getsockname()[1]
         log.info("the board is at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))
-        site = Site(view, options, readers, citizens=citizens, collectors=collectors, risks=risks)
+        site = Site(view, options, readers, citizens=citizens, collectors=collectors, risks=risks, rejected=rejected)
         Server(site, options.max_viewers).run([listener])
         return not site.broadcaster.failed
 

@@ -71,6 +71,16 @@ def test_failed_export_is_recorded(harness: ApiHarness, phone: str, monkeypatch:
     ]
 
 
+def test_export_with_an_unreadable_audit_is_refused(harness: ApiHarness, phone: str) -> None:
+    assert harness.post("/v1/export", subject=phone).status_code == 200
+    unreadable = harness.directory / "audit" / "000000.jsonl"
+    unreadable.mkdir()
+    answer = harness.post("/v1/export", subject=phone)
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:audit")
+    unreadable.rmdir()
+    assert [one["result"] for one in harness.recorded()] == ["shown", "refused"]
+
+
 def test_erasure_is_published_applied_and_proved(harness: ApiHarness, phone: str) -> None:
     begun = harness.post("/v1/erasures", subject=phone)
     assert (begun.status_code, begun.json()["state"], begun.json()["contacts"]) == (202, "told", 3)

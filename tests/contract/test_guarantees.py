@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("PRIVACY.md", "PRIVACY.fr.md", "SECURITY.md", "ARCHITECTURE.md")
+PAGES = ("PRIVACY.md", "PRIVACY.fr.md", "SECURITY.md", "SECURITY.fr.md", "ARCHITECTURE.md")
 NAMED = re.compile(r"`((?:tests|connectors)/[\w./]+)`")
 
 
@@ -27,8 +27,10 @@ def test_each_guarantee_names_existing_tests(page: str) -> None:
             assert any("def test_" in path.read_text(encoding="utf-8") for path in found), name
 
 
-def test_privacy_pages_have_the_same_guarantees() -> None:
-    assert named_tests("PRIVACY.md") == named_tests("PRIVACY.fr.md")
-    english, french = ((ROOT / page).read_text(encoding="utf-8") for page in PAGES[:2])
+@pytest.mark.parametrize("name", ["PRIVACY", "SECURITY"])
+def test_both_languages_have_the_same_guarantees(name: str) -> None:
+    pages = f"{name}.md", f"{name}.fr.md"
+    assert named_tests(pages[0]) == named_tests(pages[1])
+    english, french = ((ROOT / page).read_text(encoding="utf-8") for page in pages)
     for mark in ("\n## ", "\n* **"):
         assert english.count(mark) == french.count(mark)

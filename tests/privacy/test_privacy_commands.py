@@ -6,11 +6,14 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from streams.access.audit import AuditError
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.privacy import pdf
+from streams.runtime import privacy_backend
 from streams.runtime.timeline_database import open_timeline
 from streams.settings.loader import load
 from tests.support.events import make
@@ -96,6 +99,14 @@ def test_failed_export_is_recorded_and_keeps_the_old_file(data: Path, monkeypatc
     assert run(*export).exit_code != 0
     assert file.read_bytes() == content
     assert recorded(data) == [("export", "shown"), ("export", "failed")]
+
+
+def test_export_with_an_unreadable_audit_ends_with_one_line(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(privacy_backend, "read_audit", Mock(side_effect=AuditError("audit: permission denied")))
+    done = run("timeline", "export", "call:a:1", "-o", "export.html")
+    assert (done.exit_code, done.stderr) == (2, "accueil: audit: permission denied\n")
+    assert not (data / "export.html").exists()
+    assert recorded(data) == [("export", "failed")]
 
 
 def test_confirmed_erasure_is_recorded_before_it_is_published(data: Path) -> None:

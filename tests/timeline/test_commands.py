@@ -64,6 +64,8 @@ def test_list_is_bounded_and_says_so(data: Path, phone: str, monkeypatch: pytest
     assert listed.stderr.startswith("2 more, with fewer contacts")
     assert "more" not in run("links", "list", CASE, "--limit", "4").stderr
     assert run("links", "list", CASE, "--limit", "10001").exit_code == 2
+    monkeypatch.setattr("streams.cli.links.MAX_LINKS", 2)
+    assert run("links", "list", CASE, "--limit", "2").stderr.startswith("at least 1 more, with fewer contacts")
     for number in range(3):
         assert run("links", "revoke", CASE, f"dossier:0a1b-{number:022}", "--reason", "mistaken").exit_code == 0
     monkeypatch.setattr("streams.cli.timeline.PAGE", 2)

@@ -39,7 +39,16 @@ class Served:
         self.view = FiguresView(options.time_zone, self.now(), lambda: policies)
         self.worker = Worker(self.view)
         self.risks = AtRiskView()
-        site = Site(self.view, options, now=self.now, citizens=citizens, risks=self.risks)
+        self.rejected: dict[str, int] = {}
+        """Connector instance → number of records that it rejected today."""
+        site = Site(
+            self.view,
+            options,
+            now=self.now,
+            citizens=citizens,
+            risks=self.risks,
+            rejected=lambda _since: self.rejected,
+        )
         self.broadcaster = site.broadcaster
         self._server = Server(site)
         self._listener = listen("127.0.0.1", port)

@@ -149,6 +149,17 @@ def test_board_reports_a_silent_site(page: Page) -> None:
         wait_until(lambda: not page.is_visible("#quiet"), "a call")
 
 
+def test_board_shows_how_many_records_were_rejected(served: Served, page: Page) -> None:
+    open_board(served, page)
+    assert not page.is_visible("#rejected")
+    served.rejected = {"ged": 1200, "standard": 1}
+    wait_until(lambda: page.is_visible("#rejected"), "the rejected records")
+    assert page.text("#rejected") == "▲ Rejets : 1\N{NARROW NO-BREAK SPACE}201"
+    title = page.run("return document.getElementById('rejected').title").replace("\N{NO-BREAK SPACE}", " ")
+    assert title.startswith("ged : 1\N{NARROW NO-BREAK SPACE}200, standard : 1. Rejets : enregistrements reçus")
+    assert title.endswith("(accueil rejects list).")
+
+
 def test_language_link_switches_the_board_and_is_remembered(served: Served, page: Page) -> None:
     open_board(served, page)
     assert page.run("return document.documentElement.lang") == "fr"

@@ -142,6 +142,13 @@ def test_watched_letters_are_listed_once_and_history_being_read_is_shown(page: P
         assert "Letters" not in states
 
 
+def test_connectors_that_rejected_records_are_listed_first(page: Page) -> None:
+    with organisation(CALM, has_targets=False) as served:
+        served.rejected = {"standard": 3}
+        open_wall(page, served, views="sources", seconds=3600, lang="en")
+        assert page.run(SOURCE_ROWS)[0][0] == ["standard", "▲ rejects records", "today: 3"]
+
+
 NOTES_AT_THREE_RISKS = """
 const notes = () => [...document.querySelectorAll(".view:not([hidden]) table + .note")].map((note) => note.textContent);
 const isShown = () => [...document.querySelectorAll("#alert-list li")].some((alert) => /: 3$/.test(alert.textContent.trim()));

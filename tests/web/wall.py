@@ -79,6 +79,7 @@ def organisation(
         served.follow()
         if is_filled:
             fill(served.worker)
+            served.rejected = {"ged": 12, "standard": 1}
         yield served
 
 

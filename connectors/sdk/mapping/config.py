@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import ValidationError, ValidationInfo, model_validator
 
@@ -22,6 +22,8 @@ MERGED: Final = frozenset({"values", "ignored"})
 
 class MappedConfig(ConnectorConfig, MappingOptions):
     """Options of a connector with a mapping."""
+
+    described_apart: ClassVar[frozenset[str]] = frozenset(MappingOptions.model_fields)
 
     mapping: str = ""
     """Mapping file, or name of a preset (`accueil connectors presets`). Options beside it replace those of the file; rows of

@@ -6,7 +6,7 @@ A value of an event is given as the name of a field or an expression, as a list 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic.fields import FieldInfo
@@ -26,7 +26,7 @@ from models.events import (
     LetterEvents,
     VisitEvents,
 )
-from models.locale import _
+from models.locale import N_, _
 
 EVENT_MODELS: Final[dict[str, type[Envelope]]] = {
     kind.model_fields["type"].default: kind
@@ -150,6 +150,8 @@ class MappingError(ValueError):
 class ValueOptions(Options):
     """A value of an event, with its conversion."""
 
+    kind_name: ClassVar[str] = N_("value")
+
     field: OneOrMore = ()
     """Field or expression. Several are joined by spaces, without the empty ones."""
     value: Scalar | None = None
@@ -183,6 +185,7 @@ class TestOptions(Options):
     """Test of a field's value. All parts that are set must hold."""
 
     __test__ = False  # not a test class of pytest
+    kind_name: ClassVar[str] = N_("test")
 
     one_of: Texts = ()
     """The value is one of these. A field that is compared with values may have no other ones, except those in `ignored`."""
@@ -284,6 +287,8 @@ class FieldOptions(Options):
 
 class EventOptions(FieldOptions):
     """An event that a record may give."""
+
+    kind_name: ClassVar[str] = N_("event")
 
     event: EventType
     """Event type, such as `call.answered`."""

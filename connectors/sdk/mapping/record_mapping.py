@@ -6,6 +6,7 @@ A field that no option names is not read.
 
 import hashlib
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -42,11 +43,13 @@ from connectors.sdk.pseudonyms import join
 from models.codec import UnusableRecord
 from models.envelope import Envelope
 from models.event_time import MAX_AGE
-from models.events import Event
+from models.events import ContactRetracted, Event
 from models.identities import IdentityKind, PseudonymKey, normalise
 from models.ids import contact_id, event_id
 from models.reasons import Reason
+from models.structs import field_values
 from models.timestamps import milliseconds
+from models.topics import Channel
 
 
 class PreparedRecord(NamedTuple):
@@ -72,6 +75,7 @@ class RecordMapping:
     """Maps the records of the connector instance `source`, each independently."""
 
     def __init__(self, source: str, options: MappingOptions, key: PseudonymKey) -> None:
+        self._source = source
         self._options = options
         self._key = key
         self._zone = ZoneInfo(options.timezone) if options.timezone else UTC
@@ -86,17 +90,17 @@ class RecordMapping:
         """Return `record` with its key and digest. Raises nothing: `map` raises the error of a record without a key."""
         digest = hashlib.blake2b(self._read_contents(record), digest_size=12, key=self._key.secret).digest()
         own_key = f"#{digest.hex()}"
+        is_ignored = False
         try:
-            if self._is_ignored(record):
-                return PreparedRecord(record, own_key, digest, is_ignored=True)
+            is_ignored = self._is_ignored(record)
             native = self._commons[0].read_native(record)
             if self._options.daily_ids:
                 native = f"{self._day(record):%Y%m%d}-{native}"
-            state = self._state(record) if self._state else ""
+            state = self._state(record) if self._state and not is_ignored else ""
         except UnusableRecord as error:
-            return PreparedRecord(record, own_key, digest, error=error)
+            return PreparedRecord(record, own_key, digest, is_ignored=is_ignored, error=error)
         key = own_key if self._options.rows == "events" else native
-        return PreparedRecord(record, key, digest, native, state)
+        return PreparedRecord(record, key, digest, native, state, is_ignored)
 
     def map(
         self, prepared: PreparedRecord, read_at: datetime, known_state: str = "", version: int = 0
@@ -104,12 +108,12 @@ class RecordMapping:
         """Return the events of a record that was read at `read_at`; none if it concerns no contact, or has no news.
 
         `known_state` is the state of the contact at its record before; empty for its first record. `version` is the number of
-        earlier records of the contact with other contents. Raises `UnusableRecord`, which names the field.
+        retractions of the contact, which is part of its id. Raises `UnusableRecord`, which names the field.
         """
-        if prepared.error:
-            raise prepared.error
         if prepared.is_ignored:
             return ()
+        if prepared.error:
+            raise prepared.error
         record, state = prepared.record, prepared.state
         commons: dict[_Common, _CommonValues] = {}
         events = []
@@ -120,9 +124,23 @@ class RecordMapping:
             values = commons.get(rule.common)
             if values is None:
                 native = prepared.native if rule.common is self._commons[0] else rule.common.read_native(record)
-                values = commons[rule.common] = rule.common.read(record, native)
-            events.append(rule.make_event(record, at, read_at, values, version))
+                values = commons[rule.common] = rule.common.read(record, _versioned(native, version))
+            events.append(rule.make_event(record, at, read_at, values))
         return tuple(events)
+
+    def retract(self, prepared: PreparedRecord, at: datetime, version: int) -> tuple[Event, ...]:
+        """Return the events that retract version `version` of the record's contact, one per channel of the mapping."""
+        native = _versioned(prepared.native, version)
+        return tuple(
+            ContactRetracted(
+                id=event_id(self._source, f"contact.retracted|{channel}|{native}"),
+                source=self._source,
+                subject=contact_id(channel, self._source, native),
+                time=at,
+                channel=channel,
+            )
+            for channel in sorted({rule.channel for rule in self._rules})
+        )
 
     def _day(self, record: Record) -> datetime:
         """Return the time of the first event in `events` for which the record has a time, in the mapping's time zone."""
@@ -140,6 +158,23 @@ class RecordMapping:
             known = _Common(self._options, options, self._key)
             self._commons.append(known)
         return known
+
+
+def _versioned(native: str, version: int) -> str:
+    return f"{native}-v{version + 1}" if version else native
+
+
+def sign(event: Event) -> bytes:
+    """Return four bytes that differ for events with other facts; the contact's version does not change them."""
+    facts = (
+        event.type,
+        milliseconds(event.time),
+        event.site,
+        event.service,
+        event.identities,
+        field_values(event.data),
+    )
+    return zlib.crc32(_encode_facts(facts)).to_bytes(4)
 
 
 class _CommonValues(NamedTuple):
@@ -202,7 +237,7 @@ class _Rule:
         self._sector = mapping.sector
         self._model: type[Envelope] = EVENT_MODELS[options.event]
         self._event = options.event
-        self._channel = self._model.model_fields["channel"].default
+        self.channel: Channel = self._model.model_fields["channel"].default
         zone = ZoneInfo(mapping.timezone) if mapping.timezone else None
         time = options.time or mapping.changed_at
         assert time is not None  # checked by the options
@@ -228,20 +263,20 @@ class _Rule:
             fields[name] = name_fields(value)
         return readers, fields
 
-    def make_event(self, record: Record, at: datetime, read_at: datetime, common: _CommonValues, version: int) -> Event:
+    def make_event(self, record: Record, at: datetime, read_at: datetime, common: _CommonValues) -> Event:
         """Return the event of `record`. Raises `UnusableRecord`."""
         data = {name: value for name, read in self._data if (value := read(record)) is not None}
         _check_distances(at, data, self._fields)
         part = f"|{data.get('visit', 1)}" if "visit" in data else ""
         # The time is part of the id: a contact may have several events of one type.
-        revision = f"{milliseconds(at)}{f'|{version}' if version else ''}"
+        revision = str(milliseconds(at))
         try:
             return self._model.make(  # type: ignore[return-value]
                 {
                     "type": self._event,
                     "id": event_id(self._source, f"{self._event}|{common.native}{part}", revision),
                     "source": self._source,
-                    "subject": contact_id(self._channel, self._source, common.native),
+                    "subject": contact_id(self.channel, self._source, common.native),
                     "time": at,
                     "recordedtime": read_at,
                     "sector": self._sector,
@@ -458,6 +493,9 @@ def _value_or_none(get: Getter, record: Record) -> Any:
         return get(record)
     except UnusableRecord:
         return None  # the record is rejected, and mapped again when its value can be read
+
+
+_encode_facts = msgspec.json.Encoder().encode
 
 
 def _encode_record(record: Record) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from connectors.sdk.contract import Reject
@@ -17,7 +17,7 @@ from connectors.sdk.mapping.options import (
     is_label,
     value_table,
 )
-from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, text_reader
+from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign, text_reader
 from connectors.sdk.samples import PlacedRecord
 from models.codec import UnusableRecord
 from models.events import Event
@@ -35,7 +35,7 @@ class TriedRecord:
     is_repeated: bool = False
     """True if an earlier record of the sample had the same contents: it is skipped."""
     replaces: bool = False
-    """True if an earlier record of the sample had the same id and other contents: its events are replaced."""
+    """True if an earlier record of the sample with the same id gave an event that this one does not give: it is replaced."""
 
 
 @dataclass(slots=True)
@@ -49,19 +49,22 @@ class Trial:
 
     def run(self, records: Iterable[PlacedRecord], now: datetime) -> Iterator[TriedRecord]:
         """Yield what becomes of each record, as in operation."""
-        known: dict[str, tuple[bytes, str]] = {}
+        known: dict[str, tuple[bytes, str, set[bytes]]] = {}
         for record in records:
             self._note_unknown(record.fields)
             prepared = self.mapping.prepare(record.fields)
-            digest, state = known.get(prepared.key, (b"", ""))
+            digest, state, facts = known.get(prepared.key, (b"", "", set()))
             if digest == prepared.digest:
                 yield TriedRecord(record.place, is_repeated=True)
                 continue
             tried = self._try(record, prepared, state, now)
-            known[prepared.key] = prepared.digest, state if tried.rejected else prepared.state
-            yield TriedRecord(
-                tried.place, tried.events, tried.rejected, replaces=bool(digest) and self.options.state is None
-            )
+            if tried.rejected:
+                known[prepared.key] = prepared.digest, state, facts
+                yield tried
+                continue
+            signed = set(map(sign, tried.events))
+            known[prepared.key] = prepared.digest, prepared.state, signed
+            yield replace(tried, replaces=bool(facts - signed) and self.options.state is None)
 
     def _try(self, record: PlacedRecord, prepared: PreparedRecord, state: str, now: datetime) -> TriedRecord:
         def map_one(item: PreparedRecord) -> tuple[Event, ...]:

@@ -47,7 +47,7 @@ ZONE: Final = ZoneInfo("Europe/Paris")
 HOUR: Final = 3600
 WORKING_DAYS: Final = range(5)
 WEEKDAYS: Final = (1.35, 1.10, 0.95, 1.00, 0.90, 0.03, 0.02)
-"""Call volume from Monday to Sunday, relative to a usual day."""
+"""Call volume from Monday to Sunday, as multiples of `CallProfile.calls`, the calls of a usual day."""
 CURVE: Final = (
     *((0, 0.0), (7, 0.02), (8, 0.1), (8.5, 0.8), (9.5, 1.5), (11, 1.4), (12, 0.7), (13, 0.45), (14, 1.3), (15.5, 1.2)),
     *((17, 0.6), (17.5, 0.1), (19, 0.02), (24, 0.0)),

@@ -43,7 +43,11 @@ _decode: Final = msgspec.json.Decoder(Reattribution).decode
 
 
 def decode(value: bytes) -> Reattribution:
-    """Return the reattribution in a record's value. Raises `msgspec.DecodeError` for any other value."""
+    """Return the reattribution in a record's value: the withdrawal of a contact from a citizen, or its adoption by another.
+
+    Call it only for an entry whose type is in `REATTRIBUTION_TYPES`: it decodes other timeline entries too, without an error.
+    Raises `msgspec.DecodeError` for a value that is no timeline entry.
+    """
     return _decode(value)
 
 
@@ -51,8 +55,10 @@ def records(before: Contact, after: Contact, contact: str) -> tuple[tuple[bytes,
     """Return the withdrawal and the adoption of a contact whose citizen changed, each as Kafka key and JSON.
 
     Returns no record if the contact had no event with an event order. This is usual: most calls get their identity when they are
-    queued. An erasure gives no record either, as the contact then has no citizen.
+    queued. An erasure gives no record either, as the contact then has no citizen. A retraction gives only the withdrawal.
     """
+    if after.is_retracted:
+        return (_record(before.citizen, WITHDRAWN, after, contact, ()),)
     if not before.stays and _only_arrived(before):  # nearly always
         return ()
     events = () if after.is_erased else (*_past_events(before),)

@@ -186,7 +186,10 @@ def _find_reason(history: _History, earlier: Sequence[_History], within: int) ->
 
 
 _Reason = Callable[[_History, _History, _History, int], bool]
-"""Predicate of a contact, a former contact, the last former contact and the recontact days: whether the former is the reason."""
+"""Predicate for one of `RECONTACT_REASONS`: whether the former contact is the reason for the new one.
+
+Arguments: new contact, former contact, latest earlier contact (may be the former one), and recontact days.
+"""
 
 
 def _unanswered(channel: Channel) -> _Reason:

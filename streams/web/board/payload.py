@@ -94,6 +94,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of all calls together, without visits."""
     queues: list[Queue]
     """Queues of calls, then of visits."""
+    rejected: Mapping[str, int]
+    """Connector instance → number of records that it rejected today, without zeros. Only instances on the board's machine."""
     arrivals: list[LastArrival]
     """Latest arrival at each site of the channels in which the board reports missing arrivals."""
     day: Curve
@@ -114,8 +116,14 @@ class Message(msgspec.Struct, frozen=True):
     board: Board
 
 
-def make_message(snapshot: Snapshot, options: WebOptions, version: str, risks: AtRiskTargets | None = None) -> Message:
-    """Return the message for `snapshot`. `risks` are the contacts at risk; None if unknown."""
+def make_message(
+    snapshot: Snapshot,
+    options: WebOptions,
+    version: str,
+    risks: AtRiskTargets | None = None,
+    rejected: Mapping[str, int] | None = None,
+) -> Message:
+    """Return the message for `snapshot`. `risks` are the contacts at risk, None if unknown; `rejected` as in `Board`."""
     all_services, services = services_of(snapshot, options)
     board = Board(
         version=version,
@@ -132,6 +140,7 @@ def make_message(snapshot: Snapshot, options: WebOptions, version: str, risks: A
         history=snapshot.history,
         all=calls_of(snapshot, options),
         queues=queues_of(snapshot, options),
+        rejected=rejected or {},
         arrivals=last_arrivals_of(snapshot, options),
         day=curve_of(snapshot),
         usual=typical_day_of(snapshot.past_days, snapshot.taken_at, options),

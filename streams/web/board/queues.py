@@ -20,7 +20,10 @@ CHANNELS: Final = tuple(channel for channel, figure_schema in FIGURE_SCHEMAS.ite
 
 
 class Flows(msgspec.Struct, frozen=True):
-    """Counts, rates and means of one or several queues in a span of time."""
+    """Counts, rates and means of one or several queues in a span of time.
+
+    `service_level` has the target and the `Formula` of `WebOptions`. A `Ratio` with denominator 0 is undefined.
+    """
 
     received: int
     """Contacts that entered a queue: answered, abandoned, left or still waiting."""

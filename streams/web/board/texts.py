@@ -66,6 +66,13 @@ _TEXTS: Final = {
     "why_nobody": N_(
         "If the service is open, the source may no longer be read: tell the administrator of Accueil (accueil connect)."
     ),
+    # records that connectors rejected
+    "rejected": N_("Rejected: {n}"),
+    "rejected_of": N_("{name}: {n}"),
+    "rejected_rule": N_(
+        "Rejected: records that sources sent today and that Accueil cannot use. Contacts may be missing, or stay open: "
+        "tell the administrator of Accueil (accueil rejects list)."
+    ),
     # channels
     "channel_call": N_("Telephone"),
     "channel_visit": N_("Front desks"),

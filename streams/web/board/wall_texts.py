@@ -89,6 +89,7 @@ WALL_TEXTS: Final = {
     "came_today": N_("today: {n}"),
     "opinions": N_("Opinions"),
     "quiet_source": N_("silent"),
+    "rejects_records": N_("rejects records"),
     "not_watched": N_("not watched"),
     "not_watched_rule": N_("Not watched: this screen does not show if it falls silent."),
     "reading_history": N_("reads history"),

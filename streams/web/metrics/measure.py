@@ -213,7 +213,10 @@ def counter_measure(
 def gauge_measure(
     name: str, about: str, reads: ReadByChannel, labels: tuple[str, ...] = (), *, of_today: bool = False
 ) -> FigureMeasure:
-    """Return a gauge by the channels of `reads`: of current figures, or with `of_today` of today's counts."""
+    """Return a gauge by the channels of `reads`.
+
+    They read `FigureRows.cumulative`, which contains the current stocks, or with `of_today` the counts of `FigureRows.today`.
+    """
     select = attrgetter("today" if of_today else "cumulative")
     return Measure(GaugeMetricFamily, name, about, labels, select, *_numbers(reads))
 

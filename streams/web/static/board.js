@@ -6,7 +6,7 @@ import { showDay } from "./day.js";
 import { openPanel } from "./explaining.js";
 import { duration, share } from "./format.js";
 import { ACTION, ATTENTION, NORMAL, SMALLEST_SAMPLE, SYMBOLS, isSmall, mark } from "./levels.js";
-import { board, hasTelephone, run, showFreshness, showIncomplete, showQuiet } from "./live.js";
+import { board, hasTelephone, run, showFreshness, showIncomplete, showQuiet, showRejected } from "./live.js";
 import { showOpenings } from "./openings.js";
 import { $, areCurrent, counts, format, isCall, nameOf, t, seek, texts, write } from "./page.js";
 import { countRows, showTargets } from "./sla_targets.js";
@@ -160,6 +160,7 @@ function tick() {
   showQueues(board);
   showServices(board);
   showQuiet();
+  showRejected();
   showIncomplete();
   updateAlerts(findAlerts(board));
   makeRoom();

@@ -4,7 +4,7 @@
 import { duration } from "./format.js";
 import { ATTENTION, SYMBOLS } from "./levels.js";
 import { isClosed } from "./openings.js";
-import { $, areCurrent, format, isCall, now, t, describeAt, setClock, setHistory, texts, version, write } from "./page.js";
+import { $, areCurrent, explain, format, isCall, now, t, describeAt, setClock, setHistory, texts, version, write } from "./page.js";
 
 export let board = null;
 let clock = null;
@@ -46,6 +46,17 @@ export function showQuiet() {
   const why = quiet.every(isCall) ? texts.why_no_call : texts.why_nobody;
   const sentences = quiet.map((source) => describeQuiet(source, known.length > 1));
   write($("quiet"), quiet.length ? [SYMBOLS[ATTENTION], ...sentences, why].join(" ") : "");
+}
+
+// ----------------------------------------------------------------------------------------------------------- rejected
+/** Show how many records the connectors rejected today; the title names them. */
+export function showRejected() {
+  const numbers = Object.entries(board.rejected);
+  const all = numbers.reduce((sum, [, n]) => sum + n, 0);
+  const names = numbers.map(([name, n]) => t("rejected_of", { name, n: format.count(n) }));
+  $("rejected").hidden = !all;
+  explain($("rejected"), `${names.join(", ")}. ${texts.rejected_rule}`);
+  write($("rejected"), `${SYMBOLS[ATTENTION]} ${t("rejected", { n: format.count(all) })}`);
 }
 
 // --------------------------------------------------------------------------------------------------------- incomplete

@@ -220,9 +220,12 @@ function pipeline(board) {
   const others = Object.entries(board.history)
     .filter(([channel]) => !known.some((source) => source.channel === channel))
     .map(([channel, at]) => ({ key: channel, name: texts[`channel_${channel}`], level: ATTENTION, state: [SYMBOLS[ATTENTION], texts.reading_history], cells: [{ value: t("behind", { when: when(at) }), isWords: true }] }));
+  const rejected = Object.entries(board.rejected).map(([name, n]) => ({
+    key: `rejected ${name}`, name, level: ATTENTION, state: [SYMBOLS[ATTENTION], texts.rejects_records], cells: [{ value: t("came_today", counts({ n })), isWords: true }],
+  }));
   const more = unwatched(board, (channel) => channel in board.history || known.some((source) => source.channel === channel));
   const notes = more.length ? [{ kind: "note", text: texts.not_watched_rule }] : [];
-  const items = [...rows, ...others, ...more];
+  const items = [...rejected, ...rows, ...others, ...more];
   return tablesOf(columns, items, "line", ...notes.map(({ kind }) => kind)).map((table) => [table, ...notes]);
 }
 

@@ -344,3 +344,12 @@ def test_torn_head_is_found_and_repaired(audit: Audit, place: Path, slot: int) -
     with closing(Audit(place, clock=lambda: NOVEMBER)) as open_audit:
         assert open_audit.record(access(3)) == 5
     assert verify(place).findings == []
+
+
+def test_content_after_the_head_is_found_and_cut_off(audit: Audit, place: Path) -> None:
+    audit.record(access())
+    with (place / HEAD).open("ab") as head:
+        head.write(b"\n")
+    assert [(one.line, one.damage) for one in verify(place).findings] == [(3, Damage.HEAD_TORN)]
+    audit.record(access(1))
+    assert verify(place).findings == []

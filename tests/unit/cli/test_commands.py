@@ -124,7 +124,9 @@ def test_error_in_a_variable_of_a_connector_names_the_variable(monkeypatch: pyte
     ]
 
 
-@pytest.mark.parametrize("other", ["web.port", "broker_port", "connect.health_port", "connectors.avis.port"])
+@pytest.mark.parametrize(
+    "other", ["web.port", "broker_port", "connect.health_port", "notify.health_port", "connectors.avis.port"]
+)
 def test_settings_with_the_same_port_are_refused_and_named(other: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "whsec_" + "c2VjcmV0" * 4)
     monkeypatch.setenv(f"ACCUEIL_{other.replace('.', '__').upper()}", "9000")

@@ -234,6 +234,18 @@ class TestReread:
         again = command("reread", "siege", "--yes")
         assert (again.exit_code, "nothing was read yet" in again.stderr) == (1, True)
 
+    def test_reread_names_where_the_option_start_begins(self) -> None:
+        self.read_once()
+        with Path("accueil.toml").open("a") as settings:
+            settings.write('start = "end"\n')
+        result = command("reread", "siege", "--yes")
+        assert result.stdout.splitlines()[:2] == [
+            'asterisk/siege: start = "end" skips all records that the source has now; to read them, set start = "beginning"',
+            f"the next start reads it from its end; the old position is in {self.HOME / 'before-reread'}",
+        ]
+        again = command("reread", "siege", "--yes")
+        assert "nothing was read yet, so it starts from its end anyway" in again.stderr
+
     @pytest.mark.parametrize("cluster", ["one", "two"])
     def test_reread_for_another_cluster_says_that_all_events_count(
         self, monkeypatch: pytest.MonkeyPatch, cluster: str

@@ -102,7 +102,7 @@ def test_replay_includes_tombstones_and_skips_empty_records(written: DeadLetters
     written.write("null_value", value=None)
     written.write("null_value", key=None, value=None)
     output = command("replay", *(letter.position for letter in written.letters()), "--yes").output
-    assert output == f"1 without content or origin: skipped\n1 → {written.origin}\n1 replayed\n"
+    assert output == f"1 without content or origin: skipped\n{written.origin}: dead letters to replay: 1\n1 replayed\n"
     (message,) = written.replayed()
     assert (message.key(), message.value()) == (b"call:a:1", None)
 
@@ -172,9 +172,11 @@ def test_replayed_letters_are_marked_and_replayed_again_only_on_request(
     assert "replayed at    20" in command("show", first.position).output
     assert "replayed at" not in command("show", second.position).output
     named = command("replay", first.position, second.position, "--dry-run").output
-    assert named == f"2 → {written.origin}\n"
+    assert named == f"{written.origin}: dead letters to replay: 2\n"
     others = command("replay", "--topic", written.origin, "--dry-run").output
-    assert others == f"1 already replayed: skipped (--again includes them)\n1 → {written.origin}\n"
+    assert (
+        others == f"1 already replayed: skipped (--again includes them)\n{written.origin}: dead letters to replay: 1\n"
+    )
     again = command("replay", "--topic", written.origin, "--dry-run", "--again").output
     assert again == named
     assert written.letters() == [first, second]  # the mark of the replay is not a dead letter
@@ -211,11 +213,15 @@ def test_unreachable_broker_gives_one_line(monkeypatch: pytest.MonkeyPatch, addr
     assert result.exit_code == os.EX_SOFTWARE
 
 
+def test_empty_list_has_no_table() -> None:
+    assert command("list", "--reason", "told_again").output == "no dead letters\n"
+
+
 def test_replay_asks_for_confirmation(written: DeadLetters) -> None:
     written.write("invalid_json")
     position = written.letters()[0].position
     assert command("replay", position, answer="n\n").exit_code == 1
-    assert command("replay", position, "--dry-run").output == f"1 → {written.origin}\n"
+    assert command("replay", position, "--dry-run").output == f"{written.origin}: dead letters to replay: 1\n"
     assert written.replayed() == []
     assert command("replay", position, answer="y\n").output.endswith("1 replayed\n")
     assert command("replay", position, "--yes").exit_code == 0
@@ -225,6 +231,6 @@ def test_replay_asks_for_confirmation(written: DeadLetters) -> None:
 def test_all_can_be_combined_with_a_filter(written: DeadLetters) -> None:
     written.write("time_in_past", "unknown_type", "time_in_past")
     result = command("replay", "--all", "--reason", "time_in_past", "--dry-run")
-    assert (result.exit_code, result.output) == (0, f"2 → {written.origin}\n")
+    assert (result.exit_code, result.output) == (0, f"{written.origin}: dead letters to replay: 2\n")
     result = command("replay", "--all", "--reason", "time_in_future")
     assert (result.exit_code, result.output) == (0, "no dead letter matches\n")

@@ -195,6 +195,10 @@ def test_french_output_has_labels_of_figures_and_events(monkeypatch: pytest.Monk
     assert head.startswith(f"service_level (niveau de service), Téléphone, {MORNING} : 1 / 1")
     assert formula == "  (répondus ≤ 20 s) / (répondus + abandonnés > 10 s)"
     assert "  répondus  " in row
+    _head, titles, row, event, *_ = lines("answered", "--day", MORNING, "--events")
+    assert " ".join(titles.split()) == "CONTACT RÉSULTAT TRANCHE DE 5 MIN DURÉE COMPTÉ DANS CANAL/SITE/SERVICE/FILE"
+    assert row.index("répondus") == titles.index("RÉSULTAT")
+    assert event.startswith("    2")
     output = "\n".join(lines("answered", "--day", MORNING, "--events"))
     assert "  Appel décroché  " in output
     assert "call.answered" not in output

@@ -64,7 +64,7 @@ def test_list_shows_reasons_and_totals_but_no_content() -> None:
     ):
         assert row.split()[:3] == ["siege", reason, "1"]
         assert row.endswith(f"  {detail}")
-    assert total == "3 rejected records in accueil-data/connectors"
+    assert total == "rejected records in accueil-data/connectors: 3"
     assert "06 39" not in result.output
 
 
@@ -77,7 +77,7 @@ def test_rare_details_are_counted_together(home: Path, monkeypatch: pytest.Monke
     assert (frequent.split()[1:3], frequent[-15:]) == (["invalid_utf8", "3"], "from byte 20 on")
     assert (unknown.split()[1:3], unknown[-2:]) == (["unknown_record", "2"], " …")
     assert (others.split()[1:3], others[-2:]) == (["invalid_utf8", "2"], " …")
-    assert total.startswith("7 rejected records")
+    assert total.endswith(": 7")
 
 
 def test_record_rejected_repeatedly_is_listed_and_replayed_once(home: Path) -> None:
@@ -87,14 +87,14 @@ def test_record_rejected_repeatedly_is_listed_and_replayed_once(home: Path) -> N
         for day in (1, 2):
             file.writelines(json.dumps(entry | {"at": f"2999-01-0{day}T08:00:00+00:00"}) + "\n" for entry in entries)
     lines = command("list").output.splitlines()
-    assert lines[-1] == "3 rejected records in accueil-data/connectors"
+    assert lines[-1] == "rejected records in accueil-data/connectors: 3"
     assert [line.endswith(" (rejected 3 times)") for line in lines[1:4]] == [True] * 3
     assert [line.split()[2] for line in lines[-4:-1]] == ["1"] * 3
     first = places()[0]
     assert "times          3" in command("show", first).output
     replayed = command("replay", "--all", "--yes").output.splitlines()
     assert (replayed[0], replayed[1]) == (
-        "3 → siege",
+        "siege: rejected records to map again: 3",
         "siege: 1 records accepted now, events: 1 (published at its next start)",
     )
     assert len(places()) == 2
@@ -113,7 +113,7 @@ def test_list_prints_json_without_content() -> None:
 def test_list_filters_records() -> None:
     assert len(places("--reason", "unknown_record")) == 2
     assert len(places("--connector", "siege", "--since", "1h", "--limit", "1")) == 1
-    assert command("list", "--connector", "annexe").output == "0 rejected records in accueil-data/connectors\n"
+    assert command("list", "--connector", "annexe").output == "no rejected records in accueil-data/connectors\n"
     assert places("--since", "2999-01-01T00:00") == []
 
 

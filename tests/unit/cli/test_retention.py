@@ -22,6 +22,7 @@ from connectors.sdk.contract import Reject
 from connectors.sdk.rejects import Rejects
 from models import topics
 from models.events import Event
+from models.locale import LANGUAGES
 from models.reasons import Reason
 from models.timestamps import milliseconds
 from streams.access.audit import read as read_audit
@@ -85,6 +86,14 @@ def test_show_uses_the_settings_of_a_running_demo(data: Path) -> None:
     with claim_data_directory(demo):
         write_running_file(demo, "127.0.0.1:1", "")
         assert "55" not in run("show").stdout
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_show_fits_a_terminal_of_100_columns(language: str, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANG", language)
+    lines = run("show").stdout.splitlines()
+    assert len(lines) > 3 * len(RULES)
+    assert [line for line in lines if len(line) > 100] == []
 
 
 @pytest.mark.parametrize(("page", "language"), [("PRIVACY.md", "en"), ("PRIVACY.fr.md", "fr")])

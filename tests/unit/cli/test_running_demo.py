@@ -43,7 +43,7 @@ def test_commands_report_once_that_they_use_the_running_demo(monkeypatch: pytest
 
 def test_rejects_uses_the_running_demo() -> None:
     with running_demo():
-        assert run("rejects", "list").output.endswith(f"1 rejected records in {DEMO}/connectors\n")
+        assert run("rejects", "list").output.endswith(f"rejected records in {DEMO}/connectors: 1\n")
         place = run("rejects", "list").stdout.splitlines()[1].split()[0]
         assert run("rejects", "show", place).exit_code == 0
         systems = DEMO / instance_lock.SYSTEMS

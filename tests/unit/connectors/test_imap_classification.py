@@ -171,7 +171,7 @@ def test_oldest_messages_are_deleted(classifier: ClassifierHarness, monkeypatch:
     monkeypatch.setattr(conversations_module, "MAX_MESSAGES", 10)
     for number in range(30):
         classifier.classify(message(f"{number}"))
-    (stored,) = classifier.conversations._database.execute("SELECT count(*) FROM messages").fetchone()
+    (stored,) = classifier.conversations._database.find("SELECT count(*) FROM messages")
     assert stored == 10
 
 

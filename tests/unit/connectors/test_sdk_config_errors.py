@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import Field
 
 from connectors.sdk import registry
-from connectors.sdk.config import parse
+from connectors.sdk.config import ConnectorConfig, parse
 from connectors.sdk.config_errors import format_key_path
 from connectors.sdk.errors import ConfigError
 
@@ -54,6 +55,22 @@ def test_errors_are_in_french(connector: str, monkeypatch: pytest.MonkeyPatch) -
     assert len(messages) > 20
     assert all(line.startswith("essai") for line in messages)
     assert [line for line in messages if any(word in line for word in PYDANTIC)] == []
+
+
+class Lines(ConnectorConfig):
+    lines: dict[Annotated[str, Field(pattern="^[0-9]+$")], Annotated[str, Field(max_length=3)]]
+    """Numbers, each with its line."""
+    kind: Annotated[str, Field(pattern="^a$")] | Annotated[str, Field(max_length=1)] = "a"
+    """Kind."""
+
+
+def test_errors_with_the_same_path_are_all_named() -> None:
+    assert invalid_variants(Lines, {"lines": {"x": "long"}, "kind": "bb"}) == [
+        "essai.lines.x must match ^[0-9]+$",
+        "essai.lines.x has more than 3 characters",
+        "essai.kind.constrained-str must match ^a$",
+        "essai.kind.constrained-str has more than 1 characters",
+    ]
 
 
 def test_list_items_are_numbered_from_1_and_shown_with_their_name() -> None:

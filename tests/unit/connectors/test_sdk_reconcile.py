@@ -144,6 +144,16 @@ def test_key_missing_in_two_complete_polls_is_gone(tmp_path: Path) -> None:
     assert gone == [{}, {}, {"": {"a": "open", "d": "open"}}, {"": {"a": "open", "d": "open"}}, {"": {"a": "open"}}]
 
 
+def test_key_seen_in_an_incomplete_poll_between_two_others_is_not_gone(reconciler: Reconciler) -> None:
+    list_again(reconciler, "ab")
+    reconciler.end_round(1.0, whole())
+    gone = []
+    for number, keys in enumerate(("b", "ab", "b"), 2):
+        list_again(reconciler, keys)
+        gone.append(reconciler.end_round(float(number), PollScope() if keys == "ab" else whole()).gone)
+    assert gone == [{}, {}, {}]
+
+
 def test_seen_key_is_not_gone_even_if_its_state_is_unreadable(reconciler: Reconciler) -> None:
     list_again(reconciler, "ab")
     for number in range(4):

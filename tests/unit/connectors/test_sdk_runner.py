@@ -222,13 +222,17 @@ class TestInstanceRunner:
         monkeypatch.setattr(instance_module, "MIN_DELAY_SECONDS", 0.1)
         running = RunnerHarness(tmp_path, 1)
         running.publisher.ready = False
-        with running:
+        with structlog.testing.capture_logs() as logs, running:
             running.wait_for("open at 0")
             wait_until(lambda: running.runner.trouble == instance_module.NO_ROOM, "the trouble")
             assert not any("publish" in call for call in running.calls)
             running.publisher.ready = True
             running.wait_for("acknowledge 1")
             wait_until(lambda: running.runner.trouble == "", "no trouble")
+        assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == [
+            "connector_in_trouble",
+            "connector_takes_in_again",
+        ]
 
     def test_instance_runs_in_one_process_only(self, tmp_path: Path) -> None:
         with RunnerHarness(tmp_path, 1) as first:

@@ -35,3 +35,21 @@ def detail_of(value: bytes | None) -> str:
     except UnusableRecord as unusable:
         return unusable.detail
     return ""
+
+
+@pytest.mark.parametrize(
+    ("detail", "french"),
+    [
+        ("its type is not in `types`", "son type n'est pas dans `types`"),
+        ("data.office: not in `labels`", "data.office : valeur absente de `labels`"),
+        ("sidecar: CSV", "fiche : n'est pas du CSV valide"),
+        (
+            "rows 2, 4, …: chrono: no letter has this number; row 3: step (unknown_enum)",
+            "lignes 2, 4, … : chrono : aucun courrier n'a ce numéro ; ligne 3 : step (unknown_enum)",
+        ),
+        ("Object missing required field `id`", "id manque"),
+    ],
+)
+def test_details_of_connectors_have_french_texts(detail: str, french: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert explain(detail).replace("\N{NO-BREAK SPACE}", " ") == french

@@ -11,11 +11,12 @@ from threading import Event, Thread
 
 import pytest
 
+from connectors.sdk.runner import configure
 from streams.cli.sla import active_sla_file
 from streams.kafka.ports import free_port
 from streams.runtime import instance_lock, prechecks
 from streams.runtime.instance_lock import find_cluster, write_running_file
-from streams.runtime.prechecks import check_port, claim_data_directory
+from streams.runtime.prechecks import check_not_running, check_port, claim_data_directory
 from streams.runtime.process_specs import notify_options
 from streams.settings.errors import OperatorError
 from streams.settings.loader import load
@@ -119,6 +120,19 @@ def test_sla_and_notify_use_the_running_demo(tmp_path: Path, monkeypatch: pytest
         monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
         assert active_sla_file(load()) == Path("own.toml")
         assert notify_options(load()).directory == tmp_path / "notify"
+
+
+def test_connectors_that_all_run_elsewhere_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prechecks, "STOPPING_SECONDS", 0.0)
+    siege, annexe = (configure(name, "asterisk", {"path": "queue_log"}) for name in ("siege", "annexe"))
+    with siege.locked(tmp_path):
+        check_not_running([siege, annexe], tmp_path, Event())
+        with (
+            annexe.locked(tmp_path),
+            pytest.raises(OperatorError, match=r"siege is in use by another process: stop it first"),
+        ):
+            check_not_running([annexe, siege], tmp_path, Event())
+    check_not_running([siege, annexe], tmp_path, Event())
 
 
 @pytest.mark.parametrize("command", ["worker", "connect", "web"])

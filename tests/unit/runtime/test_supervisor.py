@@ -75,8 +75,8 @@ def test_child_that_ends_is_restarted(tmp_path: Path, console: ConsoleLines) -> 
 
     run(tmp_path, console, grow)
     assert [text for text in console.of("worker") if "restart" in text] == [
-        "ended (exit 75), restart in 0 s",
-        "ended (exit 75), restart in 0.01 s",
+        "ended (exit code 75), restart in 0 s",
+        "ended (exit code 75), restart in 0.01 s",
     ]
 
 
@@ -96,7 +96,7 @@ def test_tree_stops_if_a_child_cannot_start(tmp_path: Path, console: ConsoleLine
         await all_ready(tree.start(server("broker", tmp_path / "journal")))
         await all_ready(tree.start(python("worker", "raise SystemExit('no room')")))
 
-    with pytest.raises(GaveUp, match=r"worker cannot run \(exit 1\): no room\nfull log: .*worker\.log") as gave_up:
+    with pytest.raises(GaveUp, match=r"worker cannot run \(exit code 1\): no room\nfull log: .*worker\.log") as gave_up:
         run(tmp_path, console, grow)
     assert gave_up.value.exit_code == os.EX_SOFTWARE
     assert console.count("restart in") == len(supervisor.RESTART_SECONDS)
@@ -155,7 +155,7 @@ def test_configuration_error_is_not_retried(tmp_path: Path, console: ConsoleLine
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(python("web", "print('accueil: web.port is unknown'); raise SystemExit(2)")))
 
-    with pytest.raises(GaveUp, match=r"^web cannot run \(exit 2\): web\.port is unknown") as gave_up:
+    with pytest.raises(GaveUp, match=r"^web cannot run \(exit code 2\): web\.port is unknown") as gave_up:
         run(tmp_path, console, grow)
     assert gave_up.value.exit_code == 2
     assert console.count("restart") == 0

@@ -43,6 +43,19 @@ def test_output_is_shown_at_the_start_if_requested(
     assert (tmp_path / "logs" / "kafka.log").read_text() == OUTPUT + "\n"
 
 
+def test_requested_output_is_shown_until_the_child_is_ready(
+    tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "QUIET_SECONDS", 0)
+
+    async def grow(tree: ProcessTree) -> None:
+        await all_ready(tree.start(python("kafka", f"print({OUTPUT!r})", is_one_shot=True, shows_output=True)))
+        interrupt()
+
+    run(tmp_path, console, grow)
+    assert console.of("kafka")[0] == "fetching Kafka"
+
+
 def test_lasting_warning_is_shown_at_the_start(tmp_path: Path, console: ConsoleLines) -> None:
     created = line("warning", "key_made", path="keys/social.key")
 

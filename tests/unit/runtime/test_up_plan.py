@@ -77,7 +77,7 @@ def test_program_that_cannot_run_decides_the_exit_code(
 ) -> None:
     monkeypatch.setattr(supervisor, "RESTART_SECONDS", ())
     monkeypatch.setattr("streams.runtime.up.ACCUEIL", (sys.executable, "-c", f"raise SystemExit({exit_code})"))
-    with pytest.raises(OperatorError, match=rf"cannot run \(exit {exit_code}\)") as error:
+    with pytest.raises(OperatorError, match=rf"cannot run \(exit code {exit_code}\)") as error:
         up(EXAMPLE, demo=False, verbose=False)
     assert error.value.exit_code == ends_with
 
