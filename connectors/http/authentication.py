@@ -177,6 +177,8 @@ def _refusals() -> dict[int, str]:
         400: _(
             "refuses the token request (400): check client_id, client_secret, scope and credentials_in of auth.oauth2"
         ),
-        401: _("refuses the client (401): check client_id and client_secret of auth.oauth2"),
-        403: _("refuses the client (403): check client_id and client_secret of auth.oauth2"),
+        **{
+            status: _("refuses the client ({status}): check client_id and client_secret of auth.oauth2", status=status)
+            for status in (401, 403)
+        },
     }

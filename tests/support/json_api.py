@@ -30,6 +30,7 @@ TOKEN_PATH: Final = "/oauth/token/"
 USER: Final = "accueil"
 SECRET: Final = "s3cret+/&é="
 TOKEN: Final = "jeton-d-essai"
+SCOPES: Final = ("forms.read", "calls.read")
 SIGNATURE_SECONDS: Final = 30
 BEGIN: Final = datetime(2026, 3, 16, 8, tzinfo=UTC)
 
@@ -69,6 +70,11 @@ class JsonApi:
     newest_first: bool = False
     requests_per_second: float = 100_000
     token_seconds: float = 3600
+    size_parameter: str = "size"
+    since_parameter: str = "since"
+    time_field: str = "updated_at"
+    is_since: Callable[[Any, str], bool] = lambda at, since: str(at) >= since
+    """Whether a record with this time is listed for this value of `since_parameter`."""
     wrap: Callable[[list[Record]], Any] = lambda records: {"data": {"items": records}}
     """Envelope of the records."""
     before_answer: Callable[[Request], Response | None] = lambda _request: None
@@ -115,7 +121,7 @@ class JsonApi:
             client, secret = form.get("client_id", ""), form.get("client_secret", "")
         if (client, secret) != (USER, SECRET):
             return JSONResponse({"error": "invalid_client"}, 401)
-        if form.get("grant_type") != "client_credentials" or form.get("scope") != "forms.read":
+        if form.get("grant_type") != "client_credentials" or form.get("scope") not in SCOPES:
             return JSONResponse({"error": "invalid_scope"}, 400)
         token = secrets.token_urlsafe()
         self.tokens_issued += 1
@@ -189,8 +195,8 @@ class JsonApi:
     def _page(self, request: Request) -> Response:
         parameters = request.query_params
         try:
-            size = min(int(parameters.get("size", self.page_size)), self.page_size)
-            rows = self._rows(parameters.get("since"))
+            size = min(int(parameters.get(self.size_parameter, self.page_size)), self.page_size)
+            rows = self._rows(parameters.get(self.since_parameter))
             begin = self._begin(parameters, size, rows)
         except (ValueError, KeyError):
             return JSONResponse({"error": "invalid parameter"}, 400)
@@ -206,8 +212,8 @@ class JsonApi:
 
     def _rows(self, since: str | None) -> list[Record]:
         with self._lock:
-            rows = [row for row in self.records if since is None or row.get("updated_at", "") >= since]
-        return sorted(rows, key=lambda row: str(row.get("updated_at", "")), reverse=self.newest_first)
+            rows = [row for row in self.records if since is None or self.is_since(row.get(self.time_field, ""), since)]
+        return sorted(rows, key=lambda row: str(row.get(self.time_field, "")), reverse=self.newest_first)
 
     def _begin(self, parameters: Any, size: int, rows: Sequence[Record]) -> int:
         match self.paging:
