@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import phonenumbers
@@ -63,7 +64,7 @@ class PseudonymKey:
     @property
     def key_id(self) -> str:
         """Return four hexadecimal digits derived from the secret, which mark the pseudonyms of this key."""
-        return hashlib.sha256(b"accueil key id\0" + self.secret).hexdigest()[:4]
+        return _key_id(self.secret)
 
     def pseudonym(self, kind: IdentityKind, normalised: str) -> str:
         """Return `<kind>:<key id>-<22 characters>` for a normalised value; the empty string if `is_blocked` is true for it."""
@@ -71,6 +72,11 @@ class PseudonymKey:
             return ""
         digest = hmac.digest(self.secret, f"{kind.value}\0{normalised}".encode(), "sha256")[:16]
         return f"{kind.value}:{self.key_id}-{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+@lru_cache(maxsize=256)  # runs for every pseudonym
+def _key_id(secret: bytes) -> str:
+    return hashlib.sha256(b"accueil key id\0" + secret).hexdigest()[:4]
 
 
 def normalise(kind: IdentityKind, raw: str, region: str = "FR") -> str | None:

@@ -96,7 +96,7 @@ class HttpSource(RecordSource):
             if time.monotonic() - began_at > LATE_SECONDS:
                 return Page()
         self._request_at = time.monotonic() + 1 / self._config.requests_per_second
-        position = self._position
+        position = self._poll_position
         if position.page is None:
             position = self._begin_poll(position)
         page = position.page
@@ -119,14 +119,17 @@ class HttpSource(RecordSource):
         super().close()
 
     @property
-    def _position(self) -> PollPosition:
+    def _poll_position(self) -> PollPosition:
         saved = self.positions.get(self._part)
-        return msgspec.msgpack.decode(saved, type=PollPosition) if saved else PollPosition()
+        try:
+            return msgspec.msgpack.decode(saved, type=PollPosition) if saved else PollPosition()
+        except msgspec.DecodeError:
+            raise self.damaged() from None
 
     @property
     def _is_polling(self) -> bool:
         """True if a poll is due or in progress."""
-        return self._interval.due or self._position.page is not None
+        return self._interval.due or self._poll_position.page is not None
 
     def _begin_poll(self, position: PollPosition) -> PollPosition:
         """Return the position at the beginning of a poll."""

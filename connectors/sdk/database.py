@@ -86,7 +86,11 @@ class Database:
         except sqlite3.OperationalError as error:  # the disk is full, another program holds the file
             raise StorageError(f"{self._path}: {error}") from None
         except sqlite3.DatabaseError:
-            raise self._lost(_("is damaged")) from None
+            raise self.damaged() from None
+
+    def damaged(self) -> ConnectorError:
+        """Return the error to raise if the contents of the file are damaged."""
+        return self._lost(_("is damaged"))
 
     def _lost(self, problem: str) -> ConnectorError:
         return self._error(f"{self._path} {problem}{_(':')} {self._advice}")

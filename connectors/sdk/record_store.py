@@ -13,8 +13,8 @@ import msgspec
 
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.database import Database
-from connectors.sdk.errors import CursorDamagedError
-from models.codec import decode, encode
+from connectors.sdk.errors import ConnectorError, CursorDamagedError
+from models.codec import UnusableRecord, decode, encode
 from models.locale import _
 from models.reasons import Reason
 
@@ -26,6 +26,7 @@ _TABLES: Final = (
     WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS positions (part TEXT PRIMARY KEY, position BLOB)",
     "CREATE TABLE IF NOT EXISTS outbox (batch INTEGER PRIMARY KEY, outcomes BLOB)",
+    "CREATE TABLE IF NOT EXISTS listed (key TEXT PRIMARY KEY) WITHOUT ROWID",
     "PRAGMA cache_size = -65536",
 )
 
@@ -35,8 +36,10 @@ class KnownRecord(NamedTuple):
 
     digest: bytes
     """Digest of the fields that the mapping reads."""
-    facts: bytes = b""
-    """Signatures of the events that the contact has, four bytes each (`record_mapping.sign`)."""
+    facts: bytes | None = b""
+    """Signatures of the events that the contact has, four bytes each (`record_mapping.sign`).
+
+    None if the record was rejected: the contact then has the events of an earlier record, or those of a replay, or none."""
     state: str = ""
     """State of the contact at its last record, for mappings with `state`."""
     version: int = 0
@@ -63,8 +66,8 @@ class RecordStore:
         )
         if is_new and (former := directory / ASIDE / FILE).exists():
             self._take_versions(former)
-        newest = self._database.find("SELECT max(batch) FROM outbox")[0]
-        self._batch = newest or 0
+        ((newest,),) = self._database.execute("SELECT max(batch) FROM outbox")
+        self._batch: int = newest or 0
         self._today = date.today().toordinal()  # noqa: DTZ011 - a day more or less does not matter
 
     @property
@@ -79,13 +82,36 @@ class RecordStore:
     def unconfirmed(self) -> list[Outcome]:
         """Return the outcomes that an earlier process stored and did not see confirmed, in order."""
         rows = self._database.execute("SELECT outcomes FROM outbox ORDER BY batch")
-        return [outcome for (stored,) in rows for outcome in _unpack(stored)]
+        try:
+            return [outcome for (stored,) in rows for outcome in _unpack(stored)]
+        except (msgspec.DecodeError, UnusableRecord, ValueError, TypeError, IndexError):
+            raise self._database.damaged() from None
+
+    def damaged(self) -> ConnectorError:
+        """Return the error to raise if a position is damaged."""
+        return self._database.damaged()
 
     def find(self, keys: Iterable[str]) -> dict[str, KnownRecord]:
         """Return what is known of the records with these keys, without the unknown ones."""
         rows = self._database.execute(
             "SELECT key, digest, facts, state, version FROM known WHERE key IN (SELECT value FROM json_each(?))",
             msgspec.json.encode(list(keys)),
+        )
+        return {key: KnownRecord(*found) for key, *found in rows}
+
+    def note_listed(self, keys: Iterable[str], *, is_first: bool) -> None:
+        """Note that a complete list of all records has these keys. `is_first` begins a new list."""
+        with self._database.transaction():
+            if is_first:
+                self._database.execute("DELETE FROM listed")
+            self._database.execute_all("INSERT OR IGNORE INTO listed VALUES (?)", [(key,) for key in keys])
+
+    def find_unlisted(self, limit: int) -> dict[str, KnownRecord]:
+        """Return records with events that the noted list does not have, at most `limit`."""
+        rows = self._database.execute(
+            "SELECT key, digest, facts, state, version FROM known WHERE length(facts) > 0"
+            " AND key NOT IN (SELECT key FROM listed) LIMIT ?",
+            limit,
         )
         return {key: KnownRecord(*found) for key, *found in rows}
 

@@ -1,6 +1,5 @@
 """Options of one set of files with tables."""
 
-import codecs
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Self
@@ -14,8 +13,8 @@ from models.locale import _
 
 def _check_encoding(name: str) -> str:
     try:
-        codecs.lookup(name or "utf-8")
-    except LookupError:
+        b"a".decode(name or "utf-8", "replace")
+    except LookupError:  # also for codecs that are no encodings of text, such as hex
         raise ValueError(_("is not an encoding, as utf-8 or cp1252")) from None
     return name
 

@@ -5,8 +5,9 @@ read before are known and are skipped.
 """
 
 import glob
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -14,8 +15,8 @@ import msgspec
 import structlog
 
 from connectors.sdk.contract import Context
-from connectors.sdk.errors import ConfigError, SourceMisconfiguredError, describe_os_error, source_error
-from connectors.sdk.mapping.fields import is_expression
+from connectors.sdk.errors import ConfigError, describe_os_error, source_error
+from connectors.sdk.mapping.fields import may_be_column
 from connectors.sdk.mapping.options import find_fields
 from connectors.sdk.record_source import Page, PlacedRecord, RecordSource
 from connectors.table.config import TableConfig
@@ -29,6 +30,7 @@ LIST_SECONDS: Final = 1.0
 ALWAYS_CHECKED_BYTES: Final = 64 << 20
 """Of a longer file that has grown, only every `CHECK_SECONDS` is it checked that the rows read before are unchanged."""
 CHECK_SECONDS: Final = 60.0
+MAX_SHOWN_COLUMNS: Final = 50
 SAMPLE_ROWS: Final = 10_000
 """Rows that a trial of a mapping reads from a file."""
 
@@ -58,6 +60,13 @@ class FilePosition(msgspec.Struct, array_like=True, frozen=True):
     """True if also an incomplete last row was read."""
 
 
+class _Trouble(NamedTuple):
+    """Why a file cannot be read, and its size and time of modification then; None if it is tried again at each listing."""
+
+    problem: str
+    status: tuple[int, int] | None
+
+
 class _OpenFile(NamedTuple):
     name: str
     size: int
@@ -73,18 +82,25 @@ class TableSource(RecordSource):
     def __init__(self, config: TableConfig, context: Context) -> None:
         """Open the store. Raises `ConnectorError`, and the errors of `Context.pseudonym_key`."""
         super().__init__(config, context)
-        self._config = config
-        self._fields = [name for name in find_fields(config) if not is_expression(name)]
-        self._files = {name: msgspec.msgpack.decode(saved, type=FilePosition) for name, saved in self.positions.items()}
         self._open: _OpenFile | None = None
-        self._troubles: dict[str, tuple[int, str]] = {}
+        self._config = config
+        self._fields = [name for name in find_fields(config) if may_be_column(name)]
+        try:
+            self._files = {
+                name: msgspec.msgpack.decode(saved, type=FilePosition) for name, saved in self.positions.items()
+            }
+        except (msgspec.DecodeError, TypeError):
+            self.close()
+            raise self.damaged() from None
+        self._troubles: dict[str, _Trouble] = {}
         self._listed_at = float("-inf")
-        self._checked_at: dict[str, float] = {}
+        self._checked: dict[str, tuple[int, float]] = {}
+        """Inode and time of the last check of a file that has grown."""
 
     @property
     def trouble(self) -> str:
         """The files that cannot be read, with the reason; empty if there is none."""
-        return "; ".join(f"{name}: {problem}" for name, (_modified, problem) in self._troubles.items())
+        return "; ".join(f"{name}: {trouble.problem}" for name, trouble in self._troubles.items())
 
     def read_page(self) -> Page:
         """Return the next rows of the open file, or of the next file with new rows. Raises `SourceUnavailableError`."""
@@ -100,11 +116,16 @@ class TableSource(RecordSource):
         super().close()
 
     def _read_open_file(self, opened: _OpenFile) -> Page:
+        before = _text_position(opened.rows)
         try:
             records = self._read_rows(opened.rows, is_settled=opened.is_settled)
+            is_valid = _is_still_valid(opened, before, is_at_end=len(records) < PAGE_ROWS)
         except OSError as error:
             self._close_file()
             raise source_error(error, opened.name) from None
+        if not is_valid:
+            self._close_file()
+            return Page()
         if len(records) < PAGE_ROWS:
             position = FilePosition(opened.size, opened.modified_ns, _text_position(opened.rows), opened.is_settled)
             self._close_file()
@@ -120,11 +141,12 @@ class TableSource(RecordSource):
 
     def _open_next(self) -> None:
         """Open the oldest file that has changed since it was read; none if no file has."""
-        if not self._config.directory.is_dir():
-            raise SourceMisconfiguredError(
-                _("{directory} is not there: is the path in `files` right?", directory=self._config.directory)
-            )
-        for path, size, modified_ns in self._list_files():
+        try:
+            files = self._list_files()
+        except OSError as error:
+            raise source_error(error, self._config.directory) from None
+        self._troubles = {name: self._troubles[name] for path, *_ in files if (name := str(path)) in self._troubles}
+        for path, size, modified_ns in files:
             name = str(path)
             is_settled = time.time() - modified_ns / 1e9 >= self._config.settle_seconds
             known = self._files.get(name)
@@ -134,22 +156,26 @@ class TableSource(RecordSource):
                 and (known.is_settled or not is_settled)
             ):
                 continue
-            if self._troubles.get(name, (0, ""))[0] == modified_ns or (
+            trouble = self._troubles.get(name)
+            if (trouble and trouble.status == (size, modified_ns)) or (
                 path.suffix.lower() in SUFFIXES and not is_settled
             ):
                 continue
             try:
                 self._open = self._open_file(path, size, modified_ns, known, is_settled=is_settled)
             except OSError as error:
-                self._report(name, modified_ns, describe_os_error(error, name))
+                self._report(name, _Trouble(describe_os_error(error, name), None))
             except ValueError as error:
-                self._report(name, modified_ns, str(error))
+                self._report(name, _Trouble(str(error), (size, modified_ns)))
             else:
                 self._troubles.pop(name, None)
                 return
         self._listed_at = time.monotonic()
 
-    def _list_files(self) -> Iterator[tuple[Path, int, int]]:
+    def _list_files(self) -> list[tuple[Path, int, int]]:
+        """Return the files, the oldest first, with size and time of modification. Raises OSError."""
+        with os.scandir(self._config.directory):
+            pass  # `glob` finds nothing in a directory that may not be read
         found = []
         for name in glob.glob(self._config.files):  # noqa: PTH207 - an absolute pattern
             path = Path(name)
@@ -159,7 +185,7 @@ class TableSource(RecordSource):
                 continue  # just removed or renamed
             if path.is_file():
                 found.append((path, status.st_size, status.st_mtime_ns))
-        yield from sorted(found, key=lambda file: (file[2], file[0]))
+        return sorted(found, key=lambda file: (file[2], file[0]))
 
     def _open_file(
         self, path: Path, size: int, modified_ns: int, known: FilePosition | None, *, is_settled: bool
@@ -185,14 +211,16 @@ class TableSource(RecordSource):
         return _OpenFile(name, size, modified_ns, is_settled, rows, file)
 
     def _is_unchanged(self, path: Path, size: int, position: TextPosition) -> bool:
-        """Return whether the bytes read before are still the same."""
+        """Return whether the bytes read before are still the same. Raises OSError."""
         if size < position.offset:
             return False
-        now = time.monotonic()
-        if size > ALWAYS_CHECKED_BYTES and now - self._checked_at.get(str(path), float("-inf")) < CHECK_SECONDS:
-            return True
-        self._checked_at[str(path)] = now
-        return checksum_of(path, position.offset) == position.checksum
+        with path.open("rb") as file:
+            inode, now = os.fstat(file.fileno()).st_ino, time.monotonic()
+            checked_inode, checked_at = self._checked.get(str(path), (0, 0.0))
+            if size > ALWAYS_CHECKED_BYTES and inode == checked_inode and now - checked_at < CHECK_SECONDS:
+                return True
+            self._checked[str(path)] = inode, now
+            return checksum_of(file.fileno(), START, position.offset) == position.checksum
 
     def _check_columns(self, columns: Sequence[str]) -> None:
         missing = [name for name in self._fields if name not in columns]
@@ -201,18 +229,32 @@ class TableSource(RecordSource):
                 _(
                     "it has no column {missing}; it has: {columns}",
                     missing=", ".join(missing),
-                    columns=", ".join(columns),
+                    columns=", ".join([*columns[:MAX_SHOWN_COLUMNS], *("…" for _ in columns[MAX_SHOWN_COLUMNS:][:1])]),
                 )
             )
 
-    def _report(self, name: str, modified_ns: int, problem: str) -> None:
-        self._troubles[name] = (modified_ns, problem)
-        log.warning("table_unusable", file=name, problem=problem)
+    def _report(self, name: str, trouble: _Trouble) -> None:
+        if self._troubles.get(name) != trouble:
+            log.warning("table_unusable", file=name, problem=trouble.problem)
+        self._troubles[name] = trouble
 
     def _close_file(self) -> None:
         if self._open and self._open.file:
             self._open.file.close()
         self._open = None
+
+
+def _is_still_valid(opened: _OpenFile, before: TextPosition, *, is_at_end: bool) -> bool:
+    """Return whether the rows after `before` are in the file: it may have been rewritten while they were read."""
+    if opened.file is None or not isinstance(opened.rows, TextRows) or opened.rows.is_copy:
+        return True
+    status = os.fstat(opened.file.fileno())
+    if (status.st_size, status.st_mtime_ns) == (opened.size, opened.modified_ns):
+        return True
+    if is_at_end and opened.is_settled:  # an incomplete last row may have been read
+        return False
+    after = opened.rows.position
+    return checksum_of(opened.file.fileno(), before, after.offset) == after.checksum
 
 
 def _text_position(rows: TextRows | SpreadsheetRows) -> TextPosition:

@@ -236,10 +236,11 @@ class ContactJob:
             count_contact(before, after, self._edit)
             if self.waiting.update(key, before, after):
                 # The longest wait in these dimensions may change without a change of counts.
-                for stay in after.stays or (before.stays if before else ()):
+                row = before if before is not None and after.is_retracted else after
+                for stay in row.stays:
                     self._edit((0, stay.dimensions))
-                if not after.stays:
-                    self._edit((0, after.dimensions))
+                if not row.stays:
+                    self._edit((0, row.dimensions))
         self._changed.clear()
 
     def _oldest(self, dimensions: Dimensions) -> int | None:

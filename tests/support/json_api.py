@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from connectors.sdk.simulation.http_app import serving
 
@@ -244,6 +245,31 @@ class JsonApi:
             else:
                 body |= {"next": link}
         return JSONResponse(body, headers=headers)
+
+
+class ApiSwitch:
+    """One server for many tests, each with an API of its own: starting a server takes longer than most tests."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._app = Starlette()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    def switch_to(self, api: JsonApi) -> None:
+        """Serve `api` from now on."""
+        self._app = api.app
+        api.url = self.url
+
+
+@contextmanager
+def serving_switch() -> Iterator[ApiSwitch]:
+    """Run a server until the end of the block."""
+    switch = ApiSwitch()
+    with serving(switch) as address:
+        switch.url = f"{address}{PATH}"
+        yield switch
 
 
 @contextmanager

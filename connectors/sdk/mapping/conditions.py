@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any
 
 from connectors.sdk.mapping.conversions import read_number
 from connectors.sdk.mapping.fields import Record, field_getter, text_getter
@@ -12,7 +12,6 @@ from models.reasons import Reason
 
 Predicate = Callable[[Record], bool]
 """Function that tests a record. Raises `UnusableRecord` if a field has no value that can be tested."""
-_EMPTY: Final[tuple[object, ...]] = (None, False, [], {})
 Closed = Mapping[str, frozenset[str]]
 """Known values of the fields that conditions compare with values, by field. Others are rejected, unless `"*"` is among them."""
 
@@ -62,7 +61,12 @@ def _parts(name: str, test: TestOptions, known: frozenset[str]) -> list[Predicat
 
 def _has_value(name: str, *, expected: bool) -> Predicate:
     get = field_getter(name)
-    return lambda record: (get(record) not in _EMPTY) is expected
+    return lambda record: _is_value(get(record)) is expected
+
+
+def _is_value(value: Any) -> bool:
+    """Return whether a field has a value other than false. Zero is a value, an empty list is none."""
+    return value is not None and value is not False and (not isinstance(value, list | dict) or bool(value))
 
 
 def _is_one_of(name: str, values: frozenset[str], known: frozenset[str]) -> Predicate:

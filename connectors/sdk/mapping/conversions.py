@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
+from math import isfinite
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -87,11 +88,17 @@ def time_reader(time_format: str, zone: ZoneInfo | None) -> ToTime:
 
 def check_time_format(time_format: str) -> str:
     """Return `time_format` if `time_reader` knows it. Raises `ValueError` otherwise."""
-    if time_format not in {"iso", "epoch", "epoch_ms", "excel"}:
-        sample = datetime(2026, 11, 29, 13, 5, 7, tzinfo=UTC).strftime(time_format)
-        if "%" not in time_format or datetime.strptime(sample, time_format).year != 2026:  # noqa: DTZ007 - may be local
-            raise ValueError("must be iso, epoch, epoch_ms, excel, or a format such as %d/%m/%Y %H:%M:%S")
+    if time_format not in {"iso", "epoch", "epoch_ms", "excel"} and not _is_pattern(time_format):
+        raise ValueError("must be iso, epoch, epoch_ms, excel, or a format such as %d/%m/%Y %H:%M:%S")
     return time_format
+
+
+def _is_pattern(time_format: str) -> bool:
+    try:
+        sample = datetime(2026, 11, 29, 13, 5, 7, tzinfo=UTC).strftime(time_format)
+        return "%" in time_format and datetime.strptime(sample, time_format).year == 2026  # noqa: DTZ007 - may be local
+    except (ValueError, re.error):  # `strptime` raises the latter for a repeated directive
+        return False
 
 
 def read_seconds(value: Any, unit: Unit = "s") -> float:
@@ -113,7 +120,13 @@ def read_number(value: Any) -> float:
         if not _NUMBER.fullmatch(value):
             raise ValueError("not a number")
         value = value.replace(",", ".")
-    return float(value)
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise ValueError("not a number") from None
+    if not isfinite(number):
+        raise ValueError("not a number")
+    return number
 
 
 def read_whole_number(value: Any) -> int:

@@ -3,9 +3,11 @@
 A record is an object of fields: a row of a table or query, or a JSON object.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
+from math import isfinite
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -24,8 +26,9 @@ Getter = Callable[[Record], Any]
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 """Option type: the name of a field or column, or a JMESPath expression such as `dossier.demandeur.email`."""
 
-_EVALUATION_ERRORS: Final = (ValueError, TypeError, ArithmeticError, RecursionError)
-"""Errors of an expression with unusual values; JMESPath's own errors are `ValueError`s."""
+MAX_DIGITS: Final = 100
+"""Most digits of a number that is used as a text."""
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _FUNCTIONS: Final = frozenset(Functions.FUNCTION_TABLE)
 
 
@@ -47,7 +50,7 @@ def field_getter(text: FieldName) -> Getter:
     def get(record: Record) -> Any:
         try:
             value = record[text] if text in record else search(record)
-        except _EVALUATION_ERRORS:
+        except Exception:  # noqa: BLE001 - besides its own errors, those of Python for types that it does not expect
             raise UnusableRecord(Reason.INVALID_FIELD, f"{text}: cannot be evaluated") from None
         return (value.strip() or None) if type(value) is str else value
 
@@ -55,7 +58,7 @@ def field_getter(text: FieldName) -> Getter:
 
 
 def text_getter(names: Sequence[FieldName]) -> Callable[[Record], str | None]:
-    """Return the getter of the values of `names` as one text: joined by spaces, without the empty ones; None if all are empty.
+    """Return the getter of the values of `names` as one text, joined by spaces; None if one of them is empty.
 
     It raises `UnusableRecord` for a list or an object.
     """
@@ -64,30 +67,76 @@ def text_getter(names: Sequence[FieldName]) -> Callable[[Record], str | None]:
 
         def get_text(record: Record) -> str | None:
             value = get(record)
-            return value if value is None or type(value) is str else _as_text(value, name)
+            return value if value is None or (type(value) is str and value.isascii()) else _as_text(value, name)
 
         return get_text
+    parts = [text_getter((name,)) for name in names]
+
+    def join(record: Record) -> str | None:
+        texts = [text for part in parts if (text := part(record))]
+        return " ".join(texts) if len(texts) == len(parts) else None
+
+    return join
+
+
+def sparse_text_getter(names: Sequence[FieldName]) -> Callable[[Record], str | None]:
+    """Return the getter of the values of `names` as one text: joined by spaces, without the empty ones; None if all are empty.
+
+    It raises `UnusableRecord` for a list or an object.
+    """
     parts = [text_getter((name,)) for name in names]
     return lambda record: " ".join(text for part in parts if (text := part(record))) or None
 
 
 def _as_text(value: Any, name: str) -> str:
     """Return a value as text: whole numbers without decimals, times in ISO 8601, `true` and `false` as in JSON."""
+    try:
+        return as_text(value)
+    except ValueError as error:
+        raise UnusableRecord(Reason.INVALID_FIELD, f"{name}: {error}") from None
+
+
+def as_text(value: Any) -> str:
+    """Return a single value as text, as conditions compare it. Raises `ValueError`, whose text contains no value."""
     match value:
+        case str():
+            if value.isascii() or not _SURROGATE.search(value):
+                return value
+            raise ValueError("not a valid text")
         case bool():
             return "true" if value else "false"
         case float() if value.is_integer():
             return str(int(value))
+        case Decimal() if value.is_finite() and abs(value.adjusted()) < MAX_DIGITS:
+            text = f"{value:f}"
+            return text.rstrip("0").rstrip(".") if "." in text else text
+        case int() if abs(value) >= 10**MAX_DIGITS:
+            raise ValueError("too large a number")
+        case float() | Decimal() if not isfinite(value):
+            raise ValueError("not a number")
         case datetime() | date() | time():
             return value.isoformat()
-        case int() | float() | Decimal() | UUID():
+        case int() | float() | UUID():
             return str(value)
-    raise UnusableRecord(Reason.INVALID_FIELD, f"{name}: not a single value")
+    raise ValueError("not a single value")
 
 
 def is_expression(text: FieldName) -> bool:
     """Return whether `text` is a JMESPath expression other than a plain field name."""
     return _compile(text) is not None
+
+
+def may_be_column(text: FieldName) -> bool:
+    """Return whether `text` may name a column of a table: a field name, or a dotted path such as `Nb. file`."""
+    try:
+        expression = jmespath.compile(text)
+    except JMESPathError:
+        return True
+    return _is_path(expression.parsed) or not _knows_functions(expression.parsed)
+
+
+def _is_path(node: Any) -> bool:
+    return node["type"] in {"field", "subexpression"} and all(map(_is_path, node["children"]))
 
 
 def _compile(text: str) -> Getter | None:

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from connectors.sdk.config import Options, Sector, check_zone
 from connectors.sdk.config_errors import format_key_path, suggest
 from connectors.sdk.mapping.conversions import Unit, check_time_format
-from connectors.sdk.mapping.fields import FieldName
+from connectors.sdk.mapping.fields import FieldName, as_text
 from connectors.sdk.pseudonyms import Region
 from models.envelope import Envelope, Label
 from models.events import (
@@ -99,7 +99,7 @@ def _as_list(given: Any) -> Any:
 def _as_texts(given: Any) -> Any:
     given = _as_list(given)
     return (
-        [str(item) if isinstance(item, int | float) else item for item in given]
+        [as_text(item) if isinstance(item, int | float) else item for item in given]
         if isinstance(given, list | tuple)
         else given
     )
@@ -153,7 +153,8 @@ class ValueOptions(Options):
     kind_name: ClassVar[str] = N_("value")
 
     field: OneOrMore = ()
-    """Field or expression. Several are joined by spaces, without the empty ones."""
+    """Field or expression. Several are joined by spaces; if one is empty, there is no value. Names of sites, services, queues and
+    the like are looked up without the empty ones."""
     value: Scalar | None = None
     """Constant, instead of `field`."""
     pattern: Pattern = ""
@@ -214,7 +215,8 @@ class FieldOptions(Options):
     """Values of events. At the top of a mapping they hold for all events that have the field."""
 
     id: Value | None = None
-    """The source's id of the contact. All records about one contact have the same id."""
+    """The source's id of the contact. All records about one contact have the same id. Without it, records that are equal in the
+    fields that the mapping names are one contact."""
     site: Value | None = None
     """Site; its names are in `values.site`."""
     service: Value | None = None
@@ -414,7 +416,7 @@ def _check_value(
         if value.value is None and not table:
             missing = _("needs the table values.{name}, with a name for each value of the source", name=name)
             yield Problem(keys, missing)
-        elif wrong := _find_non_labels(chosen):
+        elif (wrong := _find_non_label(chosen)) is not None:
             yield Problem(keys, _("{wrong!r} may have letters without accents, digits, . _ -", wrong=wrong))
     elif field is not None and (members := enum_of(field)):
         known = [member.value for member in members]
@@ -424,8 +426,8 @@ def _check_value(
                 yield Problem(keys, _("{wrong!r} is not one of {listed}", wrong=wrong, listed=listed))
 
 
-def _find_non_labels(names: Iterable[Scalar]) -> str:
-    return next((str(name) for name in names if not _is_label(str(name))), "")
+def _find_non_label(names: Iterable[Scalar]) -> str | None:
+    return next((str(name) for name in names if not _is_label(str(name))), None)
 
 
 def _is_label(name: str) -> bool:

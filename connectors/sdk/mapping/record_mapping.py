@@ -7,8 +7,8 @@ A field that no option names is not read.
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple
@@ -21,7 +21,15 @@ from pydantic.fields import FieldInfo
 from connectors.sdk.identifiers import keyed_digest, reference_for, safe_contact_id
 from connectors.sdk.mapping.conditions import Closed, Predicate, all_of, find_closed_fields, ignored_predicate
 from connectors.sdk.mapping.conversions import ToTime, read_seconds, read_whole_number, time_reader
-from connectors.sdk.mapping.fields import Getter, Record, field_getter, is_expression, text_getter
+from connectors.sdk.mapping.fields import (
+    FieldName,
+    Getter,
+    Record,
+    field_getter,
+    is_expression,
+    sparse_text_getter,
+    text_getter,
+)
 from connectors.sdk.mapping.options import (
     ANY,
     COMMON_NAMES,
@@ -42,7 +50,7 @@ from connectors.sdk.mapping.options import (
 from connectors.sdk.pseudonyms import join
 from models.codec import UnusableRecord
 from models.envelope import Envelope
-from models.event_time import MAX_AGE
+from models.event_time import MAX_AGE, check_event_time
 from models.events import ContactRetracted, Event
 from models.identities import IdentityKind, PseudonymKey, normalise
 from models.ids import contact_id, event_id
@@ -60,7 +68,7 @@ class PreparedRecord(NamedTuple):
     """Identifies the record in its source: the id of its contact; a digest if each record is about one event, and for records
     that concern no contact or have no id."""
     digest: bytes
-    """Digest of the fields that the mapping reads."""
+    """Digest of the fields that the mapping reads; of all fields if there is an `error`."""
     native: str = ""
     """Id of the contact in the source, in a form without personal data."""
     state: str = ""
@@ -81,24 +89,27 @@ class RecordMapping:
         self._zone = ZoneInfo(options.timezone) if options.timezone else UTC
         self._read_contents = _contents_reader(options)
         closed = find_closed_fields(options)
-        self._is_ignored = ignored_predicate(options.ignored)
+        self._is_ignored = ignored_predicate(_find_ignored_contacts(options))
         self._state = _state_reader(options, closed) if options.state is not None else None
         self._commons: list[_Common] = []
         self._rules = [_Rule(source, options, event, key, closed, self._common(event)) for event in options.events]
 
-    def prepare(self, record: Record) -> PreparedRecord:
-        """Return `record` with its key and digest. Raises nothing: `map` raises the error of a record without a key."""
-        digest = hashlib.blake2b(self._read_contents(record), digest_size=12, key=self._key.secret).digest()
+    def prepare(self, record: Record, problem: str = "") -> PreparedRecord:
+        """Return `record` with its key and digest. Raises nothing: `map` raises the error of a record without a key.
+
+        `problem` says in English why the record cannot be read; empty if it can.
+        """
+        if problem:
+            return self._without_key(record, UnusableRecord(Reason.UNREADABLE_LINE, problem))
+        digest = self._digest(self._read_contents(record))
         own_key = f"#{digest.hex()}"
         is_ignored = False
         try:
             is_ignored = self._is_ignored(record)
-            native = self._commons[0].read_native(record)
-            if self._options.daily_ids:
-                native = f"{self._day(record):%Y%m%d}-{native}"
+            native = self._read_native(self._commons[0], record)
             state = self._state(record) if self._state and not is_ignored else ""
         except UnusableRecord as error:
-            return PreparedRecord(record, own_key, digest, is_ignored=is_ignored, error=error)
+            return self._without_key(record, error, is_ignored=is_ignored)
         key = own_key if self._options.rows == "events" else native
         return PreparedRecord(record, key, digest, native, state, is_ignored)
 
@@ -120,17 +131,21 @@ class RecordMapping:
         for rule in self._rules:
             if (rule.states and (state not in rule.states or state == known_state)) or not rule.applies(record):
                 continue
-            at = rule.read_time(record)
+            at = rule.read_time(record, read_at)
             values = commons.get(rule.common)
             if values is None:
-                native = prepared.native if rule.common is self._commons[0] else rule.common.read_native(record)
+                is_first = rule.common is self._commons[0]
+                native = prepared.native if is_first else self._read_native(rule.common, record)
                 values = commons[rule.common] = rule.common.read(record, _versioned(native, version))
             events.append(rule.make_event(record, at, read_at, values))
         return tuple(events)
 
-    def retract(self, prepared: PreparedRecord, at: datetime, version: int) -> tuple[Event, ...]:
-        """Return the events that retract version `version` of the record's contact, one per channel of the mapping."""
-        native = _versioned(prepared.native, version)
+    def retract(self, native: str, at: datetime, version: int) -> tuple[Event, ...]:
+        """Return the events that retract a contact: version `version` of the one with the id `native` in the source.
+
+        There is one event per channel of the mapping.
+        """
+        native = _versioned(native, version)
         return tuple(
             ContactRetracted(
                 id=event_id(self._source, f"contact.retracted|{channel}|{native}"),
@@ -141,6 +156,17 @@ class RecordMapping:
             )
             for channel in sorted({rule.channel for rule in self._rules})
         )
+
+    def _digest(self, contents: bytes) -> bytes:
+        return hashlib.blake2b(contents, digest_size=12, key=self._key.secret).digest()
+
+    def _without_key(self, record: Record, error: UnusableRecord, *, is_ignored: bool = False) -> PreparedRecord:
+        digest = self._digest(_encode(value for field in sorted(record.items(), key=_name_of) for value in field))
+        return PreparedRecord(record, f"#{digest.hex()}", digest, is_ignored=is_ignored, error=error)
+
+    def _read_native(self, common: "_Common", record: Record) -> str:
+        native = common.read_native(record)
+        return f"{self._day(record):%Y%m%d}-{native}" if self._options.daily_ids else native
 
     def _day(self, record: Record) -> datetime:
         """Return the time of the first event in `events` for which the record has a time, in the mapping's time zone."""
@@ -155,7 +181,7 @@ class RecordMapping:
         options = {name: field_option(self._options, event, name) for name in COMMON_NAMES}
         known = next((common for common in self._commons if common.options == options), None)
         if known is None:
-            known = _Common(self._options, options, self._key)
+            known = _Common(self._options, options, self._key, self._read_contents)
             self._commons.append(known)
         return known
 
@@ -190,12 +216,18 @@ class _CommonValues(NamedTuple):
 class _Common:
     """Reader of the values that every event has."""
 
-    def __init__(self, mapping: MappingOptions, options: Mapping[str, ValueOptions | None], key: PseudonymKey) -> None:
+    def __init__(
+        self,
+        mapping: MappingOptions,
+        options: Mapping[str, ValueOptions | None],
+        key: PseudonymKey,
+        read_contents: Callable[[Record], bytes],
+    ) -> None:
         self.options = options
         self._key = key
         self._region = mapping.region
         native = options["id"]
-        self._native = require(text_reader(native)) if native else partial(_digest_of_record, key)
+        self._native = require(text_reader(native)) if native else partial(_digest_of_contents, read_contents, key)
         self._site, self._service = (_maybe_label_reader(mapping, name, options[name]) for name in ("site", "service"))
         self._identities = [
             (IdentityKind(name), text_reader(option)) for name in IDENTITY_NAMES if (option := options[name])
@@ -242,8 +274,18 @@ class _Rule:
         time = options.time or mapping.changed_at
         assert time is not None  # checked by the options
         self.maybe_time = _time_reader(mapping, time, zone)
-        self.read_time: Callable[[Record], datetime] = require(self.maybe_time)
+        self._read_time: Callable[[Record], datetime] = require(self.maybe_time)
+        self._time_fields = name_fields(time)
         self._data, self._fields = self._data_readers(mapping, options, key, zone)
+
+    def read_time(self, record: Record, read_at: datetime) -> datetime:
+        """Return the time of the event of a record that was read at `read_at`. Raises `UnusableRecord`."""
+        at = self._read_time(record)
+        try:
+            check_event_time(at, read_at)
+        except UnusableRecord as error:
+            raise UnusableRecord(error.reason, f"{self._time_fields}: {error.detail}") from None
+        return at
 
     def _data_readers(
         self, mapping: MappingOptions, options: EventOptions, key: PseudonymKey, zone: ZoneInfo | None
@@ -288,7 +330,7 @@ class _Rule:
             )
         except ValidationError as error:
             names = [str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"][1:]]
-            field = self._fields.get(names[0] if names else "", "data")
+            field = self._fields.get(names[0] if names else "") or ", ".join(self._fields.values())
             raise UnusableRecord(Reason.INVALID_FIELD, f"{field}: outside the limits of {self._event}") from None
 
 
@@ -317,13 +359,16 @@ def require(reader: Reader) -> Getter:
     return get
 
 
-def text_reader(value: ValueOptions) -> Reader:
-    """Return the reader of a value as text, with `pattern` applied; None if it has none, or does not match."""
+def text_reader(value: ValueOptions, get_text: Callable[[Sequence[FieldName]], Getter] = text_getter) -> Reader:
+    """Return the reader of a value as text, with `pattern` applied. `get_text` returns the getter of its fields.
+
+    It raises `UnusableRecord` for a text that does not match.
+    """
     fields = name_fields(value)
     if value.value is not None:
         constant = str(value.value)
         return Reader(lambda _record: constant, fields)
-    get = text_getter(value.field)
+    get = get_text(value.field)
     if not value.pattern:
         return Reader(get, fields)
     match = re.compile(value.pattern).fullmatch
@@ -364,7 +409,7 @@ def _raw_reader(value: ValueOptions) -> Reader:
 
 def _time_reader(mapping: MappingOptions, value: ValueOptions, zone: ZoneInfo | None) -> Reader:
     to_time: ToTime = time_reader(value.format or mapping.time_format, zone)
-    start = _converted(_raw_reader(value), to_time)
+    start = _converted(_raw_reader(value), to_time)._replace(fields=", ".join(value.field) or repr(value.value))
     if not value.plus:
         return start
     durations = [
@@ -374,13 +419,14 @@ def _time_reader(mapping: MappingOptions, value: ValueOptions, zone: ZoneInfo | 
 
     def get(record: Record) -> Any:
         at = start.get(record)
-        return None if at is None else _add_seconds(at, sum(read(record) for read in durations))
+        if at is None:
+            return None
+        try:
+            return at + timedelta(seconds=sum(read(record) for read in durations))
+        except OverflowError:
+            raise UnusableRecord(Reason.INVALID_FIELD, f"{name_fields(value)}: not a time") from None
 
     return Reader(get, start.fields)
-
-
-def _add_seconds(at: datetime, seconds: float) -> datetime:
-    return datetime.fromtimestamp(at.timestamp() + seconds, UTC)
 
 
 def _table_reader(reader: Reader, table: Mapping[str, Scalar], name: str) -> Reader:
@@ -407,7 +453,7 @@ def _maybe_label_reader(mapping: MappingOptions, name: str, value: ValueOptions 
 
 
 def _label_reader(mapping: MappingOptions, name: str, value: ValueOptions) -> Reader:
-    reader = text_reader(value)
+    reader = text_reader(value, sparse_text_getter)
     table = value_table(mapping, name, value)
     return reader if value.value is not None else _table_reader(reader, table, name)
 
@@ -451,16 +497,23 @@ def _state_reader(mapping: MappingOptions, closed: Closed) -> Getter:
     assert mapping.state is not None
     reader = text_reader(mapping.state)
     known = {state for event in mapping.events for state in event.state}
-    names = mapping.state.field
-    ignored = set(mapping.ignored.get(names[0], ())) if names else set()
+    ignored = frozenset(mapping.ignored.get(reader.fields, ()))
+    known |= ignored | closed.get(reader.fields, frozenset())
+    read = (lambda record: reader.get(record) or "") if "" in ignored else require(reader)
 
     def get(record: Record) -> str:
-        state: str = require(reader)(record)
-        if state not in known and ANY not in ignored and state not in closed.get(reader.fields, ()):
+        state: str = read(record)
+        if state not in known and ANY not in ignored:
             raise UnusableRecord(Reason.UNKNOWN_ENUM, f"{reader.fields}: no event has this state")
         return state
 
     return get
+
+
+def _find_ignored_contacts(mapping: MappingOptions) -> Mapping[str, tuple[str, ...]]:
+    """Return the values of records that concern no contact: those in `ignored`, except states, which are remembered."""
+    states = mapping.state.field if mapping.state else ()
+    return {name: values for name, values in mapping.ignored.items() if (name,) != states}
 
 
 # ---------------------------------------------------------------------------------------------------------------- safety
@@ -471,32 +524,44 @@ def _check_distances(at: datetime, data: Mapping[str, Any], fields: Mapping[str,
             raise UnusableRecord(Reason.INVALID_FIELD, f"{fields[name]}: more than ten years from the event")
 
 
-def _digest_of_record(key: PseudonymKey, record: Record) -> str:
-    return keyed_digest("record", _encode_record(record).decode(), key)
+def _digest_of_contents(read_contents: Callable[[Record], bytes], key: PseudonymKey, record: Record) -> str:
+    return keyed_digest("record", read_contents(record).hex(), key)
 
 
 def _contents_reader(options: MappingOptions) -> Callable[[Record], bytes]:
-    """Return a function that returns the contents of a record that the mapping reads, as bytes."""
-    if options.id is None and any(event.id is None for event in options.events):
-        return _encode_record
+    """Return a function that returns the values of a record that the mapping reads, as bytes."""
     names = find_fields(options)
     if not any(map(is_expression, names)):
-        return lambda record: "\x1f".join([str(record.get(name, "")) for name in names]).encode(
-            "utf-8", "surrogatepass"
-        )
+        return lambda record: _encode(record.get(name) for name in names)
     getters = [field_getter(name) for name in names]
-    return lambda record: msgspec.json.encode([_value_or_none(get, record) for get in getters], enc_hook=str)
+
+    def read(record: Record) -> bytes:
+        return _encode(_value_or_none(get, record) for get in getters)
+
+    return read
+
+
+_encode_facts = msgspec.json.Encoder().encode
 
 
 def _value_or_none(get: Getter, record: Record) -> Any:
     try:
         return get(record)
     except UnusableRecord:
-        return None  # the record is rejected, and mapped again when its value can be read
+        return None
 
 
-_encode_facts = msgspec.json.Encoder().encode
+def _encode(values: Iterable[Any]) -> bytes:
+    """Return values as bytes that differ if the values do; of values that are too deep or too long, only the types count."""
+    return "\x1f".join(map(_represent, values)).encode("utf-8", "surrogatepass")
 
 
-def _encode_record(record: Record) -> bytes:
-    return msgspec.json.encode({str(name): value for name, value in sorted(record.items())}, enc_hook=str)
+def _represent(value: Any) -> str:
+    try:
+        return repr(value)
+    except (RecursionError, ValueError):  # nested too deep, or a number of too many digits
+        return type(value).__name__
+
+
+def _name_of(field: tuple[Any, Any]) -> str:
+    return str(field[0])

@@ -52,7 +52,7 @@ class Trial:
         known: dict[str, tuple[bytes, str, set[bytes]]] = {}
         for record in records:
             self._note_unknown(record.fields)
-            prepared = self.mapping.prepare(record.fields)
+            prepared = self.mapping.prepare(record.fields, record.problem)
             digest, state, facts = known.get(prepared.key, (b"", "", set()))
             if digest == prepared.digest:
                 yield TriedRecord(record.place, is_repeated=True)
@@ -68,8 +68,6 @@ class Trial:
 
     def _try(self, record: PlacedRecord, prepared: PreparedRecord, state: str, now: datetime) -> TriedRecord:
         def map_one(item: PreparedRecord) -> tuple[Event, ...]:
-            if record.problem:
-                raise UnusableRecord(Reason.UNREADABLE_LINE, record.problem)
             return self.mapping.map(item, now, state)
 
         def reject(_item: PreparedRecord, reason: Reason, detail: str) -> Reject:

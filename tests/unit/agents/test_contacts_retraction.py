@@ -31,6 +31,17 @@ def test_retraction_withdraws_the_contact_from_the_citizen_and_ends_its_timeline
     assert PHONE not in str(worker.job.contacts.rows[CALL.encode()])
 
 
+def test_retraction_adds_no_figures_of_its_own() -> None:
+    worker = Worker()
+    worker.fold(make("letter.arrived", subject="mail:table/r:1", service="apa", site="siege"))
+    worker.commit()
+    figures = set(worker.job.figures.rows)
+    worker.fold(retraction(200, "mail:table/r:1", "mail"))
+    worker.commit()
+    assert numbers(worker) == {}
+    assert set(worker.job.figures.rows) == figures
+
+
 def test_open_clock_of_a_retracted_call_is_cancelled() -> None:
     worker = clocks.Worker()
     worker.at(1, waiting())
