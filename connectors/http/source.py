@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,7 @@ from connectors.sdk.decoding import decode_values
 from connectors.sdk.errors import SourceRefusedError
 from connectors.sdk.mapping.conversions import time_reader
 from connectors.sdk.mapping.fields import field_getter
+from connectors.sdk.probe import WAIT_SECONDS, read_available, scratch
 from connectors.sdk.pull import TOO_LARGE, Answer, HttpClient, Interval
 from connectors.sdk.record_source import Page, PlacedRecord, RecordSource
 from connectors.sdk.samples import read_json_sample
@@ -79,7 +81,7 @@ class HttpSource(RecordSource):
         Raises `SourceUnavailableError`.
         """
         deadline = time.monotonic() + BUSY_SECONDS
-        while not (outcomes := super().read(wait_seconds)) and self._is_polling and time.monotonic() < deadline:
+        while not (outcomes := super().read(wait_seconds)) and self.is_polling and time.monotonic() < deadline:
             pause_seconds = max(0.0, self._request_at - time.monotonic())
             if pause_seconds > max(wait_seconds, SHORT_SECONDS):
                 break
@@ -88,7 +90,7 @@ class HttpSource(RecordSource):
 
     def read_page(self) -> Page:
         """Request the next page of the poll in progress, or the first one if a poll is due. Raises `SourceUnavailableError`."""
-        if not self._is_polling or time.monotonic() < self._request_at:
+        if not self.is_polling or time.monotonic() < self._request_at:
             return Page()
         began_at = time.monotonic()
         if self._tokens and self._tokens.is_due:
@@ -127,7 +129,7 @@ class HttpSource(RecordSource):
             raise self.damaged() from None
 
     @property
-    def _is_polling(self) -> bool:
+    def is_polling(self) -> bool:
         """True if a poll is due or in progress."""
         return self._interval.due or self._poll_position.page is not None
 
@@ -274,6 +276,21 @@ class HttpSource(RecordSource):
     def _save(self, position: PollPosition, records: Sequence[PlacedRecord] = ()) -> Page:
         other: dict[str, bytes | None] = {part: None for part in self.positions if part != self._part}
         return Page(records, {**other, self._part: msgspec.msgpack.encode(position)})
+
+
+class _PatientSource(HttpSource):
+    """Waits for the pause between two requests in each `read`, so that it returns nothing only at the end of a poll."""
+
+    def read(self, wait_seconds: float) -> Sequence[Outcome]:
+        return super().read(max(wait_seconds, min(2 / self._config.requests_per_second, WAIT_SECONDS)))
+
+
+def probe(config: HttpConfig, context: Context) -> Sequence[Outcome]:
+    """Read the next pages for a short time and map them. Raises `SourceUnavailableError`."""
+    with scratch(context) as own, closing(_PatientSource(config, own)) as source:
+        outcomes = read_available(source, WAIT_SECONDS)
+        outcomes.has_more = outcomes.has_more or source.is_polling
+        return outcomes
 
 
 def read_sample(config: HttpConfig, path: Path) -> Sequence[PlacedRecord]:

@@ -2,11 +2,12 @@
 
 import json
 import re
+import sqlite3
 import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count, pairwise
@@ -23,7 +24,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 import connectors.http as http
 from connectors.http import authentication, source
 from connectors.sdk import pull
-from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
+from connectors.sdk.errors import CursorDamagedError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.flow import Flow
 from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.testing import ConnectorHarness, leak_forms
@@ -413,6 +414,24 @@ def test_crash_in_a_long_list_continues_at_its_page(api: JsonApi, tmp_path: Path
         publisher.confirm()
     assert len(connector.read_all(confirm=True)) == 5
     assert [request["page"] for request in api.requests] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(("count", "has_more"), [(25, False), (400, True)])
+@pytest.mark.parametrize("api", [("", "page")], indirect=True)
+def test_probe_reads_pages_at_the_allowed_rate(api: JsonApi, tmp_path: Path, count: int, *, has_more: bool) -> None:
+    api.records = [form(number) for number in range(1, count + 1)]
+    found = harness(api, tmp_path, requests_per_second=10).probe()
+    assert found.has_more == has_more
+    assert (found.records == count) is not has_more
+
+
+def test_damaged_position_is_reported(api: JsonApi, tmp_path: Path) -> None:
+    connector = harness(api, tmp_path)
+    connector.read_all(confirm=True)
+    with closing(sqlite3.connect(connector.directory / "records.db", isolation_level=None)) as database:
+        database.execute("UPDATE positions SET position = x'c1'")
+    with connector.opened() as (flow, _), pytest.raises(CursorDamagedError):
+        flow.step()
 
 
 # ------------------------------------------------------------------------------------------------------------- since
