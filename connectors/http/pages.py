@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 import httpx
-import jmespath
 
 from connectors.http.config import Pagination
+from connectors.http.responses import ResponseError, search
 from models.locale import _
 
 LONGEST: Final = 8_000
@@ -24,10 +24,6 @@ STEP_BACK_RECORDS: Final = 10
 """Records before an offset at which `step_back` continues, for lists without `pagination.size`."""
 PageName = int | str
 """Number or offset of a page, its cursor, or the path and query of its address."""
-
-
-class PageError(Exception):
-    """The page after a response cannot be determined. The text is for the operator, and names the option."""
 
 
 class PageRequest(NamedTuple):
@@ -64,7 +60,7 @@ def next_page(
     """Return the page after `page`, whose response has `count` records; None if it was the last one.
 
     A page by number or offset is the last one if it is empty: servers may return fewer records than requested. `url` is the
-    address of the list. Raises `PageError`.
+    address of the list. Raises `ResponseError`.
     """
     if pagination is None:
         return None
@@ -87,16 +83,16 @@ def _follow(pagination: Pagination, url: httpx.URL, headers: Mapping[str, str], 
     if pagination.next is None:
         return _path_of(_linked(headers), url, "Link")
     try:
-        value = jmespath.search(pagination.next, body)
-    except (ValueError, TypeError, ArithmeticError, RecursionError):
-        raise PageError(_("pagination.next cannot be evaluated in the response")) from None
+        value = search(pagination.next, body)
+    except ValueError:
+        raise ResponseError(_("pagination.next cannot be evaluated in the response")) from None
     if value is None or value is False or value == "":
         return None
     if not isinstance(value, str | int) or value is True:
-        raise PageError(_("pagination.next: the response has no single value there"))
+        raise ResponseError(_("pagination.next: the response has no single value there"))
     text = str(value)
     if len(text) > LONGEST:
-        raise PageError(_("pagination.next: the value is too long"))
+        raise ResponseError(_("pagination.next: the value is too long"))
     return _path_of(text, url, "pagination.next") if pagination.by == "link" else text
 
 
@@ -110,18 +106,18 @@ def _linked(headers: Mapping[str, str]) -> str:
 
 
 def _path_of(link: str, url: httpx.URL, place: str) -> str | None:
-    """Return path and query of a link on the server of `url`, whose own scheme and port are used. Raises `PageError`."""
+    """Return path and query of a link on the server of `url`, whose own scheme and port are used. Raises `ResponseError`."""
     if not link:
         return None
     try:
         target = url.join(link)
     except (httpx.InvalidURL, ValueError):
-        raise PageError(_("{place}: the address of the next page is not valid", place=place)) from None
+        raise ResponseError(_("{place}: the address of the next page is not valid", place=place)) from None
     if target.host != url.host or target.scheme not in {"http", "https"}:
-        raise PageError(_("{place}: the next page is on another server", place=place))
+        raise ResponseError(_("{place}: the next page is on another server", place=place))
     path = target.raw_path.decode("ascii")
     if len(path) > LONGEST:
-        raise PageError(_("{place}: the address of the next page is not valid", place=place))
+        raise ResponseError(_("{place}: the address of the next page is not valid", place=place))
     return path
 
 

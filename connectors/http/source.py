@@ -10,16 +10,15 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import httpx
-import jmespath
 import msgspec
 import structlog
 
 from connectors.http.authentication import TokenRenewal, make_auth
 from connectors.http.config import SIGNED_PARAMETERS, AuthOptions, HttpConfig
-from connectors.http.pages import PageError, PageName, first_page, next_page, request_of, step_back, without_parameters
+from connectors.http.pages import PageName, first_page, next_page, request_of, step_back, without_parameters
 from connectors.http.poll_position import PollPosition, time_writer
+from connectors.http.responses import EMPTY, ResponseError, read_body
 from connectors.sdk.contract import Context, Outcome
-from connectors.sdk.decoding import decode_values
 from connectors.sdk.errors import SourceRefusedError
 from connectors.sdk.mapping.conversions import time_reader
 from connectors.sdk.mapping.fields import field_getter
@@ -30,11 +29,11 @@ from connectors.sdk.samples import read_json_sample
 from models.codec import UnusableRecord
 from models.locale import _
 
-BUSY_SECONDS: Final = 10.0
+BUSY_SECONDS: Final = 5.0
 """Longest time that one `read` skips pages without new records."""
 SHORT_SECONDS: Final = 0.01
 """Longest rest of the pause between requests that `read` waits for even with `wait_seconds` 0."""
-LATE_SECONDS: Final = 10.0
+LATE_SECONDS: Final = 5.0
 """Time since the begin of a `read_page` after which it sends no further request."""
 LOST_PAGE: Final = frozenset({400, 404, 410, 422})
 """Statuses with which servers answer to a cursor that is no longer valid."""
@@ -42,8 +41,6 @@ GONE: Final = frozenset({404})
 """Status with which servers answer to a page after the last one."""
 SINCE_TOLERANCE_SECONDS: Final = 86_400.0
 """Time before the requested one up to which records are no sign that the server ignores `since.parameter`."""
-EVALUATION_ERRORS: Final = (ValueError, TypeError, ArithmeticError, RecursionError)
-"""Errors of a JMESPath expression with unusual values."""
 
 log = structlog.get_logger(__name__)
 
@@ -104,10 +101,13 @@ class HttpSource(RecordSource):
         page = position.page
         assert page is not None
         answer = self._ask(position, page)
-        if answer.status == httpx.codes.OK:
+        if answer.status in {httpx.codes.OK, httpx.codes.NO_CONTENT}:
             if self._tokens:
                 self._tokens.accept()
-            return self._read_answer(position, page, answer)
+            try:
+                return self._read_answer(position, page, answer)
+            except ResponseError as error:
+                raise self._client.refusal(str(error)) from None
         if answer.status == httpx.codes.UNAUTHORIZED and self._tokens:
             self._tokens.discard()
             return Page()
@@ -145,7 +145,7 @@ class HttpSource(RecordSource):
         if config.since and (begin := self._requested_since(position)) is not None:
             params[config.since.parameter] = self._write_time(begin)
         path, page_params = request_of(config.pagination, self._url.raw_path.decode("ascii"), params, page)
-        accepted = set[int]()
+        accepted = {int(httpx.codes.NO_CONTENT)}
         if page != self._first and config.pagination:
             accepted |= GONE if config.pagination.by in {"page", "offset"} else LOST_PAGE
         if self._tokens and self._tokens.is_proven:
@@ -163,7 +163,8 @@ class HttpSource(RecordSource):
         """Return the time since which the poll requests records; None for all."""
         if self._config.since is None or position.since is None or position.is_whole:
             return self._start
-        return position.since - self._config.since.overlap_seconds
+        begin = position.since - self._config.since.overlap_seconds
+        return begin if self._start is None else max(begin, self._start)
 
     def _without_page(self, position: PollPosition, page: PageName) -> PollPosition:
         """Return the position after the server had no page `page`, which is not the first one.
@@ -179,13 +180,13 @@ class HttpSource(RecordSource):
         return self._begin_poll(position)
 
     def _read_answer(self, position: PollPosition, page: PageName, answer: Answer) -> Page:
-        body, found = self._find_records(answer)
-        digest = hashlib.blake2b(msgspec.json.encode(found, enc_hook=str), digest_size=16).digest()
-        records = [self._place(item, page, number) for number, item in enumerate(found, 1)]
-        following = None if position.is_past_end else self._next_page(page, len(records), answer, body)
-        if self._is_repeated(page, len(records), digest):
+        """Return the records of a response, with the position after it. Raises `ResponseError`."""
+        is_empty = answer.status == httpx.codes.NO_CONTENT
+        body, found = EMPTY if is_empty else read_body(answer.content, self._config.records)
+        following = None if position.is_past_end else self._next_page(page, len(found), answer, body)
+        if self._is_repeated(page, found):
             following = None
-        self._last_page = page, digest
+        records = [self._place(item, page, number) for number, item in enumerate(found, 1)]
         times: Sequence[float | None] = ()
         news: Sequence[bool] = ()
         if self._config.since:
@@ -196,64 +197,43 @@ class HttpSource(RecordSource):
             self._interval.restart()
         return self._save(position, records)
 
-    def _find_records(self, answer: Answer) -> tuple[Any, list[Any]]:
-        """Return the response's JSON and the list of records in it. Raises `SourceRefusedError`."""
-        try:
-            body = decode_values(answer.content)
-        except (ValueError, RecursionError):
-            raise self._client.refusal(_("url: the response is not JSON; is the address right?")) from None
-        if self._config.records is None:
-            if isinstance(body, list):
-                return body, body
-            raise self._client.refusal(
-                _("records is missing: the response is not a list; set the path of the list in it")
-            )
-        try:
-            found = jmespath.search(self._config.records, body)
-        except EVALUATION_ERRORS:
-            raise self._client.refusal(_("records cannot be evaluated in the response")) from None
-        if not isinstance(found, list):
-            raise self._client.refusal(_("records: the response has no list at this path"))
-        return body, found
-
     def _next_page(self, page: PageName, count: int, answer: Answer, body: Any) -> PageName | None:
-        try:
-            following = next_page(self._config.pagination, page, count, self._url, answer.headers, body)
-        except PageError as error:
-            raise self._client.refusal(str(error)) from None
-        if self._config.pagination and self._config.pagination.by == "link" and isinstance(following, str):
+        pagination = self._config.pagination
+        following = next_page(pagination, page, count, self._url, answer.headers, body)
+        if pagination and pagination.by == "link" and isinstance(following, str):
             return without_parameters(following, self._credential_names)
         return following
 
-    def _is_repeated(self, page: PageName, count: int, digest: bytes) -> bool:
-        """Return whether the server repeats its last page for each page after it. Raises `SourceRefusedError`.
+    def _is_repeated(self, page: PageName, found: Sequence[Any]) -> bool:
+        """Return whether the server repeats its last page for each page after it. Raises `ResponseError`.
 
         Raise if the second page repeats the first, and may have further records: the server may ignore the parameter.
         """
+        digest = hashlib.blake2b(msgspec.json.encode(found, enc_hook=str), digest_size=16).digest()
+        before, digest_before = self._last_page or (page, b"")
+        self._last_page = page, digest
         pagination = self._config.pagination
-        if pagination is None or not count or self._last_page is None:
+        if pagination is None or not found or before == page or digest_before != digest:
             return False
-        before, digest_before = self._last_page
-        if before == page or digest_before != digest:
-            return False
-        if pagination.by in {"page", "offset"}:
-            is_second = before == self._first
-            if not is_second or (pagination.size is not None and count < pagination.size):
-                return True
-            raise self._client.refusal(
-                _(
-                    "pagination: the second page is the same as the first; check the parameter {name}, or set size",
-                    name=pagination.page_parameter,
-                )
+        if pagination.by not in {"page", "offset"}:
+            raise ResponseError(_("pagination: the server repeats a page"))
+        if before != self._first or (pagination.size is not None and len(found) < pagination.size):
+            return True
+        raise ResponseError(
+            _(
+                "pagination: the second page is the same as the first; check the parameter {name}, or set size",
+                name=pagination.page_parameter,
             )
-        raise self._client.refusal(_("pagination: the server repeats a page"))
+        )
 
     def _place(self, item: Any, page: PageName, number: int) -> PlacedRecord:
         if isinstance(page, int) and self._config.pagination and self._config.pagination.by == "offset":
             place = f"record {page + number}"
         else:
             place = f"page {page}, record {number}" if isinstance(page, int) else f"record {number}"
-        return PlacedRecord(item, place) if isinstance(item, dict) else PlacedRecord({}, place, "not a JSON object")
+        if isinstance(item, dict):
+            return PlacedRecord(item, place)
+        return PlacedRecord({"value": item}, place, "not a JSON object")
 
     def _time_or_none(self, record: PlacedRecord) -> float | None:
         """Return the time of the last change of a record; None if it cannot be read."""
@@ -301,7 +281,7 @@ def read_sample(config: HttpConfig, path: Path) -> Sequence[PlacedRecord]:
 def _part_of(config: HttpConfig) -> str:
     """Return the name of the list's position. It changes with the options that decide what the list contains."""
     pagination = config.pagination.model_dump(mode="json") if config.pagination else None
-    since = config.since.model_dump(mode="json", exclude={"overlap_seconds"}) if config.since else None
+    since = config.since.model_dump(mode="json", exclude={"overlap_seconds", "whole_seconds"}) if config.since else None
     content = [config.url, config.records, config.params, pagination, since, config.timezone, config.time_format]
     return hashlib.blake2b(msgspec.json.encode(content), digest_size=12).hexdigest()
 

@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 import connectors.http as http
 from connectors.http import authentication, source
-from connectors.sdk import pull
+from connectors.sdk import instance, pull
 from connectors.sdk.errors import CursorDamagedError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.flow import Flow
 from connectors.sdk.rejects import read as read_rejects
@@ -623,12 +623,27 @@ def test_response_that_is_not_a_list_needs_records(api: JsonApi, tmp_path: Path)
     assert "records is missing" in unavailable(harness(api, tmp_path, records=None))
 
 
+def test_response_without_content_is_an_empty_list(api: JsonApi, tmp_path: Path) -> None:
+    api.before_answer = lambda _request: Response(status_code=204)
+    connector = harness(api, tmp_path, pagination=PAGINATION["cursor"], since=SINCE)
+    assert connector.read_all(confirm=True) == []
+    api.before_answer = lambda _request: None
+    assert len(connector.read_all(confirm=True)) == 25
+
+
+def test_longest_read_is_shorter_than_the_time_until_an_instance_is_stuck() -> None:
+    request_seconds = pull.TIMEOUT.connect + pull.TIMEOUT.read + pull.TOTAL_SECONDS
+    assert source.BUSY_SECONDS + source.LATE_SECONDS + request_seconds < instance.STUCK_SECONDS
+
+
 def test_entry_that_is_no_object_is_rejected_alone(api: JsonApi, tmp_path: Path) -> None:
-    api.before_answer = lambda _request: JSONResponse({"data": {"items": [form(1), PERSONAL[0], form(2)]}})
+    api.before_answer = lambda _request: JSONResponse({"data": {"items": [form(1), PERSONAL[0], None, form(2)]}})
     connector = harness(api, tmp_path)
     assert forms_of(connector.read_all(confirm=True)) == numbered(1, 2)
-    (entry,) = read_rejects(connector.directory)
-    assert (entry.reject.reason, entry.reject.detail) == (Reason.UNREADABLE_LINE, "not a JSON object")
+    entries = [entry.reject for entry in read_rejects(connector.directory)]
+    assert [(entry.reason, entry.detail) for entry in entries] == [(Reason.UNREADABLE_LINE, "not a JSON object")] * 2
+    assert PERSONAL[0] in entries[0].record.decode()
+    assert [entry.context for entry in entries] == [b"record 2", b"record 3"]
 
 
 @pytest.mark.parametrize("api", [("", "page")], indirect=True)

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from connectors.http.authentication import sign_query
 from connectors.http.config import Pagination
-from connectors.http.pages import FIRST, PageError, next_page, request_of, step_back, without_parameters
+from connectors.http.pages import FIRST, next_page, request_of, step_back, without_parameters
 from connectors.http.poll_position import PollPosition, time_writer
+from connectors.http.responses import ResponseError, read_body
 from connectors.sdk.mapping.conversions import time_reader
 
 URL = httpx.URL("https://api.example.org/v1/forms/")
@@ -79,7 +80,7 @@ def test_link_in_the_response_leads_to_the_next_page(value: Any, path: str | Non
     ],
 )
 def test_unusable_link_is_an_error_that_names_the_option(value: Any) -> None:
-    with pytest.raises(PageError, match=r"pagination\.next"):
+    with pytest.raises(ResponseError, match=r"pagination\.next"):
         following(paged(by="link", next="next"), {"next": value})
 
 
@@ -174,6 +175,39 @@ def test_written_time_is_never_later_than_the_time(at: datetime, time_format: st
     moment = at.replace(tzinfo=UTC).timestamp()
     written = time_reader(time_format, zone or ZoneInfo("UTC"))(time_writer(time_format, zone)(moment))
     assert 0 <= moment - written.timestamp() < 1 or moment - written.timestamp() >= 3600  # the hour that occurs twice
+
+
+@pytest.mark.parametrize(
+    ("content", "path", "records"),
+    [
+        (b'[{"a": 1}]', None, [{"a": 1}]),
+        (b'{"data": {"items": [1]}}', "data.items", [1]),
+        (b'{"a": {"rows": [1]}, "b": {"rows": [2]}}', "*.rows[]", [1, 2]),
+        (b'{"items": null}', "items || `[]`", []),
+        (b'{"total": 3}', "[@]", [{"total": 3}]),
+    ],
+)
+def test_records_are_found_in_a_response(content: bytes, path: str | None, records: list[Any]) -> None:
+    assert read_body(content, path).records == records
+
+
+@pytest.mark.parametrize(
+    ("content", "path", "option"),
+    [
+        (b"<html>Camille", None, "url"),
+        (b'{"items": "Camille"}', None, "records"),
+        (b'{"items": "Camille"}', "items", "records"),
+        (b'{"items": "Camille"}', "items[0].x", "records"),
+        (b'{"items": "Camille"}', "sort(items)", "records"),
+        (b'{"items": [1e9999]}', "items[].ceil(@)", "records"),
+    ],
+)
+def test_response_without_records_is_an_error_that_names_the_option(
+    content: bytes, path: str | None, option: str
+) -> None:
+    with pytest.raises(ResponseError, match=f"^{option}") as error:
+        read_body(content, path)
+    assert "Camille" not in str(error.value)
 
 
 # --------------------------------------------------------------------------------------------------------- positions
