@@ -40,7 +40,10 @@ class MappedConfig(ConnectorConfig, MappingOptions):
     def explain_errors(cls, error: ValidationError, instance: str, given: Mapping[str, Any]) -> list[str]:
         """Return a line per error: with the mapping file and the line, or with the key below `instance` in the settings."""
         name = given.get("mapping")
-        path = mapping_path(name) if isinstance(name, str) and name else None
+        try:
+            path = mapping_path(name) if isinstance(name, str) and name else None
+        except ValueError:  # no such preset, which is the error
+            path = None
         return explain_mapping(error, cls, instance, given, path)
 
 
@@ -48,18 +51,34 @@ def explain_mapping(
     error: ValidationError, model: type[MappedConfig], instance: str, given: Mapping[str, Any], file: Path | None
 ) -> list[str]:
     """Return a line per error in options `given` in the settings, or else in the mapping file."""
-    text = file.read_text(encoding="utf-8") if file and file.exists() else ""
+    text = _read_text(file) if file else ""
     lines = []
     for detail in list_details(error):
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, MappingError):
             found = [(problem.keys, f"{format_key_path(problem.keys)} {problem.text}") for problem in cause.problems]
         else:
-            found = [(error_path(detail), format_error(detail, model))]
+            found = [(error_path(detail), format_error(detail, model).strip())]
         for keys, line in found:
             in_settings = not text or (keys and keys[0] in given)
-            lines.append(f"{instance}.{line}" if in_settings else f"{file}:{find_line(text, keys)}: {line}")
+            separator = "." if keys else " "
+            lines.append(f"{instance}{separator}{line}" if in_settings else f"{file}:{find_line(text, keys)}: {line}")
     return list(dict.fromkeys(lines))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # the name is too long
+        return False
+
+
+def _read_text(path: Path) -> str:
+    """Return the contents of a file; empty if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
 
 
 def find_presets() -> dict[str, Path]:
@@ -71,7 +90,7 @@ def mapping_path(name: str) -> Path:
     """Return the file of a mapping: of the preset `name`, or the file with that path. Raises `ValueError` if there is none."""
     presets = find_presets()
     path = presets.get(name) or Path(name)
-    if not path.exists() and "/" not in name and not name.endswith(".toml"):
+    if not _exists(path) and "/" not in name and not name.endswith(".toml"):
         raise ValueError(_("there is no preset {name!r}", name=name) + suggest(name, presets))
     return path
 
