@@ -14,6 +14,8 @@ from typing import BinaryIO, Final, NamedTuple
 import msgspec
 import structlog
 
+from connectors.sdk.attempts import REFUSED
+from connectors.sdk.config_errors import suggest
 from connectors.sdk.contract import Context
 from connectors.sdk.errors import ConfigError, describe_os_error, source_error
 from connectors.sdk.mapping.fields import may_be_column
@@ -30,7 +32,8 @@ LIST_SECONDS: Final = 1.0
 ALWAYS_CHECKED_BYTES: Final = 64 << 20
 """Of a longer file that has grown, only every `CHECK_SECONDS` is it checked that the rows read before are unchanged."""
 CHECK_SECONDS: Final = 60.0
-MAX_SHOWN_COLUMNS: Final = 50
+MAX_COMPARED_COLUMNS: Final = 200
+"""Columns of which the most similar one is named for a missing column."""
 SAMPLE_ROWS: Final = 10_000
 """Rows that a trial of a mapping reads from a file."""
 
@@ -41,9 +44,13 @@ def read_sample(config: TableConfig, path: Path) -> Sequence[PlacedRecord]:
     """Return the first rows of a file, at most `SAMPLE_ROWS`. Raises `ConfigError`."""
     try:
         if path.suffix.lower() in SUFFIXES:
-            return SpreadsheetRows(path, config).read(SAMPLE_ROWS)
+            sheet = SpreadsheetRows(path, config)
+            _check_columns(_named_columns(config), sheet.columns)
+            return sheet.read(SAMPLE_ROWS)
         with path.open("rb") as file:
-            return TextRows(file, config, START).read(SAMPLE_ROWS, is_settled=True)
+            rows = TextRows(file, config, START)
+            _check_columns(_named_columns(config), rows.columns)
+            return rows.read(SAMPLE_ROWS, is_settled=True)
     except OSError as error:
         raise ConfigError(describe_os_error(error, path)) from None
     except ValueError as error:
@@ -84,7 +91,7 @@ class TableSource(RecordSource):
         super().__init__(config, context)
         self._open: _OpenFile | None = None
         self._config = config
-        self._fields = [name for name in find_fields(config) if may_be_column(name)]
+        self._fields = _named_columns(config)
         try:
             self._files = {
                 name: msgspec.msgpack.decode(saved, type=FilePosition) for name, saved in self.positions.items()
@@ -132,7 +139,7 @@ class TableSource(RecordSource):
         else:  # of a spreadsheet that is not finished no position is saved
             position = FilePosition(-1, 0, _text_position(opened.rows))
         self._files[opened.name] = position
-        return Page(records, {opened.name: msgspec.msgpack.encode(position)})
+        return Page(records, {opened.name: msgspec.msgpack.encode(position)}, Path(opened.name).name)
 
     def _read_rows(self, rows: TextRows | SpreadsheetRows, *, is_settled: bool) -> list[PlacedRecord]:
         if isinstance(rows, TextRows):
@@ -195,14 +202,18 @@ class TableSource(RecordSource):
         if path.suffix.lower() in SUFFIXES:
             if size > self._config.max_megabytes << 20:
                 raise ValueError(_("it is larger than max_megabytes"))
-            sheet = SpreadsheetRows(path, self._config)
-            self._check_columns(sheet.columns)
+            sheet = self._attempts.attempt(
+                f"{path}|{size}|{modified_ns}".encode("utf-8", "surrogateescape"),
+                lambda: SpreadsheetRows(path, self._config),
+                _refuse_file,
+            )
+            _check_columns(self._fields, sheet.columns)
             return _OpenFile(name, size, modified_ns, is_settled, sheet, None)
         position = known.text if known and self._is_unchanged(path, size, known.text) else START
         file = path.open("rb")
         try:
             rows = TextRows(file, self._config, position)
-            self._check_columns(rows.columns)
+            _check_columns(self._fields, rows.columns)
         except BaseException:
             file.close()
             raise
@@ -222,17 +233,6 @@ class TableSource(RecordSource):
             self._checked[str(path)] = inode, now
             return checksum_of(file.fileno(), START, position.offset) == position.checksum
 
-    def _check_columns(self, columns: Sequence[str]) -> None:
-        missing = [name for name in self._fields if name not in columns]
-        if missing:
-            raise ValueError(
-                _(
-                    "it has no column {missing}; it has: {columns}",
-                    missing=", ".join(missing),
-                    columns=", ".join([*columns[:MAX_SHOWN_COLUMNS], *("…" for _ in columns[MAX_SHOWN_COLUMNS:][:1])]),
-                )
-            )
-
     def _report(self, name: str, trouble: _Trouble) -> None:
         if self._troubles.get(name) != trouble:
             log.warning("table_unusable", file=name, problem=trouble.problem)
@@ -242,6 +242,24 @@ class TableSource(RecordSource):
         if self._open and self._open.file:
             self._open.file.close()
         self._open = None
+
+
+def _refuse_file() -> SpreadsheetRows:
+    raise ValueError(REFUSED)
+
+
+def _named_columns(config: TableConfig) -> list[str]:
+    """Return the columns that the mapping names."""
+    return [name for name in find_fields(config) if may_be_column(name)]
+
+
+def _check_columns(named: Sequence[str], columns: Sequence[str]) -> None:
+    """Raise `ValueError` if a file with these columns has not all that the mapping names."""
+    missing = [name for name in named if name not in columns]
+    if missing:
+        # Without a header, the first row is taken for one: its values must not be logged.
+        text = _("it has no column {missing} among {count}", missing=", ".join(missing), count=len(columns))
+        raise ValueError(text + suggest(missing[0], columns[:MAX_COMPARED_COLUMNS]))
 
 
 def _is_still_valid(opened: _OpenFile, before: TextPosition, *, is_at_end: bool) -> bool:

@@ -17,6 +17,7 @@ import msgspec
 
 from connectors.sdk.record_source import PlacedRecord
 from connectors.table.config import TableConfig
+from models.locale import _
 
 DELIMITERS: Final = ";,\t|"
 SAMPLE_LINES: Final = 50
@@ -118,8 +119,8 @@ class TextRows:
 
     def _place(self, row: Sequence[str], before: TextPosition) -> PlacedRecord:
         place = f"line {before.line + 1}"
-        if len(row) == len(self.columns):
-            fields = dict(zip(self.columns, row, strict=True))
+        if len(row) == len(self.columns) or (self._config.more_columns and len(row) > len(self.columns)):
+            fields = dict(zip(self.columns, row, strict=False))
             is_doubtful = self._line - before.line > 1 and self._contains_rows(row, before)
             return PlacedRecord(
                 fields, place, "a quoted value contains lines that look like rows" if is_doubtful else ""
@@ -155,13 +156,13 @@ class TextRows:
     def _read_header(self) -> Sequence[str]:
         """Skip the lines before the first row, and return the names of the columns. Raises `ValueError`."""
         try:
-            for _ in range(self._config.skip_lines):
+            for _line in range(self._config.skip_lines):
                 self._read_line()
             header: Sequence[str] = self._config.columns or next(self._rows, ())
         except (csv.Error, _UnreadableRowError):
-            raise ValueError("it has no readable header") from None
+            raise ValueError(_("it has no readable header")) from None
         if not any(map(str.strip, header)) or (self._is_incomplete and not self._config.columns):
-            raise ValueError("it has no header yet")
+            raise ValueError(_("it has no header yet"))
         return [name.strip() for name in header]
 
     def _go_to(self, position: TextPosition) -> None:
@@ -271,5 +272,5 @@ def _wide_encoding(file: BinaryIO, encoding: str) -> str:
 
 def _read_sample(file: BinaryIO, skip_lines: int) -> list[bytes]:
     file.seek(0)
-    lines = [file.readline(MAX_LINE_BYTES) for _ in range(skip_lines + SAMPLE_LINES)]
+    lines = [file.readline(MAX_LINE_BYTES) for _line in range(skip_lines + SAMPLE_LINES)]
     return [line for line in lines[skip_lines:] if line]

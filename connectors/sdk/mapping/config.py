@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -10,7 +11,7 @@ from pydantic import ValidationError, ValidationInfo, model_validator
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.config_errors import error_path, format_error, format_key_path, list_details, suggest
 from connectors.sdk.errors import describe_os_error
-from connectors.sdk.mapping.options import MappingError, MappingOptions
+from connectors.sdk.mapping.options import MappingError, MappingOptions, Problem
 from connectors.sdk.mapping.toml_lines import find_line
 from models.locale import _
 
@@ -34,16 +35,19 @@ class MappedConfig(ConnectorConfig, MappingOptions):
     def _read_mapping(cls, given: Any, _info: ValidationInfo) -> Any:
         if not isinstance(given, dict) or not isinstance(given.get("mapping"), str) or not given["mapping"]:
             return given
-        return merge(read_mapping(given["mapping"]), given)
+        try:
+            return merge(read_mapping(given["mapping"]), given)
+        except ValueError as error:
+            raise MappingError([Problem(("mapping",), str(error))]) from None
 
     @classmethod
     def explain_errors(cls, error: ValidationError, instance: str, given: Mapping[str, Any]) -> list[str]:
         """Return a line per error: with the mapping file and the line, or with the key below `instance` in the settings."""
         name = given.get("mapping")
-        try:
-            path = mapping_path(name) if isinstance(name, str) and name else None
-        except ValueError:  # no such preset, which is the error
-            path = None
+        path = None
+        if isinstance(name, str) and name:
+            with suppress(ValueError):  # there is no such file: that is one of the errors
+                path = mapping_path(name)
         return explain_mapping(error, cls, instance, given, path)
 
 
@@ -51,34 +55,23 @@ def explain_mapping(
     error: ValidationError, model: type[MappedConfig], instance: str, given: Mapping[str, Any], file: Path | None
 ) -> list[str]:
     """Return a line per error in options `given` in the settings, or else in the mapping file."""
-    text = _read_text(file) if file else ""
+    text = ""
+    if file:
+        with suppress(OSError, ValueError):  # it cannot be read: that is one of the errors
+            text = file.read_text(encoding="utf-8")
     lines = []
     for detail in list_details(error):
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, MappingError):
             found = [(problem.keys, f"{format_key_path(problem.keys)} {problem.text}") for problem in cause.problems]
         else:
-            found = [(error_path(detail), format_error(detail, model).strip())]
+            found = [(error_path(detail), format_error(detail, model))]
         for keys, line in found:
             in_settings = not text or (keys and keys[0] in given)
-            separator = "." if keys else " "
-            lines.append(f"{instance}{separator}{line}" if in_settings else f"{file}:{find_line(text, keys)}: {line}")
+            lines.append(
+                f"{instance}{'.' if keys else ''}{line}" if in_settings else f"{file}:{find_line(text, keys)}: {line}"
+            )
     return list(dict.fromkeys(lines))
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # the name is too long
-        return False
-
-
-def _read_text(path: Path) -> str:
-    """Return the contents of a file; empty if it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return ""
 
 
 def find_presets() -> dict[str, Path]:
@@ -93,6 +86,13 @@ def mapping_path(name: str) -> Path:
     if not _exists(path) and "/" not in name and not name.endswith(".toml"):
         raise ValueError(_("there is no preset {name!r}", name=name) + suggest(name, presets))
     return path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # the name is too long
+        return False
 
 
 def read_mapping(name: str) -> dict[str, Any]:

@@ -36,7 +36,7 @@ ENOUGH: Final = 0.9
 FEW_VALUES: Final = 30
 _EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
 _ROLES: Final = {
-    "phone": r"tel|phone|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b",
+    "phone": r"tel|phone|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b|\bnumero\b",
     "email": r"mail|courriel",
     "id": r"\bid\b|uid|uuid|uniqueid|\bref|reference|\bnumero\b|\bnum\b|\bn\b|chrono|dossier|ticket|\bcode\b",
     "queue": r"queue|file|groupe|skill|pilote|motif",
@@ -104,7 +104,8 @@ class Column:
             case "wait_seconds" | "handle_seconds":
                 return self._is_mostly(_duration)
             case "id":
-                return not self.time_format and len(self.distinct) > len(self.values) / 2
+                is_phone = self._is_mostly(normalise_phone)
+                return not self.time_format and not is_phone and len(self.distinct) > len(self.values) / 2
             case "queue" | "service" | "site" | "result":
                 return 0 < len(self.distinct) <= FEW_VALUES
         return not self.time_format
@@ -127,7 +128,8 @@ def propose(records: Sequence[Record], connector: str, channel: Channel | None =
 
 
 def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: str, channel: Channel) -> Iterator[str]:
-    yield f"# {_('Proposed from the columns of a sample: check every line, then run `accueil connectors try`.')}"
+    head = _("Proposed from the columns of a sample: check every line, then run `accueil connectors try`.")
+    yield f"# {head}"
     yield f'connector = "{connector}"'
     yield 'timezone = "Europe/Paris"'
     formats = Counter(column.time_format for column in columns if column.time_format)
@@ -145,11 +147,13 @@ def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: st
         if name in roles and name in _usable_names(channel):
             yield from ("", f"[values.{name}]")
             for value, count in roles[name].distinct.most_common():
-                yield f"{_quote(value)} = {_quote(_label(value))}  # {_('{count} records', count=count)}"
+                found = _("records: {count}", count=count)
+                yield f"{_quote(value)} = {_quote(_label(value))}  # {found}"
     used = {column.name for column in roles.values()}
     if unused := [column.name for column in columns if column.name not in used]:
         yield ""
-        yield f"# {_('Not named, so they never leave the connector: {columns}', columns=', '.join(unused))}"
+        left = _("Not named, so they never leave the connector: {columns}", columns=", ".join(unused))
+        yield f"# {left}"
 
 
 def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]:
@@ -157,14 +161,17 @@ def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]
     if "id" in roles:
         yield f"id = {_quote(roles['id'].name)}"
     else:
-        yield f'# id = ""  # {_("no column found: without it, the contents of a record are its id")}'
+        advice = _("no column found: without it, the contents of a record are its id")
+        yield f'# id = ""  # {advice}'
     for name in (*_usable_names(channel), "phone", "email"):
         if name in roles:
             yield f"{name} = {_quote(roles[name].name)}"
     if channel is Channel.CALL and "queue" not in roles:
-        yield f'queue = {{ value = "" }}  # {_("no column found: name the queue")}'
+        advice = _("no column found: name the queue")
+        yield f'queue = {{ value = "" }}  # {advice}'
     if channel is Channel.FORM:
-        yield f'procedure = {{ value = "" }}  # {_("name the procedure")}'
+        advice = _("name the procedure")
+        yield f'procedure = {{ value = "" }}  # {advice}'
 
 
 def _usable_names(channel: Channel) -> tuple[str, ...]:
@@ -176,7 +183,8 @@ def _usable_names(channel: Channel) -> tuple[str, ...]:
 def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format: str) -> str:
     column = roles.get(role)
     if column is None:
-        return f'  # {{ event = {_quote(event)}, time = "" }},  # {_("no column found")}'
+        missing = _("no column found")
+        return f'  # {{ event = {_quote(event)}, time = "" }},  # {missing}'
     time = _quote(column.name)
     if column.time_format not in {main_format, "iso"}:
         time = f"{{ field = {time}, format = {_quote(column.time_format)} }}"
@@ -193,7 +201,8 @@ def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format:
     line = f"  {{ {', '.join(parts)} }},"
     if "result" in roles and role != "begins":
         values = ", ".join(list(roles["result"].distinct)[:FEW_VALUES])
-        line += f"  # {_('or by {column}: {values}', column=_key(roles['result'].name), values=values)}"
+        hint = _("or by {column}: {values}", column=_key(roles["result"].name), values=values)
+        line += f"  # {hint}"
     return line
 
 
