@@ -7,20 +7,21 @@ is skipped, wherever it comes from.
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, Literal
 
 import msgspec
 
+from connectors.sdk.attempts import REFUSED
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.config import MappedConfig
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign
 from connectors.sdk.record_store import FILE, KnownRecord, RecordStore
-from connectors.sdk.samples import PlacedRecord
+from connectors.sdk.samples import PlacedRecord, split_records
 from models.codec import UnusableRecord
 from models.events import Event
 from models.reasons import Reason
@@ -55,6 +56,8 @@ class RecordSource(Source[Outcome, int]):
         """Open the store. Raises `ConnectorError`, and the errors of `Context.pseudonym_key`."""
         self._mapping = RecordMapping(context.source, config, context.pseudonym_key(config.sector))
         self._has_states = config.state is not None
+        self._attempts = context.attempts
+        self._each = config.each
         self._store = RecordStore(context.directory)
         self._unconfirmed: list[Outcome] = self._store.unconfirmed()
         self._position = 0
@@ -78,9 +81,11 @@ class RecordSource(Source[Outcome, int]):
         if not page.records and not page.positions and not page.listing:
             time.sleep(wait_seconds)
             return ()
+        page = replace(page, records=split_records(page.records, self._each))
         now = datetime.now(UTC)
-        prepared = [self._mapping.prepare(record.fields, record.problem) for record in page.records]
-        outcomes, known = self._map_page(page, prepared, now)
+        with self._attempts.batch():
+            prepared = [self._prepare(record) for record in page.records]
+            outcomes, known = self._map_page(page, prepared, now)
         if page.listing:
             self._store.note_listed((item.key for item in prepared), is_first=page.listing in {"begins", "whole"})
         self._store.commit(outcomes, known, page.positions)
@@ -134,11 +139,21 @@ class RecordSource(Source[Outcome, int]):
         """Return the retractions of contacts whose records are no longer in the source, once they are stored."""
         outcomes: list[Outcome] = []
         while gone := self._store.find_unlisted(GONE_AT_ONCE):
-            retractions = [self._mapping.retract(key, now, record.version) for key, record in gone.items()]
+            retractions = [self._mapping.retract((key,), now, record.version) for key, record in gone.items()]
             known = {key: KnownRecord(b"", version=record.version + 1) for key, record in gone.items()}
             self._store.commit(retractions, known, {})
             outcomes += retractions
         return outcomes
+
+    def _prepare(self, record: PlacedRecord) -> PreparedRecord:
+        prepare = self._mapping.prepare
+        if not self._attempts.is_careful:
+            return prepare(record.fields, record.problem)
+        return self._attempts.attempt(
+            _encode_fields(record),
+            lambda: prepare(record.fields, record.problem),
+            lambda: prepare(record.fields, REFUSED),
+        )
 
     def _map_page(
         self, page: Page, prepared: Sequence[PreparedRecord], now: datetime
@@ -153,7 +168,15 @@ class RecordSource(Source[Outcome, int]):
                 continue
             known_state, version = (before.state, before.version) if before else ("", 0)
             map_one = partial(self._mapping.map, read_at=now, known_state=known_state, version=version)
-            outcome = map_or_reject(map_one, partial(_reject, record, page.origin), item, now)
+            reject = partial(_reject, record, page.origin)
+            if self._attempts.is_careful:
+                outcome = self._attempts.attempt(
+                    _encode_fields(record),
+                    partial(map_or_reject, map_one, reject, item, now),
+                    partial(reject, item, Reason.INTERNAL_ERROR, REFUSED),
+                )
+            else:
+                outcome = map_or_reject(map_one, reject, item, now)
             if isinstance(outcome, Reject):
                 known[item.key] = (before or KnownRecord(b""))._replace(digest=item.digest, facts=None)
             else:
@@ -181,14 +204,17 @@ class RecordSource(Source[Outcome, int]):
             facts = facts if is_longer else known + facts
             return new, KnownRecord(item.digest, facts, item.state, before.version)
         again = self._mapping.map(item, now, version=before.version + 1)
-        retraction = self._mapping.retract(item.native, now, before.version)
+        retraction = self._mapping.retract(self._mapping.read_natives(item), now, before.version)
         return (*retraction, *again), KnownRecord(item.digest, facts, version=before.version + 1)
 
 
 def _reject(record: PlacedRecord, origin: str, _item: PreparedRecord, reason: Reason, detail: str) -> Reject:
-    content = msgspec.json.encode({_valid(str(name)): _storable(value) for name, value in record.fields.items()})
     place = ", ".join(filter(None, (origin, record.place)))
-    return Reject(reason, content, detail, place.encode("utf-8", "replace"))
+    return Reject(reason, _encode_fields(record), detail, place.encode("utf-8", "replace"))
+
+
+def _encode_fields(record: PlacedRecord) -> bytes:
+    return msgspec.json.encode({_valid(str(name)): _storable(value) for name, value in record.fields.items()})
 
 
 def _storable(value: Any) -> msgspec.Raw:

@@ -107,10 +107,13 @@ class RecordStore:
             self._database.execute_all("INSERT OR IGNORE INTO listed VALUES (?)", [(key,) for key in keys])
 
     def find_unlisted(self, limit: int) -> dict[str, KnownRecord]:
-        """Return records with events that the noted list does not have, at most `limit`."""
+        """Return records of contacts with events that the noted list does not have, at most `limit`.
+
+        A key that begins with `#` is that of a record, not of its contact.
+        """
         rows = self._database.execute(
             "SELECT key, digest, facts, state, version FROM known WHERE length(facts) > 0"
-            " AND key NOT IN (SELECT key FROM listed) LIMIT ?",
+            " AND substr(key, 1, 1) <> '#' AND key NOT IN (SELECT key FROM listed) LIMIT ?",
             limit,
         )
         return {key: KnownRecord(*found) for key, *found in rows}

@@ -27,6 +27,8 @@ class TableConfig(MappedConfig):
     `.xlsx`, `.xls`, `.xlsb` or `.ods` are spreadsheets, all others are text."""
     columns: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = ()
     """Names of the columns, for files without a header."""
+    more_columns: bool = False
+    """Set it if the rows of files without a header may have further columns after those in `columns`. They are not read."""
     widths: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = ()
     """Widths of the columns in characters, for files of fixed width. Needs `columns`."""
     skip_lines: Annotated[int, Field(ge=0, le=1000)] = 0
@@ -46,6 +48,8 @@ class TableConfig(MappedConfig):
     def _check_widths(self) -> Self:
         if self.widths and len(self.widths) != len(self.columns):
             raise ValueError(_("widths needs columns, with a name for each width"))
+        if self.more_columns and not self.columns:
+            raise ValueError(_("more_columns needs columns"))
         return self
 
     def exclusive_resources(self) -> Iterator[ExclusiveResource]:

@@ -14,6 +14,8 @@ from typing import BinaryIO, Final, NamedTuple
 import msgspec
 import structlog
 
+from connectors.sdk.attempts import REFUSED
+from connectors.sdk.config_errors import suggest
 from connectors.sdk.contract import Context
 from connectors.sdk.errors import ConfigError, describe_os_error, source_error
 from connectors.sdk.mapping.fields import may_be_column
@@ -30,7 +32,8 @@ LIST_SECONDS: Final = 1.0
 ALWAYS_CHECKED_BYTES: Final = 64 << 20
 """Of a longer file that has grown, only every `CHECK_SECONDS` is it checked that the rows read before are unchanged."""
 CHECK_SECONDS: Final = 60.0
-MAX_SHOWN_COLUMNS: Final = 50
+MAX_COMPARED_COLUMNS: Final = 200
+"""Columns of which the most similar one is named for a missing column."""
 SAMPLE_ROWS: Final = 10_000
 """Rows that a trial of a mapping reads from a file."""
 
@@ -199,7 +202,11 @@ class TableSource(RecordSource):
         if path.suffix.lower() in SUFFIXES:
             if size > self._config.max_megabytes << 20:
                 raise ValueError(_("it is larger than max_megabytes"))
-            sheet = SpreadsheetRows(path, self._config)
+            sheet = self._attempts.attempt(
+                f"{path}|{size}|{modified_ns}".encode("utf-8", "surrogateescape"),
+                lambda: SpreadsheetRows(path, self._config),
+                _refuse_file,
+            )
             _check_columns(self._fields, sheet.columns)
             return _OpenFile(name, size, modified_ns, is_settled, sheet, None)
         position = known.text if known and self._is_unchanged(path, size, known.text) else START
@@ -237,6 +244,10 @@ class TableSource(RecordSource):
         self._open = None
 
 
+def _refuse_file() -> SpreadsheetRows:
+    raise ValueError(REFUSED)
+
+
 def _named_columns(config: TableConfig) -> list[str]:
     """Return the columns that the mapping names."""
     return [name for name in find_fields(config) if may_be_column(name)]
@@ -246,13 +257,9 @@ def _check_columns(named: Sequence[str], columns: Sequence[str]) -> None:
     """Raise `ValueError` if a file with these columns has not all that the mapping names."""
     missing = [name for name in named if name not in columns]
     if missing:
-        raise ValueError(
-            _(
-                "it has no column {missing}; it has: {columns}",
-                missing=", ".join(missing),
-                columns=", ".join([*columns[:MAX_SHOWN_COLUMNS], *("…" for _ in columns[MAX_SHOWN_COLUMNS:][:1])]),
-            )
-        )
+        # Without a header, the first row is taken for one: its values must not be logged.
+        text = _("it has no column {missing} among {count}", missing=", ".join(missing), count=len(columns))
+        raise ValueError(text + suggest(missing[0], columns[:MAX_COMPARED_COLUMNS]))
 
 
 def _is_still_valid(opened: _OpenFile, before: TextPosition, *, is_at_end: bool) -> bool:

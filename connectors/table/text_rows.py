@@ -119,8 +119,8 @@ class TextRows:
 
     def _place(self, row: Sequence[str], before: TextPosition) -> PlacedRecord:
         place = f"line {before.line + 1}"
-        if len(row) == len(self.columns):
-            fields = dict(zip(self.columns, row, strict=True))
+        if len(row) == len(self.columns) or (self._config.more_columns and len(row) > len(self.columns)):
+            fields = dict(zip(self.columns, row, strict=False))
             is_doubtful = self._line - before.line > 1 and self._contains_rows(row, before)
             return PlacedRecord(
                 fields, place, "a quoted value contains lines that look like rows" if is_doubtful else ""
@@ -272,5 +272,5 @@ def _wide_encoding(file: BinaryIO, encoding: str) -> str:
 
 def _read_sample(file: BinaryIO, skip_lines: int) -> list[bytes]:
     file.seek(0)
-    lines = [file.readline(MAX_LINE_BYTES) for _ in range(skip_lines + SAMPLE_LINES)]
+    lines = [file.readline(MAX_LINE_BYTES) for _line in range(skip_lines + SAMPLE_LINES)]
     return [line for line in lines[skip_lines:] if line]

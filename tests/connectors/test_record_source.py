@@ -7,46 +7,30 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from connectors.sdk import rejects
-from connectors.sdk.contract import Connector, Outcome, Reject
+from connectors.sdk.attempts import MOST_ATTEMPTS, REFUSED
+from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.errors import ConnectorError, CursorDamagedError
-from connectors.sdk.mapping.config import MappedConfig
-from connectors.sdk.record_source import POSITION_FILES, Page, PlacedRecord, RecordSource
+from connectors.sdk.mapping.record_mapping import RecordMapping
+from connectors.sdk.record_source import PlacedRecord
 from connectors.sdk.record_store import FILE, RecordStore
 from connectors.sdk.testing import ConnectorHarness, FakeBroker, comparable_form, run_until_idle
-from connectors.sdk.testing.kill_injector import KillInjector
+from connectors.sdk.testing.kill_injector import Killed, KillInjector
 from models.events import Event
 from models.reasons import Reason
+from tests.support.record_sources import CONNECTOR, ListSource
 
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "id": "id",
     "phone": "phone",
     "service": "service",
     "values": {"service": {"MDPH": "mdph"}},
     "events": [{"event": "letter.arrived", "time": "at", "pages": "pages"}],
 }
-
-
-class ListSource(RecordSource):
-    """Source of the records in the list `given`, ten at a time. Its position is the number of records read."""
-
-    given: ClassVar[list[Any]] = []
-
-    def read_page(self) -> Page:
-        try:
-            begin = int(self.positions.get("list", b"0"))
-        except ValueError:
-            raise self.damaged() from None
-        page = self.given[begin : begin + 10]
-        placed = [item if isinstance(item, PlacedRecord) else PlacedRecord(item, "somewhere") for item in page]
-        return Page(placed, {"list": str(begin + len(page)).encode()}) if page else Page()
-
-
-CONNECTOR: Connector[Any] = Connector("list", MappedConfig, ListSource, position_files=lambda _: POSITION_FILES)
 
 
 @pytest.fixture
@@ -71,7 +55,7 @@ def stored(harness: ConnectorHarness) -> list[tuple[Reason, str]]:
 
 
 def arrivals(events: Sequence[Event]) -> list[datetime]:
-    return [event.time for event in events]
+    return [event.time for event in events if event.type == "letter.arrived"]
 
 
 def events_of(outcome: Outcome) -> Sequence[Event]:
@@ -164,19 +148,73 @@ def test_known_records_are_skipped_wherever_they_come_from(harness: ConnectorHar
     assert len(harness.read_all(confirm=True)) == 1
 
 
-def test_corrected_record_gives_events_with_new_ids_and_the_same_subject(
-    harness: ConnectorHarness, given: list[Any]
-) -> None:
+def facts_of(events: Sequence[Event]) -> list[tuple[str, str]]:
+    return [(event.type, event.subject.rpartition(":")[2]) for event in events]
+
+
+def test_contact_of_a_corrected_record_is_replaced(harness: ConnectorHarness, given: list[Any]) -> None:
     given += [record(1), record(1, pages=4), record(1)]
-    first, second, third = harness.read_all(confirm=True)
-    assert len({event.id for event in (first, second, third)}) == 3
-    assert {event.subject for event in (first, second, third)} == {first.subject}
+    events = harness.read_all(confirm=True)
+    assert facts_of(events) == [
+        ("letter.arrived", "L1"),
+        ("contact.retracted", "L1"),
+        ("letter.arrived", "L1-v2"),
+        ("contact.retracted", "L1-v2"),
+        ("letter.arrived", "L1-v3"),
+    ]
+    assert len({event.id for event in events}) == 5
+
+
+def test_all_contacts_of_a_corrected_record_are_replaced(tmp_path: Path, given: list[Any]) -> None:
+    answered = {"event": "letter.answered", "time": "at", "id": "answer", "service": {"value": "mdph"}}
+    options = {**OPTIONS, "events": [*OPTIONS["events"], answered]}
+    harness = ConnectorHarness(CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+    given += [record(1, answer="L9"), record(1, answer="L9", pages=4)]
+    assert sorted(facts_of(harness.read_all(confirm=True))) == [
+        ("contact.retracted", "L1"),
+        ("contact.retracted", "L9"),
+        ("letter.answered", "L9"),
+        ("letter.answered", "L9-v2"),
+        ("letter.arrived", "L1"),
+        ("letter.arrived", "L1-v2"),
+    ]
 
 
 def test_record_that_was_rejected_is_published_once_it_is_right(harness: ConnectorHarness, given: list[Any]) -> None:
     given += [record(1, pages="beaucoup"), record(1)]
-    assert len(harness.read_all(confirm=True)) == 1
+    events = harness.read_all(confirm=True)
+    assert facts_of(events) == [("contact.retracted", "L1"), ("letter.arrived", "L1-v2")]  # a replay may have made L1
     assert stored(harness) == [(Reason.INVALID_FIELD, "pages: not a number")]
+
+
+def test_events_that_a_list_lacks_are_not_retracted(tmp_path: Path, given: list[Any]) -> None:
+    harness = ConnectorHarness(CONNECTOR, {**OPTIONS, "rows": "events"}, tmp_path / "data", tmp_path / "keys")
+    given += [record(1), record(2)]
+    assert len(harness.read_all(confirm=True)) == 2
+    with closing(RecordStore(harness.directory)) as store:
+        store.note_listed([], is_first=True)
+        assert store.find_unlisted(10) == {}
+
+
+@pytest.mark.parametrize("method", ["prepare", "map"])
+def test_record_that_ends_the_process_is_rejected(
+    harness: ConnectorHarness, given: list[Any], method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given += [record(1), record(2), record(3)]
+    work = getattr(RecordMapping, method)
+
+    def end_process(mapping: RecordMapping, item: Any, *how: Any, **named: Any) -> Any:
+        fields = item.record if method == "map" else item
+        if fields["id"] == "L2" and how[:1] != (REFUSED,):
+            raise Killed
+        return work(mapping, item, *how, **named)
+
+    monkeypatch.setattr(RecordMapping, method, end_process)
+    for _ in range(MOST_ATTEMPTS + 1):
+        with pytest.raises(Killed):
+            harness.read_all(confirm=True)
+    assert facts_of(harness.read_all(confirm=True)) == [("letter.arrived", "L1"), ("letter.arrived", "L3")]
+    assert [detail for _, detail in stored(harness)] == [REFUSED]
 
 
 def test_each_unreadable_record_is_rejected(harness: ConnectorHarness, given: list[Any]) -> None:
@@ -240,7 +278,7 @@ def test_hostile_value_stops_nothing(tmp_path: Path, given: list[Any], value: st
     own: dict[str, Any] = dict(OPTIONS)
     if options == "expressions":
         own |= {"id": "id || other", "phone": "citizen.phone || phone"}
-        own["events"] = [{**OPTIONS["events"][0], "when": "pages > `0`"}]  # type: ignore[index]
+        own["events"] = [{**OPTIONS["events"][0], "when": "pages > `0`"}]
     elif options == "no id":
         del own["id"]
     harness = ConnectorHarness(CONNECTOR, own, tmp_path / "data", tmp_path / "keys")
@@ -283,7 +321,9 @@ def test_rejected_record_can_be_mapped_again_with_its_types(tmp_path: Path, give
     with closing(source):
         again = [source.map_rejected(item.reject, datetime.now(UTC)) for item in rejects.read(harness.directory)]
     assert [
-        (event.time, event.model_dump()["data"]["duration_seconds"]) for outcome in again for event in outcome
+        (event.time, event.model_dump()["data"]["duration_seconds"])
+        for outcome in again
+        for event in events_of(outcome)
     ] == 2 * [(datetime(2026, 3, 3, 8, tzinfo=UTC), 150.0)]
 
 
@@ -315,7 +355,7 @@ def test_damage_anywhere_gives_a_clear_error_or_none(tmp_path: Path, given: list
         assert error is None or str(error).startswith(str(path))
         if isinstance(error, CursorDamagedError):
             assert str(error) == f"{path} is damaged: run accueil connectors reread"
-    assert damaged > 5
+    assert damaged
 
 
 def _read_whole(harness: ConnectorHarness) -> ConnectorError | None:

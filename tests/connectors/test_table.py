@@ -2,24 +2,34 @@
 
 import os
 import re
+import signal
+import time
 import tomllib
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from textwrap import dedent
 from typing import Any
 
 import pytest
+import structlog
 
 from connectors import table
 from connectors.sdk import rejects
+from connectors.sdk.attempts import MOST_ATTEMPTS, REFUSED
 from connectors.sdk.contract import Reject
+from connectors.sdk.errors import SourceMisconfiguredError
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.record_mapping import RecordMapping
 from connectors.sdk.testing import Conformance, ConnectorHarness, run_until_idle
 from connectors.sdk.testing.hostile import hostile_fields
+from connectors.sdk.testing.kill_injector import Killed
 from connectors.table.config import TableConfig
+from connectors.table.spreadsheet_rows import SpreadsheetRows
+from models.codec import encode
 from models.events import Event
 from models.identities import PseudonymKey
 from models.reasons import Reason
@@ -35,6 +45,7 @@ from tests.support.tables import (
     write_ods,
     write_xlsx,
 )
+from tests.support.topic_file import Topic
 
 PERSONAL = ("Mireille Exemple", "mireille.exemple@example.org", "06 39 98 55 11")
 
@@ -228,8 +239,13 @@ def test_quoted_value_cannot_contain_rows_that_count(tmp_path: Path) -> None:
         ("", "it has no header yet"),
         ("N° appel;Appelant", "it has no header yet"),
         ("\r\n", "it has no header yet"),
-        (lines([COLUMNS[1:]]), "it has no column N° appel"),
-        (lines([COLUMNS[:2]]), "it has no column Attente (s), Début d'appel, Nb. file, Résultat"),
+        (lines([COLUMNS[1:]]), "it has no column N° appel among 6"),
+        (lines([("N° d'appel", *COLUMNS[1:])]), "it has no column N° appel among 7; did you mean N° d'appel?"),
+        (
+            lines(rows(range(3))),
+            "it has no column Appelant, Attente (s), Début d'appel, Nb. file, N° appel, Résultat among 7",
+        ),
+        (lines([COLUMNS[:2]]), "it has no column Attente (s), Début d'appel, Nb. file, Résultat among 2"),
         ('"N° appel;Appelant\r\n' * 300, "it has no readable header"),
         ('"N° appel"x;Appelant\r\n', "it has no readable header"),
         ("N° appel;\rAppelant\r\n", "it has no readable header"),
@@ -243,7 +259,7 @@ def test_file_without_a_usable_header_is_reported(tmp_path: Path, content: str, 
     with harness.opened() as (flow, publisher):
         run_until_idle(flow, harness.records_read)
         assert calls_of(publisher.events) == expected(range(3))
-        assert flow.trouble.startswith(f"{path}: {problem}")
+        assert flow.trouble == f"{path}: {problem}"
         publisher.confirm()
     path.write_text(csv_text(range(3, 5)), encoding="utf-8", newline="")
     assert read(harness) == expected(range(3, 5))
@@ -378,6 +394,17 @@ def test_file_that_grows_gives_each_row_once(tmp_path: Path) -> None:
     assert harness.rejected() == {}
 
 
+def test_growing_file_of_wide_characters_gives_each_row_once(tmp_path: Path) -> None:
+    harness, path = table_harness(tmp_path, settle_seconds=3600), tmp_path / "in/a.csv"
+    content = csv_text(range(10)).encode("utf-16")
+    found = Counter[datetime]()
+    for end in (*range(0, len(content), 151), len(content)):
+        path.write_bytes(content[:end])
+        found += read(harness)
+    assert found == expected(range(10))
+    assert harness.rejected() == {}
+
+
 def test_last_line_without_an_end_is_read_once_it_is_settled(tmp_path: Path) -> None:
     harness, path = table_harness(tmp_path, settle_seconds=50), tmp_path / "in/a.csv"
     content = csv_text(range(3)).rstrip()
@@ -441,14 +468,18 @@ def test_file_rewritten_in_place_with_other_rows_is_read_from_its_beginning(tmp_
     assert read(harness) == expected(range(200, 203))
 
 
-def test_corrected_row_replaces_its_events(tmp_path: Path) -> None:
+def test_contact_of_a_corrected_row_is_replaced(tmp_path: Path) -> None:
     harness, path = table_harness(tmp_path), tmp_path / "in/a.csv"
     put(path, csv_text([4]))
     first = harness.read_all(confirm=True)
     put(path, lines([COLUMNS, row(4, wait="9")]), 0)
     second = harness.read_all(confirm=True)
-    assert {event.subject for event in first} == {event.subject for event in second}
-    assert {event.id for event in first} & {event.id for event in second} == set()
+    assert {event.subject for event in first} == {"call:table/essai:A4"}
+    assert [(event.type, event.subject.rpartition(":")[2]) for event in second] == [
+        ("contact.retracted", "A4"),
+        ("call.queued", "A4-v2"),
+        ("call.answered", "A4-v2"),
+    ]
 
 
 def test_file_deleted_while_it_is_read_is_read_up_to_its_end(tmp_path: Path) -> None:
@@ -496,6 +527,147 @@ def test_file_rewritten_in_place_while_it_is_read_gives_no_mixed_row(tmp_path: P
     assert not found - known
     assert expected(range(20_000, 29_000)) - found == Counter()
     assert not [detail for _, detail, place in stored(harness) if not detail.endswith("columns instead of 7")]
+
+
+@pytest.mark.parametrize("problem", ["permission", "handle"])
+def test_file_that_cannot_be_opened_is_tried_again(
+    tmp_path: Path, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness, path = table_harness(tmp_path), tmp_path / "in/a.csv"
+    put(path, csv_text(range(3)))
+    put(tmp_path / "in/b.csv", csv_text(range(3, 5)))
+    refused = (
+        PermissionError(13, "Permission denied") if problem == "permission" else OSError(24, "Too many open files")
+    )
+    open_path = Path.open
+
+    def refuse(opened: Path, *how: Any) -> Any:
+        if opened == path:
+            raise refused
+        return open_path(opened, *how)
+
+    monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 0.0)
+    with harness.opened() as (flow, publisher):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", refuse)
+            run_until_idle(flow, harness.records_read)
+            assert calls_of(publisher.events) == expected(range(3, 5))
+            assert flow.trouble.startswith(str(path))
+        run_until_idle(flow, harness.records_read)
+        assert calls_of(publisher.events) == expected(range(5))
+        assert flow.trouble == ""
+
+
+def test_trouble_of_a_file_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 0.0)
+    harness, path = table_harness(tmp_path), tmp_path / "in/a.csv"
+    put(path, "nothing")
+    with harness.opened() as (flow, _):
+        run_until_idle(flow, harness.records_read)
+        assert flow.trouble
+        path.unlink()
+        run_until_idle(flow, harness.records_read)
+        assert flow.trouble == ""
+
+
+def test_missing_directory_is_reported(tmp_path: Path) -> None:
+    harness = table_harness(tmp_path)
+    (tmp_path / "in").rmdir()
+    with harness.opened() as (flow, _), pytest.raises(SourceMisconfiguredError, match="in is not there"):
+        flow.step()
+
+
+def test_spreadsheet_that_ends_the_process_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = table_harness(tmp_path, "*.xlsx")
+    for name, number in (("a", 1), ("b", 2)):
+        write_xlsx(tmp_path / f"in/{name}.xlsx", [COLUMNS, row(number)])
+    read_sheet = SpreadsheetRows.__init__
+
+    def end_process(sheet: SpreadsheetRows, path: Path, config: TableConfig) -> None:
+        if path.name == "a.xlsx":
+            raise Killed
+        read_sheet(sheet, path, config)
+
+    monkeypatch.setattr(SpreadsheetRows, "__init__", end_process)
+    for _ in range(MOST_ATTEMPTS):
+        with pytest.raises(Killed):
+            harness.read_all(confirm=True)
+    with harness.opened() as (flow, publisher):
+        run_until_idle(flow, harness.records_read)
+        assert calls_of(publisher.events) == expected([2])
+        assert flow.trouble == f"{tmp_path}/in/a.xlsx: {REFUSED}"
+
+
+def test_columns_that_are_not_named_stay_inside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    harness = table_harness(tmp_path)
+    canary = "Mireille Exemple"
+    (tmp_path / "in/a.csv").write_text(
+        lines([COLUMNS, row(1, comment=canary), (canary,), row(2, queue=canary)]), "utf-8"
+    )
+    (tmp_path / "in/b.csv").write_text(lines([row(3, comment=canary), row(4, comment=canary)]), "utf-8")
+    (tmp_path / "in/c.csv").write_text(f'"{canary}\n' * 300, "utf-8")
+    with structlog.testing.capture_logs() as logs, harness.opened() as (flow, publisher):
+        run_until_idle(flow, harness.records_read)
+        outside = [flow.trouble, str(logs), caplog.text, *(encode(event).decode() for event in publisher.events)]
+    outside += [detail + place for _, detail, place in stored(harness)]
+    assert len(stored(harness)) == 2
+    assert "Mireille" not in "\n".join(outside)
+
+
+# ------------------------------------------------------------------------------------------------------------------ kills
+def _run_and_kill(harness: ConnectorHarness, topic: Path, after_seconds: float | None) -> bool:
+    """Run the connector in a child process, with a file as its topic, and kill it; without `after_seconds`, let it end.
+
+    Return whether it was killed before its end.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            with harness.opened_with(Topic(topic)) as flow:
+                run_until_idle(flow, harness.records_read)
+            os._exit(0)
+        except BaseException:  # noqa: BLE001 - the child must not continue as a second pytest
+            traceback.print_exc()
+            os._exit(1)
+    if after_seconds is not None:
+        time.sleep(after_seconds)
+        os.kill(child, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in {0, -signal.SIGKILL}
+    assert after_seconds is not None or code == 0
+    return code != 0
+
+
+def test_killed_at_random_moments_gives_each_row_once(tmp_path: Path) -> None:
+    count, kills = 8_000, 20
+    table_rows = [
+        row(number, queue="Inconnue") if number % 1000 == 500 else row(number, comment='"a\nb"')
+        for number in range(count)
+    ]
+    good = [number for number in range(count) if number % 1000 != 500]
+    content = lines([COLUMNS, *table_rows]).encode()
+    plain = table_harness(tmp_path / "plain", settle_seconds=3600)
+    (tmp_path / "plain/in/a.csv").write_bytes(content)
+    whole = plain.read_all(confirm=True)
+    assert calls_of(whole) == expected(good)
+    harness, random, killed = table_harness(tmp_path, settle_seconds=3600), Random(8), 0
+    for run in range(kills + 1):
+        size = len(content) if run == kills else random.randrange(len(content) * run // kills, len(content))
+        (tmp_path / "in/a.csv").write_bytes(content[:size])  # also shorter than before: rewritten from its beginning
+        topic = tmp_path / f"topic-{run}"
+        killed += _run_and_kill(harness, topic, None if run == kills else random.uniform(0.05, 0.4))
+    assert killed > kills / 2
+    events = dict[str, str]()
+    for topic in sorted(tmp_path.glob("topic-*")):
+        for line in topic.read_text("utf-8").splitlines(keepends=True):
+            if line.endswith("\n"):
+                event = line.split(" ", 1)[0]
+                assert events.setdefault(event, line) == line
+    assert events.keys() == {event.id for event in whole}
+    bad = {item.reject.record for item in rejects.read(harness.directory)}
+    assert bad == {item.reject.record for item in rejects.read(plain.directory)}
+    assert len(bad) == 8
+    assert read(harness) == expected([])
 
 
 # ----------------------------------------------------------------------------------------------------------------- README

@@ -41,7 +41,6 @@ OPTIONS: Final[Mapping[str, Any]] = {
 }
 """Options for files with these calls, without `files`. Each call gives two events."""
 FIRST: Final = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-OPENED_LONG_AGO: Final = 1_700_000_000
 
 
 def row(number: int, **changes: str) -> tuple[str, ...]:
@@ -119,6 +118,6 @@ def _ods_cell(cell: Any) -> str:
 def table_harness(directory: Path, files: str = "*.csv", **options: Any) -> ConnectorHarness:
     """Return a harness for the files in `directory`/in; its state is in `directory`."""
     folder = directory / "in"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     given = {**OPTIONS, "files": str(folder / files), **options}
     return ConnectorHarness(table.CONNECTOR, given, directory / "data", directory / "keys")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from connectors.sdk.mapping.conversions import read_number
@@ -36,9 +37,15 @@ def ignored_predicate(ignored: Mapping[str, tuple[str, ...]]) -> Predicate:
     return lambda record: any((get(record) or "") in values for get, values in tests)
 
 
-def all_of(condition: Mapping[str, TestOptions], closed: Closed) -> Predicate:
-    """Return whether a record passes all tests of a condition, which are made in order."""
-    tests = [part for name, test in condition.items() for part in _parts(name, test, closed.get(name, frozenset()))]
+def all_of(
+    condition: Mapping[str, TestOptions], closed: Closed, values: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+) -> Predicate:
+    """Return whether a record passes all tests of a condition, which are made in order. `values` has the tables of names."""
+    tests = [
+        part
+        for name, test in condition.items()
+        for part in _parts(name, test, closed.get(name, frozenset()), values.get(test.in_values, {}))
+    ]
     if not tests:
         return lambda _record: True
     if len(tests) == 1:
@@ -46,7 +53,7 @@ def all_of(condition: Mapping[str, TestOptions], closed: Closed) -> Predicate:
     return lambda record: all(test(record) for test in tests)
 
 
-def _parts(name: str, test: TestOptions, known: frozenset[str]) -> list[Predicate]:
+def _parts(name: str, test: TestOptions, known: frozenset[str], table: Mapping[str, str]) -> list[Predicate]:
     parts = []
     if test.has_value is not None:
         parts.append(_has_value(name, expected=test.has_value))
@@ -54,6 +61,8 @@ def _parts(name: str, test: TestOptions, known: frozenset[str]) -> list[Predicat
         parts.append(_is_one_of(name, frozenset(test.one_of), known))
     if test.pattern:
         parts.append(_matches(name, test.pattern))
+    if test.in_values:
+        parts.append(_is_in_table(name, table))
     if test.at_least is not None or test.below is not None:
         parts.append(_is_between(name, test.at_least, test.below))
     return parts
@@ -82,6 +91,18 @@ def _is_one_of(name: str, values: frozenset[str], known: frozenset[str]) -> Pred
                 raise UnusableRecord(Reason.MISSING_FIELD, name)
             raise UnusableRecord(Reason.UNKNOWN_ENUM, f"{name}: neither in a `when` nor in `ignored`")
         return False
+
+    return test
+
+
+def _is_in_table(name: str, table: Mapping[str, str]) -> Predicate:
+    get = text_getter((name,))
+
+    def test(record: Record) -> bool:
+        text = get(record)
+        if text is None:
+            raise UnusableRecord(Reason.MISSING_FIELD, name)
+        return text in table or ANY in table
 
     return test
 

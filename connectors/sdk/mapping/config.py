@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -10,7 +11,7 @@ from pydantic import ValidationError, ValidationInfo, model_validator
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.config_errors import error_path, format_error, format_key_path, list_details, suggest
 from connectors.sdk.errors import describe_os_error
-from connectors.sdk.mapping.options import MappingError, MappingOptions
+from connectors.sdk.mapping.options import MappingError, MappingOptions, Problem
 from connectors.sdk.mapping.toml_lines import find_line
 from models.locale import _
 
@@ -34,13 +35,19 @@ class MappedConfig(ConnectorConfig, MappingOptions):
     def _read_mapping(cls, given: Any, _info: ValidationInfo) -> Any:
         if not isinstance(given, dict) or not isinstance(given.get("mapping"), str) or not given["mapping"]:
             return given
-        return merge(read_mapping(given["mapping"]), given)
+        try:
+            return merge(read_mapping(given["mapping"]), given)
+        except ValueError as error:
+            raise MappingError([Problem(("mapping",), str(error))]) from None
 
     @classmethod
     def explain_errors(cls, error: ValidationError, instance: str, given: Mapping[str, Any]) -> list[str]:
         """Return a line per error: with the mapping file and the line, or with the key below `instance` in the settings."""
         name = given.get("mapping")
-        path = mapping_path(name) if isinstance(name, str) and name else None
+        path = None
+        if isinstance(name, str) and name:
+            with suppress(ValueError):  # there is no such file: that is one of the errors
+                path = mapping_path(name)
         return explain_mapping(error, cls, instance, given, path)
 
 
@@ -48,7 +55,10 @@ def explain_mapping(
     error: ValidationError, model: type[MappedConfig], instance: str, given: Mapping[str, Any], file: Path | None
 ) -> list[str]:
     """Return a line per error in options `given` in the settings, or else in the mapping file."""
-    text = file.read_text(encoding="utf-8") if file and file.exists() else ""
+    text = ""
+    if file:
+        with suppress(OSError, ValueError):  # it cannot be read: that is one of the errors
+            text = file.read_text(encoding="utf-8")
     lines = []
     for detail in list_details(error):
         cause = detail.get("ctx", {}).get("error")
@@ -58,7 +68,9 @@ def explain_mapping(
             found = [(error_path(detail), format_error(detail, model))]
         for keys, line in found:
             in_settings = not text or (keys and keys[0] in given)
-            lines.append(f"{instance}.{line}" if in_settings else f"{file}:{find_line(text, keys)}: {line}")
+            lines.append(
+                f"{instance}{'.' if keys else ''}{line}" if in_settings else f"{file}:{find_line(text, keys)}: {line}"
+            )
     return list(dict.fromkeys(lines))
 
 

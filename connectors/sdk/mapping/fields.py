@@ -132,7 +132,7 @@ def may_be_column(text: FieldName) -> bool:
         expression = jmespath.compile(text)
     except JMESPathError:
         return True
-    return _is_path(expression.parsed) or not _knows_functions(expression.parsed)
+    return ('"' not in text and _is_path(expression.parsed)) or not _knows_functions(expression.parsed)
 
 
 def _is_path(node: Any) -> bool:
@@ -145,7 +145,8 @@ def _compile(text: str) -> Getter | None:
         expression = jmespath.compile(text)
     except JMESPathError:
         return None
-    if expression.parsed["type"] == "field" or not _knows_functions(expression.parsed):
+    is_name = expression.parsed["type"] == "field" and expression.parsed["value"] == text  # `"a"` is an expression
+    if is_name or not _knows_functions(expression.parsed):
         return None
     search: Getter = expression.search
     return search

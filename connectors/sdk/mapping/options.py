@@ -199,6 +199,9 @@ class TestOptions(Options):
     """The number is less than this."""
     pattern: Pattern = ""
     """The text matches this regular expression as a whole."""
+    in_values: str = ""
+    """The value has a name in this table of `values`: `{ in_values = "queue" }` for records of the queues in `values.queue`.
+    Records with other values do not give the event, and are not rejected."""
 
 
 Test = Annotated[
@@ -311,6 +314,9 @@ class MappingOptions(FieldOptions):
     rows: Literal["contacts", "events"] = "contacts"
     """`contacts`: a record contains all that is known of its contact, and a record with the same id replaces it. `events`: each
     record is about one event, and several records have the same id."""
+    each: Annotated[str, StringConstraints(max_length=1000)] = ""
+    """Field with a list, such as the history of a form: each of its elements is then a record of its own, in which the field
+    contains the element instead of the list."""
     values: dict[str, dict[str, Label]] = Field(default_factory=dict)
     """Tables of names: `values.queue` has the queue's name in Accueil by its name in the source. `"*"` stands for all others;
     without it, records with others are rejected."""
@@ -318,7 +324,8 @@ class MappingOptions(FieldOptions):
     """Values, by field, of records that concern no contact: `ignored.result = ["TEST", "FAX"]`. `"*"` stands for all values that
     no `when` names; without it, records with unknown values are rejected."""
     state: Value | None = None
-    """Field with the present state of the contact, for sources that show states instead of events."""
+    """Field with the present state of the contact, for sources that show states instead of events. `values.state` may have the
+    states of the events by those of the source; an empty one means that no event happens."""
     changed_at: Value | None = None
     """Time since which the contact has had this state."""
     timezone: MaybeZone = ""
@@ -378,14 +385,26 @@ def _find_problems(mapping: MappingOptions) -> Iterator[Problem]:
         used.update(data_fields(event.event), COMMON_NAMES)
         yield from _check_event_options(mapping, event, ("events", index))
     for name in mapping.values:
-        if name not in FIELD_NAMES:
+        if name not in FIELD_NAMES and (name != "state" or mapping.state is None):
             yield Problem(("values", name), _("is unknown") + suggest(name, FIELD_NAMES, "values."))
+    if mapping.state is not None:
+        yield from _check_states(mapping, mapping.state)
     for name in sorted(FIELD_NAMES - used):
         if getattr(mapping, name) is not None:
             yield Problem((name,), _("is in no event of this mapping"))
     without_id = mapping.id is None and any(event.id is None for event in mapping.events)
     if without_id and (mapping.rows == "events" or mapping.state is not None):
         yield Problem(("id",), _('is missing; `state` and `rows = "events"` need it'))
+
+
+def _check_states(mapping: MappingOptions, state: ValueOptions) -> Iterator[Problem]:
+    """Yield the entries of the table of states that no event has."""
+    known = {name for event in mapping.events for name in event.state}
+    keys = ("state", "values") if state.values else ("values", "state")
+    for source, name in value_table(mapping, "state", state).items():
+        if name != "" and str(name) not in known:
+            problem = _("{wrong!r} is not a state of an event", wrong=str(name))
+            yield Problem((*keys, source), problem + suggest(str(name), known))
 
 
 def _check_event_options(
@@ -402,10 +421,21 @@ def _check_event_options(
             yield from _check_value(mapping, name, fields.get(name), value, (*keys, name) if own else (name,))
         elif name in fields and fields[name].is_required() and (event.event, name) not in DEFAULTS:
             yield Problem((*keys, name), _("is missing; {event} needs it", event=event.event))
+    for name, test in event.when.items():
+        # A table that a label of the event needs is reported once, by `_check_value`.
+        if test.in_values and test.in_values not in mapping.values and not _needs_table(mapping, event, test.in_values):
+            missing = _("needs the table values.{name}, with a name for each value of the source", name=test.in_values)
+            yield Problem((*keys, "when", name), missing)
     if event.state and mapping.state is None:
         yield Problem((*keys, "state"), _("needs the option `state` of the mapping"))
     if event.time is None and not (event.state and mapping.changed_at is not None):
         yield Problem((*keys, "time"), _("is missing"))
+
+
+def _needs_table(mapping: MappingOptions, event: EventOptions, name: str) -> bool:
+    """Return whether a label of an event is looked up in `values.<name>`."""
+    value = field_option(mapping, event, name) if name in FIELD_NAMES else None
+    return value is not None and value.value is None and not value.values
 
 
 def _check_value(

@@ -8,6 +8,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -140,12 +141,19 @@ class RecordMapping:
             events.append(rule.make_event(record, at, read_at, values))
         return tuple(events)
 
-    def retract(self, native: str, at: datetime, version: int) -> tuple[Event, ...]:
-        """Return the events that retract a contact: version `version` of the one with the id `native` in the source.
+    def read_natives(self, prepared: PreparedRecord) -> set[str]:
+        """Return the ids of the record's contacts in the source. Events may have ids of their own."""
+        natives = {prepared.native}
+        for common in self._commons[1:]:
+            with suppress(UnusableRecord):  # no event has this id
+                natives.add(self._read_native(common, prepared.record))
+        return natives
 
-        There is one event per channel of the mapping.
+    def retract(self, natives: Iterable[str], at: datetime, version: int) -> tuple[Event, ...]:
+        """Return the events that retract contacts: version `version` of those with these ids in the source.
+
+        There is one event per contact and channel of the mapping.
         """
-        native = _versioned(native, version)
         return tuple(
             ContactRetracted(
                 id=event_id(self._source, f"contact.retracted|{channel}|{native}"),
@@ -154,6 +162,7 @@ class RecordMapping:
                 time=at,
                 channel=channel,
             )
+            for native in sorted(_versioned(native, version) for native in natives)
             for channel in sorted({rule.channel for rule in self._rules})
         )
 
@@ -264,7 +273,7 @@ class _Rule:
     ) -> None:
         self.common = common
         self.states = frozenset(options.state)
-        self.applies: Predicate = all_of(options.when, closed)
+        self.applies: Predicate = all_of(options.when, closed, mapping.values)
         self._source = source
         self._sector = mapping.sector
         self._model: type[Envelope] = EVENT_MODELS[options.event]
@@ -493,11 +502,13 @@ def _member(members: type[StrEnum], text: str) -> StrEnum:
 
 
 def _state_reader(mapping: MappingOptions, closed: Closed) -> Getter:
-    """Return the getter of a record's state. States that no event and `ignored` name are rejected."""
+    """Return the getter of a record's state. States that no event, no table and no `ignored` name are rejected."""
     assert mapping.state is not None
     reader = text_reader(mapping.state)
-    known = {state for event in mapping.events for state in event.state}
     ignored = frozenset(mapping.ignored.get(reader.fields, ()))
+    if table := value_table(mapping, "state", mapping.state):
+        return _named_state_reader(reader, table, ignored)
+    known = {state for event in mapping.events for state in event.state}
     known |= ignored | closed.get(reader.fields, frozenset())
     read = (lambda record: reader.get(record) or "") if "" in ignored else require(reader)
 
@@ -506,6 +517,17 @@ def _state_reader(mapping: MappingOptions, closed: Closed) -> Getter:
         if state not in known and ANY not in ignored:
             raise UnusableRecord(Reason.UNKNOWN_ENUM, f"{reader.fields}: no event has this state")
         return state
+
+    return get
+
+
+def _named_state_reader(reader: Reader, table: Mapping[str, Scalar], ignored: frozenset[str]) -> Getter:
+    """Return the getter of the name that `table` has for a state; an empty one for the states in `ignored`."""
+    named = require(_table_reader(reader, table, "state"))
+
+    def get(record: Record) -> Any:
+        state = reader.get(record) or ""
+        return "" if state in ignored or (ANY in ignored and state not in table) else named(record)
 
     return get
 

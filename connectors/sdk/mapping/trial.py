@@ -7,10 +7,11 @@ from datetime import datetime
 
 from connectors.sdk.contract import Reject
 from connectors.sdk.flow import map_or_reject
-from connectors.sdk.mapping.conditions import find_closed_fields
+from connectors.sdk.mapping.conditions import all_of, find_closed_fields
 from connectors.sdk.mapping.fields import Getter, Record, text_getter
 from connectors.sdk.mapping.options import (
     ANY,
+    EventOptions,
     MappingOptions,
     data_fields,
     field_option,
@@ -18,7 +19,7 @@ from connectors.sdk.mapping.options import (
     value_table,
 )
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign, text_reader
-from connectors.sdk.samples import PlacedRecord
+from connectors.sdk.samples import PlacedRecord, split_records
 from models.codec import UnusableRecord
 from models.events import Event
 from models.reasons import Reason
@@ -50,9 +51,10 @@ class Trial:
     def run(self, records: Iterable[PlacedRecord], now: datetime) -> Iterator[TriedRecord]:
         """Yield what becomes of each record, as in operation."""
         known: dict[str, tuple[bytes, str, set[bytes]]] = {}
-        for record in records:
-            self._note_unknown(record.fields)
+        for record in split_records(records, self.options.each):
             prepared = self.mapping.prepare(record.fields, record.problem)
+            if not prepared.is_ignored:
+                self._note_unknown(record.fields)
             digest, state, facts = known.get(prepared.key, (b"", "", set()))
             if digest == prepared.digest:
                 yield TriedRecord(record.place, is_repeated=True)
@@ -89,6 +91,8 @@ class Trial:
 def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str, str]]:
     """Yield the values of a record that a table of `options` should name: the key of the table, and the value."""
     for event in options.events:
+        if not _may_apply(event, record):
+            continue
         fields = data_fields(event.event)
         for name in ("site", "service", *fields):
             value = field_option(options, event, name)
@@ -97,9 +101,23 @@ def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str,
             table = value_table(options, name, value)
             if ANY not in table and (text := _read(text_reader(value).get, record)) and text not in table:
                 yield f"values.{name}", text
+    states = value_table(options, "state", options.state) if options.state else {}
+    if options.state and states and ANY not in states:
+        text = _read(text_reader(options.state).get, record)
+        if text and text not in states:
+            yield "values.state", text
     for name, known in {**_known_states(options), **find_closed_fields(options)}.items():
         if ANY not in known and (text := _read(text_getter((name,)), record)) and text not in known:
             yield f"ignored.{name}", text
+
+
+def _may_apply(event: EventOptions, record: Record) -> bool:
+    """Return whether a record passes the tests of an event, without those that tables of `values` decide."""
+    tests = {name: test.model_copy(update={"in_values": ""}) for name, test in event.when.items()}
+    try:
+        return all_of(tests, {})(record)
+    except UnusableRecord:
+        return False
 
 
 def _known_states(options: MappingOptions) -> dict[str, frozenset[str]]:
