@@ -107,11 +107,12 @@ class RecordMapping:
         is_ignored = False
         try:
             is_ignored = self._is_ignored(record)
-            native = "" if self._options.rows == "events" else self._read_native(self._commons[0], record)
+            native = self._read_native(self._commons[0], record)
             state = self._state(record) if self._state and not is_ignored else ""
         except UnusableRecord as error:
             return self._without_key(record, error, is_ignored=is_ignored)
-        return PreparedRecord(record, native or own_key, digest, native, state, is_ignored)
+        key = own_key if self._options.rows == "events" else native
+        return PreparedRecord(record, key, digest, native, state, is_ignored)
 
     def map(
         self, prepared: PreparedRecord, read_at: datetime, known_state: str = "", version: int = 0
@@ -134,8 +135,8 @@ class RecordMapping:
             at = rule.read_time(record, read_at)
             values = commons.get(rule.common)
             if values is None:
-                known = prepared.native if rule.common is self._commons[0] else ""
-                native = known or self._read_native(rule.common, record)
+                is_first = rule.common is self._commons[0]
+                native = prepared.native if is_first else self._read_native(rule.common, record)
                 values = commons[rule.common] = rule.common.read(record, _versioned(native, version))
             events.append(rule.make_event(record, at, read_at, values))
         return tuple(events)
