@@ -7,7 +7,7 @@ is skipped, wherever it comes from.
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, Literal
@@ -21,7 +21,7 @@ from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.config import MappedConfig
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign
 from connectors.sdk.record_store import FILE, KnownRecord, RecordStore
-from connectors.sdk.samples import PlacedRecord
+from connectors.sdk.samples import PlacedRecord, split_records
 from models.codec import UnusableRecord
 from models.events import Event
 from models.reasons import Reason
@@ -41,6 +41,8 @@ class Page:
     records: Sequence[PlacedRecord] = ()
     positions: Mapping[str, bytes | None] = field(default_factory=dict)
     """Changed positions by part of the source, such as a file; None for a part that is gone."""
+    origin: str = ""
+    """Where the records were read, if a source has several such places: for people, such as the name of a file."""
     listing: Literal["", "begins", "continues", "ends", "whole"] = ""
     """Part of a complete list of the source's records, after whose end the contacts of missing records are retracted.
 
@@ -55,6 +57,7 @@ class RecordSource(Source[Outcome, int]):
         self._mapping = RecordMapping(context.source, config, context.pseudonym_key(config.sector))
         self._has_states = config.state is not None
         self._attempts = context.attempts
+        self._each = config.each
         self._store = RecordStore(context.directory)
         self._unconfirmed: list[Outcome] = self._store.unconfirmed()
         self._position = 0
@@ -78,10 +81,11 @@ class RecordSource(Source[Outcome, int]):
         if not page.records and not page.positions and not page.listing:
             time.sleep(wait_seconds)
             return ()
+        page = replace(page, records=split_records(page.records, self._each))
         now = datetime.now(UTC)
         with self._attempts.batch():
             prepared = [self._prepare(record) for record in page.records]
-            outcomes, known = self._map_page(page.records, prepared, now)
+            outcomes, known = self._map_page(page, prepared, now)
         if page.listing:
             self._store.note_listed((item.key for item in prepared), is_first=page.listing in {"begins", "whole"})
         self._store.commit(outcomes, known, page.positions)
@@ -127,6 +131,15 @@ class RecordSource(Source[Outcome, int]):
         """Close the store."""
         self._store.close()
 
+    def find_news(self, records: Sequence[PlacedRecord]) -> list[bool]:
+        """Return for each record whether it, or one of its parts, is new or has other contents than when it was last stored."""
+        with self._attempts.batch():
+            prepared = [[self._prepare(part) for part in split_records([record], self._each)] for record in records]
+        found = self._store.find({item.key for items in prepared for item in items})
+        return [
+            any(item.key not in found or found[item.key].digest != item.digest for item in items) for items in prepared
+        ]
+
     def damaged(self) -> ConnectorError:
         """Return the error to raise if a saved position is damaged."""
         return self._store.damaged()
@@ -152,19 +165,19 @@ class RecordSource(Source[Outcome, int]):
         )
 
     def _map_page(
-        self, records: Sequence[PlacedRecord], prepared: Sequence[PreparedRecord], now: datetime
+        self, page: Page, prepared: Sequence[PreparedRecord], now: datetime
     ) -> tuple[list[Outcome], dict[str, KnownRecord]]:
         """Return the outcomes of the new and changed records, and what is to be remembered of them."""
         found = self._store.find({item.key for item in prepared})
         outcomes: list[Outcome] = []
         known: dict[str, KnownRecord] = {}
-        for record, item in zip(records, prepared, strict=True):
+        for record, item in zip(page.records, prepared, strict=True):
             before = known.get(item.key) or found.get(item.key)
             if before and before.digest == item.digest:
                 continue
             known_state, version = (before.state, before.version) if before else ("", 0)
             map_one = partial(self._mapping.map, read_at=now, known_state=known_state, version=version)
-            reject = partial(_reject, record)
+            reject = partial(_reject, record, page.origin)
             if self._attempts.is_careful:
                 outcome = self._attempts.attempt(
                     _encode_fields(record),
@@ -204,8 +217,9 @@ class RecordSource(Source[Outcome, int]):
         return (*retraction, *again), KnownRecord(item.digest, facts, version=before.version + 1)
 
 
-def _reject(record: PlacedRecord, _item: PreparedRecord, reason: Reason, detail: str) -> Reject:
-    return Reject(reason, _encode_fields(record), detail, record.place.encode())
+def _reject(record: PlacedRecord, origin: str, _item: PreparedRecord, reason: Reason, detail: str) -> Reject:
+    place = ", ".join(filter(None, (origin, record.place)))
+    return Reject(reason, _encode_fields(record), detail, place.encode("utf-8", "replace"))
 
 
 def _encode_fields(record: PlacedRecord) -> bytes:

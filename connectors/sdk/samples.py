@@ -1,7 +1,7 @@
 """Records with their places, and samples of records for trying a mapping."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,27 @@ class SampleSupport:
     """Return the records of a sample file by a configuration. Raises `ConfigError`."""
     required_options: Callable[[Path], Mapping[str, Any]]
     """Return values for the required options that a mapping file need not have, such as the address of the source."""
+
+
+def split_records(records: Iterable[PlacedRecord], each: str) -> Sequence[PlacedRecord]:
+    """Return a record for each element of the list in the field `each`, with all other fields; `records` if `each` is empty.
+
+    A record without such a list is unreadable. One with an empty list is left out.
+    """
+    if not each:
+        return records if isinstance(records, Sequence) else list(records)
+    found = []
+    for record in records:
+        elements = record.fields.get(each)
+        if record.problem:
+            found.append(record)
+        elif isinstance(elements, list | tuple):
+            for number, element in enumerate(elements, 1):
+                place = ", ".join(part for part in (record.place, f"{each} {number}") if part)
+                found.append(PlacedRecord({**record.fields, each: element}, place))
+        else:
+            found.append(replace(record, problem=f"{each}: not a list"))
+    return found
 
 
 def read_json_sample(path: Path, records: str = "") -> list[PlacedRecord]:

@@ -46,9 +46,13 @@ def read_sample(config: TableConfig, path: Path) -> Sequence[PlacedRecord]:
     """Return the first rows of a file, at most `SAMPLE_ROWS`. Raises `ConfigError`."""
     try:
         if path.suffix.lower() in SUFFIXES:
-            return SpreadsheetRows(path, config).read(SAMPLE_ROWS)
+            sheet = SpreadsheetRows(path, config)
+            _check_columns(_named_columns(config), sheet.columns)
+            return sheet.read(SAMPLE_ROWS)
         with path.open("rb") as file:
-            return TextRows(file, config, START).read(SAMPLE_ROWS, is_settled=True)
+            rows = TextRows(file, config, START)
+            _check_columns(_named_columns(config), rows.columns)
+            return rows.read(SAMPLE_ROWS, is_settled=True)
     except OSError as error:
         raise ConfigError(describe_os_error(error, path)) from None
     except ValueError as error:
@@ -89,7 +93,7 @@ class TableSource(RecordSource):
         super().__init__(config, context)
         self._open: _OpenFile | None = None
         self._config = config
-        self._fields = [name for name in find_fields(config) if may_be_column(name)]
+        self._fields = _named_columns(config)
         try:
             self._files = {
                 name: msgspec.msgpack.decode(saved, type=FilePosition) for name, saved in self.positions.items()
@@ -137,7 +141,7 @@ class TableSource(RecordSource):
         else:  # of a spreadsheet that is not finished no position is saved
             position = FilePosition(-1, 0, _text_position(opened.rows))
         self._files[opened.name] = position
-        return Page(records, {opened.name: msgspec.msgpack.encode(position)})
+        return Page(records, {opened.name: msgspec.msgpack.encode(position)}, Path(opened.name).name)
 
     def _read_rows(self, rows: TextRows | SpreadsheetRows, *, is_settled: bool) -> list[PlacedRecord]:
         if isinstance(rows, TextRows):
@@ -207,13 +211,13 @@ class TableSource(RecordSource):
                 lambda: SpreadsheetRows(path, self._config),
                 _refuse_file,
             )
-            self._check_columns(sheet.columns)
+            _check_columns(self._fields, sheet.columns)
             return _OpenFile(name, size, modified_ns, is_settled, sheet, None)
         position = known.text if known and self._is_unchanged(path, size, known.text) else START
         file = path.open("rb")
         try:
             rows = TextRows(file, self._config, position)
-            self._check_columns(rows.columns)
+            _check_columns(self._fields, rows.columns)
         except BaseException:
             file.close()
             raise
@@ -233,13 +237,6 @@ class TableSource(RecordSource):
             self._checked[str(path)] = inode, now
             return checksum_of(file.fileno(), START, position.offset) == position.checksum
 
-    def _check_columns(self, columns: Sequence[str]) -> None:
-        missing = [name for name in self._fields if name not in columns]
-        if missing:
-            # Without a header, the first row is taken for one: its values must not be logged.
-            text = _("it has no column {missing} among {count}", missing=", ".join(missing), count=len(columns))
-            raise ValueError(text + suggest(missing[0], columns[:MAX_COMPARED_COLUMNS]))
-
     def _report(self, name: str, trouble: _Trouble) -> None:
         if self._troubles.get(name) != trouble:
             log.warning("table_unusable", file=name, problem=trouble.problem)
@@ -253,6 +250,20 @@ class TableSource(RecordSource):
 
 def _refuse_file() -> SpreadsheetRows:
     raise ValueError(REFUSED)
+
+
+def _named_columns(config: TableConfig) -> list[str]:
+    """Return the columns that the mapping names."""
+    return [name for name in find_fields(config) if may_be_column(name)]
+
+
+def _check_columns(named: Sequence[str], columns: Sequence[str]) -> None:
+    """Raise `ValueError` if a file with these columns has not all that the mapping names."""
+    missing = [name for name in named if name not in columns]
+    if missing:
+        # Without a header, the first row is taken for one: its values must not be logged.
+        text = _("it has no column {missing} among {count}", missing=", ".join(missing), count=len(columns))
+        raise ValueError(text + suggest(missing[0], columns[:MAX_COMPARED_COLUMNS]))
 
 
 def _is_still_valid(opened: _OpenFile, before: TextPosition, *, is_at_end: bool) -> bool:

@@ -27,10 +27,12 @@ from connectors.sdk.runner import configure
 from connectors.sdk.samples import PlacedRecord, read_json_sample
 from models.events import Event
 from models.locale import _
+from models.reasons import Reason
 from models.topics import Channel
 from streams.cli.base import pass_settings
 from streams.cli.output_tables import print_table
 from streams.locale.reason_texts import describe as describe_reason
+from streams.locale.reason_texts import describe_place
 from streams.locale.reason_texts import explain as explain_detail
 from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
@@ -126,7 +128,8 @@ def create_mapping(name: str, sample: Path, channel: str | None, into: Path) -> 
     path.write_text(propose(records, connector, Channel(channel) if channel else None), encoding="utf-8")
     click.echo(path)
     click.echo(_("Next:"))
-    click.echo(f"  {_('check every line of {path}', path=path)}")
+    step = _("check every line of {path}", path=path)
+    click.echo(f"  {step}")
     click.echo(f"  accueil connectors try {path} --with {sample}")
 
 
@@ -135,7 +138,7 @@ def _read_unmapped(connector: str, sample: Path) -> Sequence[Mapping[str, Any]]:
     if connector != DEFAULT_CONNECTOR:
         return [record.fields for record in read_json_sample(sample)][:SAMPLE_RECORDS]
     table = registry.load(connector)
-    options = {"id": {"value": "1"}, "events": [{"event": "email.received", "time": "x"}]}
+    options = {"id": {"value": "1"}, "events": [{"event": "email.received", "time": {"value": "2026-01-01"}}]}
     assert table.sample
     config = configure(TRIAL_NAME, connector, {**options, **table.sample.required_options(sample)}).config
     return [record.fields for record in table.sample.read(config, sample) if not record.problem][:SAMPLE_RECORDS]
@@ -209,10 +212,10 @@ def _read_source(instance: Instance, directory: Path) -> Sequence[PlacedRecord]:
 
 
 def _print_record(record: TriedRecord, zone: ZoneInfo) -> None:
+    place = describe_place(record.place) or record.place
     if record.rejected:
-        reason, detail = record.rejected
-        text = f"{describe_reason(reason)} ({explain_detail(detail)})" if detail else describe_reason(reason)
-        click.echo(f"{record.place}{_(':')} {click.style(_('rejected'), fg='red')}: {text}")
+        text = click.style(_("rejected: {reason}", reason=_describe_rejected(*record.rejected)), fg="red")
+        click.echo(f"{place}{_(':')} {text}")
         return
     note = ""
     if record.is_repeated:
@@ -221,7 +224,7 @@ def _print_record(record: TriedRecord, zone: ZoneInfo) -> None:
         note = _("no event")
     elif record.replaces:
         note = _("replaces the earlier record with this id")
-    click.echo(f"{record.place}{_(':')} {note}".rstrip())
+    click.echo(f"{place}{_(':')} {note}".rstrip())
     for event in record.events:
         click.echo(f"  {event.type:<28} {event.time.astimezone(zone):%Y-%m-%d %H:%M:%S}  {_describe(event)}")
 
@@ -250,7 +253,12 @@ def _print_summary(tried: Sequence[TriedRecord]) -> None:
             click.echo(f"{count:>8}  {text}")
     reasons = Counter(record.rejected for record in tried if record.rejected)
     for (reason, detail), count in reasons.most_common():
-        click.echo(f"{count:>8}  {_('rejected')}: {describe_reason(reason)} ({explain_detail(detail)})")
+        text = _describe_rejected(reason, detail)
+        click.echo(_("{count:>8}  rejected: {reason}", count=count, reason=text))
+
+
+def _describe_rejected(reason: Reason, detail: str) -> str:
+    return f"{describe_reason(reason)} ({explain_detail(detail)})" if detail else describe_reason(reason)
 
 
 def _print_unknown(unknown: Mapping[str, Counter[str]]) -> None:
@@ -259,17 +267,22 @@ def _print_unknown(unknown: Mapping[str, Counter[str]]) -> None:
         return
     click.echo()
     click.echo(_("The mapping does not name these values of the source. Complete it:"))
+    ignored = {}
     for key, counts in unknown.items():
         table, _dot, name = key.partition(".")
-        path = format_key_path((table, name))
-        click.echo()
         if table == "ignored":
-            values = ", ".join(_quote(value) for value, _count in counts.most_common(MOST_UNKNOWN))
-            click.echo(f"{path} = [{values}]  # {_('or name them in a `when`')}")
+            ignored[name] = counts
             continue
-        click.echo(f"[{path}]")
+        click.echo(f"\n[{format_key_path((table, name))}]")
         for value, count in counts.most_common(MOST_UNKNOWN):
-            click.echo(f'{_quote(value)} = ""  # {_("{count} records", count=count)}')
+            found = _("records: {count}", count=count)
+            click.echo(f'{_quote(value)} = ""  # {found}')
+    if ignored:
+        click.echo("\n[ignored]")
+    for name, counts in ignored.items():
+        values = ", ".join(_quote(value) for value, _count in counts.most_common(MOST_UNKNOWN))
+        hint = _("or name them in a `when` or a `state`")
+        click.echo(f"{format_key_path((name,))} = [{values}]  # {hint}")
 
 
 def _quote(text: str) -> str:

@@ -1,14 +1,17 @@
 """Connector `table`: files of many forms, which grow, change and disappear; each row counts once."""
 
 import os
+import re
 import signal
 import time
+import tomllib
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -108,9 +111,9 @@ def expected(numbers: range | Sequence[int]) -> Counter[datetime]:
 
 
 def stored(harness: ConnectorHarness) -> list[tuple[Reason, str, str]]:
-    """Return reason, detail and place of the stored rejects."""
+    """Return reason, detail and line of the stored rejects."""
     return [
-        (item.reject.reason, item.reject.detail, item.reject.context.decode())
+        (item.reject.reason, item.reject.detail, item.reject.context.decode().rpartition(", ")[2])
         for item in rejects.read(harness.directory)
     ]
 
@@ -675,3 +678,53 @@ def test_killed_at_random_moments_gives_each_row_once(tmp_path: Path) -> None:
     assert bad == {item.reject.record for item in rejects.read(plain.directory)}
     assert len(bad) == 8
     assert read(harness) == expected([])
+
+
+# ----------------------------------------------------------------------------------------------------------------- README
+def readme_examples(page: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Return the table in the README, and its settings by instance."""
+    text = Path(table.__file__).with_name(page).read_text(encoding="utf-8")
+    (content,) = re.findall(r"^```csv\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    settings: dict[str, dict[str, Any]] = {}
+    for block in re.findall(r"^ *```toml\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
+        settings.update(tomllib.loads(dedent(block))["connectors"])
+    for options in settings.values():
+        assert options.pop("connector") == "table"
+    return content, settings
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
+def test_example_of_the_readme_gives_its_events(tmp_path: Path, page: str) -> None:
+    content, settings = readme_examples(page)
+    options = settings["cdr"] | {"files": str(tmp_path / "*.csv"), "settle_seconds": 0}
+    harness = ConnectorHarness(table.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+    (tmp_path / "a.csv").write_text(content, encoding="utf-8")
+    assert [event.type for event in harness.read_all(confirm=True)] == [
+        "call.queued",
+        "call.answered",
+        "call.ended",
+        "call.queued",
+        "call.abandoned",
+    ]
+    assert harness.rejected() == {}
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
+def test_fixed_width_and_spreadsheet_examples_of_the_readme_give_their_events(tmp_path: Path, page: str) -> None:
+    _, settings = readme_examples(page)
+    options = settings["taxation"] | {"files": str(tmp_path / "*.txt"), "settle_seconds": 0}
+    harness = ConnectorHarness(table.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+    (tmp_path / "a.txt").write_text("20260316090005    4711  7001   30  215\n20260316090100    4712  7001  150    0\n")
+    assert [event.type for event in harness.read_all(confirm=True)] == ["call.queued", "call.answered", "call.queued"]
+    options = settings["registre"] | {"files": str(tmp_path / "*.xlsx"), "settle_seconds": 0}
+    harness = ConnectorHarness(table.CONNECTOR, options, tmp_path / "sheets", tmp_path / "keys")
+    header = ("N°", "Reçu le", "Service", "Répondu le")
+    received, answered = datetime(2026, 3, 2, 9), datetime(2026, 3, 9, 10)  # noqa: DTZ001 - cells have local times
+    letters = [("Registre",), (), header, (17, received, "Action sociale", answered), (18, received, "Autre", "")]
+    write_xlsx(tmp_path / "a.xlsx", letters, "Arrivée")
+    events = harness.read_all(confirm=True)
+    assert [(event.type, event.service) for event in events] == [
+        ("letter.arrived", "social"),
+        ("letter.answered", "social"),
+        ("letter.arrived", "autres"),
+    ]

@@ -131,12 +131,13 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts, json_schema_input_
 
 
 class Problem(NamedTuple):
-    """What makes an option of a mapping unusable."""
+    """What makes an option of a mapping unusable.
+
+    `keys` is the path of the option; integers are indexes of lists, from 0. `text` continues a line that begins with it.
+    """
 
     keys: tuple[str | int, ...]
-    """Path of the option; integers are indexes of lists, from 0."""
     text: str
-    """Continues a line that begins with the path."""
 
 
 class MappingError(ValueError):
@@ -313,6 +314,9 @@ class MappingOptions(FieldOptions):
     rows: Literal["contacts", "events"] = "contacts"
     """`contacts`: a record contains all that is known of its contact, and a record with the same id replaces it. `events`: each
     record is about one event, and several records have the same id."""
+    each: Annotated[str, StringConstraints(max_length=1000)] = ""
+    """Field with a list, such as the history of a form: each of its elements is then a record of its own, in which the field
+    contains the element instead of the list."""
     values: dict[str, dict[str, Label]] = Field(default_factory=dict)
     """Tables of names: `values.queue` has the queue's name in Accueil by its name in the source. `"*"` stands for all others;
     without it, records with others are rejected."""
@@ -320,7 +324,8 @@ class MappingOptions(FieldOptions):
     """Values, by field, of records that concern no contact: `ignored.result = ["TEST", "FAX"]`. `"*"` stands for all values that
     no `when` names; without it, records with unknown values are rejected."""
     state: Value | None = None
-    """Field with the present state of the contact, for sources that show states instead of events."""
+    """Field with the present state of the contact, for sources that show states instead of events. `values.state` may have the
+    states of the events by those of the source; an empty one means that no event happens."""
     changed_at: Value | None = None
     """Time since which the contact has had this state."""
     timezone: MaybeZone = ""
@@ -380,14 +385,26 @@ def _find_problems(mapping: MappingOptions) -> Iterator[Problem]:
         used.update(data_fields(event.event), COMMON_NAMES)
         yield from _check_event_options(mapping, event, ("events", index))
     for name in mapping.values:
-        if name not in FIELD_NAMES:
+        if name not in FIELD_NAMES and (name != "state" or mapping.state is None):
             yield Problem(("values", name), _("is unknown") + suggest(name, FIELD_NAMES, "values."))
+    if mapping.state is not None:
+        yield from _check_states(mapping, mapping.state)
     for name in sorted(FIELD_NAMES - used):
         if getattr(mapping, name) is not None:
             yield Problem((name,), _("is in no event of this mapping"))
     without_id = mapping.id is None and any(event.id is None for event in mapping.events)
     if without_id and (mapping.rows == "events" or mapping.state is not None):
         yield Problem(("id",), _('is missing; `state` and `rows = "events"` need it'))
+
+
+def _check_states(mapping: MappingOptions, state: ValueOptions) -> Iterator[Problem]:
+    """Yield the entries of the table of states that no event has."""
+    known = {name for event in mapping.events for name in event.state}
+    keys = ("state", "values") if state.values else ("values", "state")
+    for source, name in value_table(mapping, "state", state).items():
+        if name != "" and str(name) not in known:
+            problem = _("{wrong!r} is not a state of an event", wrong=str(name))
+            yield Problem((*keys, source), problem + suggest(str(name), known))
 
 
 def _check_event_options(

@@ -1,6 +1,7 @@
 """Proposal of a mapping from the columns of sample records: a mapping file to be checked and completed by a person."""
 
 import re
+import tomllib
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,14 +35,16 @@ TIME_FORMATS: Final = (
 ENOUGH: Final = 0.9
 """Share of the values that must have a form."""
 FEW_VALUES: Final = 30
+_NOT_IN_TOML: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""Characters that a line of TOML may not have, also in a comment."""
 _EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
 _ROLES: Final = {
-    "phone": r"tel|phone|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b",
+    "phone": r"tel|phone|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b|\bnumero\b",
     "email": r"mail|courriel",
     "id": r"\bid\b|uid|uuid|uniqueid|\bref|reference|\bnumero\b|\bnum\b|\bn\b|chrono|dossier|ticket|\bcode\b",
     "queue": r"queue|file|groupe|skill|pilote|motif",
     "service": r"service|direction|pole",
-    "site": r"\bsite|lieu|antenne|guichet",
+    "site": r"\bsite|lieu|antenne|guichet|\bborne",
     "agent": r"agent|operateur|conseiller|\buser",
     "wait_seconds": r"attente|wait",
     "handle_seconds": r"duree|duration|talk|conversation|billsec",
@@ -73,6 +76,12 @@ _EVENTS: Final[Mapping[Channel, tuple[tuple[str, str], ...]]] = {
     Channel.VISIT: (("visit.arrived", "begins"), ("visit.called", "answers"), ("visit.served", "ends")),
 }
 """Events of a channel, each with the role of the column that has its time."""
+_DURATIONS: Final = {
+    "call.answered": "wait_seconds",
+    "call.abandoned": "wait_seconds",
+    "call.ended": "handle_seconds",
+}
+"""Duration that an event has if a column has its role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +113,8 @@ class Column:
             case "wait_seconds" | "handle_seconds":
                 return self._is_mostly(_duration)
             case "id":
-                return not self.time_format and len(self.distinct) > len(self.values) / 2
+                is_phone = self._is_mostly(normalise_phone)
+                return not self.time_format and not is_phone and len(self.distinct) > len(self.values) / 2
             case "queue" | "service" | "site" | "result":
                 return 0 < len(self.distinct) <= FEW_VALUES
         return not self.time_format
@@ -123,11 +133,17 @@ def propose(records: Sequence[Record], connector: str, channel: Channel | None =
             roles[role] = found
     if channel is None:
         channel = _guess_channel(columns)
-    return "\n".join(_lines(columns, roles, connector, channel)) + "\n"
+    lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel)]
+    named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
+    if unnamed := [column.name for column in columns if column.name not in named]:
+        left = _("Not named, so they never leave the connector: {columns}", columns=", ".join(unnamed))
+        lines += ["", _NOT_IN_TOML.sub(" ", f"# {left}")]
+    return "\n".join(lines) + "\n"
 
 
 def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: str, channel: Channel) -> Iterator[str]:
-    yield f"# {_('Proposed from the columns of a sample: check every line, then run `accueil connectors try`.')}"
+    head = _("Proposed from the columns of a sample: check every line, then run `accueil connectors try`.")
+    yield f"# {head}"
     yield f'connector = "{connector}"'
     yield 'timezone = "Europe/Paris"'
     formats = Counter(column.time_format for column in columns if column.time_format)
@@ -136,6 +152,9 @@ def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: st
         yield f"time_format = {_quote(time_format)}"
     yield ""
     yield from _field_lines(roles, channel)
+    if channel is Channel.VISIT:
+        advice = _("if the ids restart every day, like ticket numbers")
+        yield f"# daily_ids = true  # {advice}"
     yield ""
     yield "events = ["
     for event, role in _EVENTS[channel]:
@@ -145,11 +164,8 @@ def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: st
         if name in roles and name in _usable_names(channel):
             yield from ("", f"[values.{name}]")
             for value, count in roles[name].distinct.most_common():
-                yield f"{_quote(value)} = {_quote(_label(value))}  # {_('{count} records', count=count)}"
-    used = {column.name for column in roles.values()}
-    if unused := [column.name for column in columns if column.name not in used]:
-        yield ""
-        yield f"# {_('Not named, so they never leave the connector: {columns}', columns=', '.join(unused))}"
+                found = _("records: {count}", count=count)
+                yield f"{_quote(value)} = {_quote(_label(value))}  # {found}"
 
 
 def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]:
@@ -157,14 +173,17 @@ def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]
     if "id" in roles:
         yield f"id = {_quote(roles['id'].name)}"
     else:
-        yield f'# id = ""  # {_("no column found: without it, the contents of a record are its id")}'
+        advice = _("no column found: without it, the contents of a record are its id")
+        yield f'# id = ""  # {advice}'
     for name in (*_usable_names(channel), "phone", "email"):
         if name in roles:
             yield f"{name} = {_quote(roles[name].name)}"
     if channel is Channel.CALL and "queue" not in roles:
-        yield f'queue = {{ value = "" }}  # {_("no column found: name the queue")}'
+        advice = _("no column found: name the queue")
+        yield f'queue = {{ value = "" }}  # {advice}'
     if channel is Channel.FORM:
-        yield f'procedure = {{ value = "" }}  # {_("name the procedure")}'
+        advice = _("name the procedure")
+        yield f'procedure = {{ value = "" }}  # {advice}'
 
 
 def _usable_names(channel: Channel) -> tuple[str, ...]:
@@ -176,13 +195,17 @@ def _usable_names(channel: Channel) -> tuple[str, ...]:
 def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format: str) -> str:
     column = roles.get(role)
     if column is None:
-        return f'  # {{ event = {_quote(event)}, time = "" }},  # {_("no column found")}'
+        missing = _("no column found")
+        return f'  # {{ event = {_quote(event)}, time = "" }},  # {missing}'
     time = _quote(column.name)
     if column.time_format not in {main_format, "iso"}:
         time = f"{{ field = {time}, format = {_quote(column.time_format)} }}"
     parts = [f"event = {_quote(event)}", f"time = {time}"]
     if event == "form.decided":
         parts.append('decision = { value = "accepted" }')
+    duration = _DURATIONS.get(event, "")
+    if duration in roles:
+        parts.append(f"{duration} = {_duration_value(roles[duration])}")
     if role != "begins":
         answers = roles.get("answers")
         if event == "call.abandoned":
@@ -193,8 +216,27 @@ def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format:
     line = f"  {{ {', '.join(parts)} }},"
     if "result" in roles and role != "begins":
         values = ", ".join(list(roles["result"].distinct)[:FEW_VALUES])
-        line += f"  # {_('or by {column}: {values}', column=_key(roles['result'].name), values=values)}"
+        hint = _("or by {column}: {values}", column=_key(roles["result"].name), values=values)
+        line += f"  # {hint}"
     return line
+
+
+def _duration_value(column: Column) -> str:
+    name = _quote(column.name)
+    return f'{{ field = {name}, unit = "m:s" }}' if any(value.count(":") == 1 for value in column.values) else name
+
+
+def _list_texts(value: Any) -> Iterator[str]:
+    """Yield all keys and texts in a mapping file."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for inner in value.values():
+            yield from _list_texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _list_texts(inner)
 
 
 def _describe(name: str, records: Sequence[Record]) -> Column:

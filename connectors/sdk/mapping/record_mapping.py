@@ -502,11 +502,13 @@ def _member(members: type[StrEnum], text: str) -> StrEnum:
 
 
 def _state_reader(mapping: MappingOptions, closed: Closed) -> Getter:
-    """Return the getter of a record's state. States that no event and `ignored` name are rejected."""
+    """Return the getter of a record's state. States that no event, no table and no `ignored` name are rejected."""
     assert mapping.state is not None
     reader = text_reader(mapping.state)
-    known = {state for event in mapping.events for state in event.state}
     ignored = frozenset(mapping.ignored.get(reader.fields, ()))
+    if table := value_table(mapping, "state", mapping.state):
+        return _named_state_reader(reader, table, ignored)
+    known = {state for event in mapping.events for state in event.state}
     known |= ignored | closed.get(reader.fields, frozenset())
     read = (lambda record: reader.get(record) or "") if "" in ignored else require(reader)
 
@@ -515,6 +517,17 @@ def _state_reader(mapping: MappingOptions, closed: Closed) -> Getter:
         if state not in known and ANY not in ignored:
             raise UnusableRecord(Reason.UNKNOWN_ENUM, f"{reader.fields}: no event has this state")
         return state
+
+    return get
+
+
+def _named_state_reader(reader: Reader, table: Mapping[str, Scalar], ignored: frozenset[str]) -> Getter:
+    """Return the getter of the name that `table` has for a state; an empty one for the states in `ignored`."""
+    named = require(_table_reader(reader, table, "state"))
+
+    def get(record: Record) -> Any:
+        state = reader.get(record) or ""
+        return "" if state in ignored or (ANY in ignored and state not in table) else named(record)
 
     return get
 

@@ -17,6 +17,7 @@ from connectors.sdk.mapping.options import (
     TestOptions,
     ValueOptions,
     data_fields,
+    enum_of,
 )
 from models.locale import N_, translate
 
@@ -38,6 +39,8 @@ _SECTIONS: Final = (
     _Section(N_("A value as a table"), ValueOptions),
     _Section(N_("A test as a table"), TestOptions),
 )
+_BY_EVENT: Final = N_("Fields by event")
+_BY_FIELD: Final = N_("Fields with a closed list of values")
 
 
 def render(language: str) -> str:
@@ -61,7 +64,7 @@ def _lines(language: str) -> Iterator[str]:
         yield ""
         yield table(section.model, language, section.left_out)
         yield ""
-    yield f"## {translate(N_('Fields by event'), language)}"
+    yield f"## {translate(_BY_EVENT, language)}"
     yield ""
     yield translate(N_("| event | required | optional |"), language)
     yield "|---|---|---|"
@@ -70,6 +73,19 @@ def _lines(language: str) -> Iterator[str]:
         required = [name for name, field in fields.items() if field.is_required() and (event, name) not in DEFAULTS]
         optional = [name for name in fields if name not in required]
         yield f"| `{event}` | {_quoted(required)} | {_quoted(optional)} |"
+    yield ""
+    yield f"## {translate(_BY_FIELD, language)}"
+    yield ""
+    yield translate(N_("| field | values |"), language)
+    yield "|---|---|"
+    for name, values in sorted(_closed_lists().items()):
+        yield f"| `{name}` | {_quoted(values)} |"
+
+
+def _closed_lists() -> dict[str, list[str]]:
+    """Return the values of each field whose values are an enumeration."""
+    fields = {name: field for event in EVENT_MODELS for name, field in data_fields(event).items()}
+    return {name: [str(value) for value in members] for name, field in fields.items() if (members := enum_of(field))}
 
 
 def _quoted(names: Collection[str]) -> str:

@@ -19,7 +19,7 @@ from connectors.sdk.mapping.options import (
     value_table,
 )
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign, text_reader
-from connectors.sdk.samples import PlacedRecord
+from connectors.sdk.samples import PlacedRecord, split_records
 from models.codec import UnusableRecord
 from models.events import Event
 from models.reasons import Reason
@@ -51,7 +51,7 @@ class Trial:
     def run(self, records: Iterable[PlacedRecord], now: datetime) -> Iterator[TriedRecord]:
         """Yield what becomes of each record, as in operation."""
         known: dict[str, tuple[bytes, str, set[bytes]]] = {}
-        for record in records:
+        for record in split_records(records, self.options.each):
             prepared = self.mapping.prepare(record.fields, record.problem)
             if not prepared.is_ignored:
                 self._note_unknown(record.fields)
@@ -64,9 +64,12 @@ class Trial:
                 known[prepared.key] = prepared.digest, state, facts
                 yield tried
                 continue
-            signed = set(map(sign, tried.events))
-            known[prepared.key] = prepared.digest, prepared.state, signed
-            yield replace(tried, replaces=bool(facts - signed) and self.options.state is None)
+            signed = {sign(event): event for event in tried.events}
+            if replaces := bool(facts - signed.keys()) and self.options.state is None:
+                facts = set()
+            news = tuple(event for signature, event in signed.items() if signature not in facts)
+            known[prepared.key] = prepared.digest, prepared.state, facts | signed.keys()
+            yield replace(tried, events=news, replaces=replaces)
 
     def _try(self, record: PlacedRecord, prepared: PreparedRecord, state: str, now: datetime) -> TriedRecord:
         def map_one(item: PreparedRecord) -> tuple[Event, ...]:
@@ -98,7 +101,12 @@ def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str,
             table = value_table(options, name, value)
             if ANY not in table and (text := _read(text_reader(value).get, record)) and text not in table:
                 yield f"values.{name}", text
-    for name, known in find_closed_fields(options).items():
+    states = value_table(options, "state", options.state) if options.state else {}
+    if options.state and states and ANY not in states:
+        text = _read(text_reader(options.state).get, record)
+        if text and text not in states:
+            yield "values.state", text
+    for name, known in {**_known_states(options), **find_closed_fields(options)}.items():
         if ANY not in known and (text := _read(text_getter((name,)), record)) and text not in known:
             yield f"ignored.{name}", text
 
@@ -110,6 +118,16 @@ def _may_apply(event: EventOptions, record: Record) -> bool:
         return all_of(tests, {})(record)
     except UnusableRecord:
         return False
+
+
+def _known_states(options: MappingOptions) -> dict[str, frozenset[str]]:
+    """Return the states that events and `ignored` name, by the field of the state; empty if a table names the states."""
+    if options.state is None or len(options.state.field) != 1 or value_table(options, "state", options.state):
+        return {}
+    name = options.state.field[0]
+    return {
+        name: frozenset(state for event in options.events for state in event.state).union(options.ignored.get(name, ()))
+    }
 
 
 def _read(get: Getter, record: Record) -> str:
