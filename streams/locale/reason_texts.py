@@ -143,6 +143,7 @@ PLACES: Final = {
     r"line (?P<number>\d+)": N_("line {number}"),
     r"row (?P<number>\d+)": N_("row {number}"),
     r"record (?P<number>\d+)": N_("record {number}"),
+    r"page (?P<number>\d+)": N_("page {number}"),
 }
 """Pattern of the place of a record in its source → text."""
 

@@ -83,16 +83,15 @@ def mapping_path(name: str) -> Path:
     """Return the file of a mapping: of the preset `name`, or the file with that path. Raises `ValueError` if there is none."""
     presets = find_presets()
     path = presets.get(name) or Path(name)
-    if "/" not in name and not name.endswith(".toml") and not _exists(path):
+    if not _exists(path) and "/" not in name and not name.endswith(".toml"):
         raise ValueError(_("there is no preset {name!r}", name=name) + suggest(name, presets))
     return path
 
 
 def _exists(path: Path) -> bool:
-    """Return whether a file exists; no file has a name that is too long."""
     try:
         return path.exists()
-    except OSError:
+    except OSError:  # the name is too long
         return False
 
 
