@@ -97,6 +97,9 @@ class Source(ABC, Generic[Raw, Position]):
         Raises `SourceUnavailableError`.
         """
 
+    def pause(self) -> None:
+        """Do what a pause requires, such as to end a transaction. Called instead of `read` while no events are accepted."""
+
     @abstractmethod
     def map(self, raw: Raw) -> Outcome:
         """Return the outcome of `raw`: its events, or a rejection.

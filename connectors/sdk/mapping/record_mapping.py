@@ -71,7 +71,7 @@ class PreparedRecord(NamedTuple):
     digest: bytes
     """Digest of the fields that the mapping reads; of all fields if there is an `error`."""
     native: str = ""
-    """Id of the contact in the source, in a form without personal data."""
+    """Id of the contact in the source, in a form without personal data; empty if each record is about one event."""
     state: str = ""
     """State of the contact, for mappings with `state`."""
     is_ignored: bool = False
@@ -107,12 +107,11 @@ class RecordMapping:
         is_ignored = False
         try:
             is_ignored = self._is_ignored(record)
-            native = self._read_native(self._commons[0], record)
+            native = "" if self._options.rows == "events" else self._read_native(self._commons[0], record)
             state = self._state(record) if self._state and not is_ignored else ""
         except UnusableRecord as error:
             return self._without_key(record, error, is_ignored=is_ignored)
-        key = own_key if self._options.rows == "events" else native
-        return PreparedRecord(record, key, digest, native, state, is_ignored)
+        return PreparedRecord(record, native or own_key, digest, native, state, is_ignored)
 
     def map(
         self, prepared: PreparedRecord, read_at: datetime, known_state: str = "", version: int = 0
@@ -135,8 +134,8 @@ class RecordMapping:
             at = rule.read_time(record, read_at)
             values = commons.get(rule.common)
             if values is None:
-                is_first = rule.common is self._commons[0]
-                native = prepared.native if is_first else self._read_native(rule.common, record)
+                known = prepared.native if rule.common is self._commons[0] else ""
+                native = known or self._read_native(rule.common, record)
                 values = commons[rule.common] = rule.common.read(record, _versioned(native, version))
             events.append(rule.make_event(record, at, read_at, values))
         return tuple(events)
