@@ -215,7 +215,7 @@ def test_example_with_bearer_token_and_links(tmp_path: Path) -> None:
     records = [row | {"status": ("sent", "open", "accepted", "refused")[n % 4]} for n, row in enumerate(records)]
     names = {"size_parameter": "per_page", "since_parameter": "updated_since", "wrap": lambda rows: rows}
     with serving_api("bearer", "link", records=records, **names) as api:
-        found = read_example(api, tmp_path, example("forms", api, auth=AUTH["bearer"]))
+        found = read_example(api, tmp_path, example("procedures", api, auth=AUTH["bearer"]))
     assert Counter(kind for kind, _, _ in found) == {"form.submitted": 25, "form.taken_up": 6, "form.decided": 12}
 
 
@@ -229,10 +229,10 @@ def test_example_with_oauth_and_cursor(tmp_path: Path) -> None:
     names = {"size_parameter": "limit", "since_parameter": "ended_after", "time_field": "end"}
     envelope = {"wrap": lambda rows: {"data": {"calls": rows}}, "is_since": lambda at, since: at >= int(since)}
     with serving_api("oauth2", "cursor", records=records, **names, **envelope) as api:
-        auth = example("telephony", api)["auth"]["oauth2"] | oauth(api, scope="calls.read")["oauth2"]
+        auth = example("cloud-calls", api)["auth"]["oauth2"] | oauth(api, scope="calls.read")["oauth2"]
         del auth["client_secret_file"]
         next_cursor = {"by": "cursor", "next": "meta.next", "size": 200, "size_parameter": "limit"}
-        found = read_example(api, tmp_path, example("telephony", api, auth={"oauth2": auth}, pagination=next_cursor))
+        found = read_example(api, tmp_path, example("cloud-calls", api, auth={"oauth2": auth}, pagination=next_cursor))
     assert Counter(kind for kind, _, _ in found) == dict.fromkeys(
         ("call.queued", "call.answered", "call.ended", "call.abandoned"), 13
     ) | {"call.queued": 26}
