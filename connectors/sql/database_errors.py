@@ -33,6 +33,8 @@ _KINDS: Final[dict[str, type[SourceUnavailableError]]] = {
 _STARTING: Final = re.compile(
     "starting up|shutting down|in recovery|too many|démarrage|cours d'arrêt|trop de", re.IGNORECASE
 )
+_UNCONNECTED: Final = ("connection failed", "connection timeout", "failed to resolve")
+"""Beginnings of psycopg's messages if there is no connection."""
 _FATAL: Final = re.compile(r"FATAL:\s*(.*)")
 
 _MYSQL_KINDS: Final = {
@@ -107,7 +109,7 @@ def _find_postgresql_cause(error: Any) -> tuple[str, str]:
     if not state:  # the connection was not made, or was broken off
         if fatal := _FATAL.search(str(error)):
             return (OTHER if _STARTING.search(fatal[1]) else LOGIN), fatal[1].strip()
-        return (BROKEN if "server closed" in str(error) or error.pgconn is None else AWAY), ""
+        return (AWAY if str(error).startswith(_UNCONNECTED) else BROKEN), ""
     problem = error.diag.message_primary or state
     match state:
         case "42501":

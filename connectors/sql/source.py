@@ -38,9 +38,9 @@ class SqlSource(RecordSource):
 
     def __init__(self, config: SqlConfig, context: Context) -> None:
         """Open the store. Raises `ConnectorError`, and the errors of `Context.pseudonym_key`."""
+        self._engine = open_engine(config)
         super().__init__(config, context)
         self._config = config
-        self._engine = open_engine(config)
         self._statements = Statements(config)
         zone = ZoneInfo(config.timezone) if config.timezone else None
         self._overlap = Overlap(config.overlap_seconds, config.overlap, zone)
@@ -58,6 +58,7 @@ class SqlSource(RecordSource):
         try:
             self._mark = decode_mark(saved) if saved is not None else None
         except (msgspec.DecodeError, ValueError, ArithmeticError):
+            self.close()
             raise self.damaged() from None
 
     @property

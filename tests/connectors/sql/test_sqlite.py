@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.sdk.errors import SourceMisconfiguredError, SourceUnavailableError
+from connectors.sdk.errors import CursorDamagedError, SourceMisconfiguredError, SourceUnavailableError
 from connectors.sdk.testing import ConnectorHarness
 from connectors.sdk.testing.harness import run_until_idle
 from connectors.sql import CONNECTOR, source
@@ -131,3 +131,14 @@ def test_sample_of_rows_in_a_file(path: Path, name: str, content: str) -> None:
     sample.write_text(content, encoding="utf-8")
     (record,) = SAMPLE.read(make_harness(path).config, sample)
     assert record.fields == {"call_id": "C-1", "queue": "Aide à l'enfance"}
+
+
+def test_damaged_position_is_reported(path: Path) -> None:
+    harness = make_harness(path)
+    add(path, ("C-1", "2026-03-16 09:10:00"))
+    harness.read_all(confirm=True)
+    execute(harness.directory / "records.db", "UPDATE positions SET position = 'x'")
+    with pytest.raises(CursorDamagedError, match="run accueil connectors reread"):
+        harness.read_all(confirm=True)
+    assert harness.start_reread()
+    assert len(harness.read_all(confirm=True)) == 1

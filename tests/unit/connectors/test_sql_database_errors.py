@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import sys
 from typing import Any
 
 import psycopg
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchColumnError
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sql.config import SqlConfig
 from connectors.sql.database_errors import explained
+from connectors.sql.sessions import open_engine
 
 VALUE = "06 39 98 12 34"
 CONFIG = SqlConfig(
@@ -64,3 +66,9 @@ def test_error_names_the_server_but_not_the_user() -> None:
 @pytest.mark.parametrize("error", [NoSuchColumnError(VALUE), ConnectionResetError(104, VALUE)])
 def test_other_errors_are_described_too(error: Exception) -> None:
     assert re.search("cannot be read now|broke the connection off", str(explain(error)))
+
+
+def test_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "oracledb", None)
+    with pytest.raises(SourceUnavailableError, match=r"pip install 'accueil\[oracle\]'"):
+        open_engine(CONFIG)
