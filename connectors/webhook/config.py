@@ -1,7 +1,7 @@
 """Options of one sender of webhooks: its messages, their signature and their mapping."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
@@ -34,9 +34,15 @@ def _check_signed_text(text: str) -> str:
     return text
 
 
+def parse_address(text: str) -> IPv4Address | IPv6Address:
+    """Return an IP address; an IPv4 address in IPv6 as IPv4. Raises `ValueError`."""
+    address = ip_address(text)
+    return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
+
+
 def _check_address(text: str) -> str:
     try:
-        return str(ip_address(text))
+        return str(parse_address(text))
     except ValueError:
         raise ValueError(_("must be an IP address")) from None
 

@@ -1,5 +1,6 @@
 """Division of messages into records, and mapping of each to its events."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import jmespath
@@ -7,6 +8,7 @@ import msgspec
 
 from connectors.sdk.decoding import decode_json
 from connectors.sdk.mapping.record_mapping import RecordMapping
+from connectors.sdk.samples import PlacedRecord, split_records
 from connectors.sdk.webhook.intake import Message
 from connectors.webhook.config import WebhookConfig
 from models.codec import UnusableRecord
@@ -23,33 +25,51 @@ class WebhookMapping:
 
     def __init__(self, source: str, config: WebhookConfig, key: PseudonymKey) -> None:
         self._expression = config.records
+        self._each = config.each
         self._mapping = RecordMapping(source, config, key)
 
     def divide(self, message: Message) -> list[Message]:
         """Return the records of a message with a list, each with its `place`. Return any other message as it is.
 
-        Such a message has one record or none, or `map` raises the reason why it cannot be divided.
+        Such a message is a record or has none, or `map` raises the reason why it cannot be divided.
         """
-        if self._expression == WHOLE and not message.body.lstrip().startswith(b"["):
+        if self._expression == WHOLE and not self._each and not message.body.lstrip().startswith(b"["):
             return [message]
         try:
-            found = find_records(decode_json(message.body, object), self._expression)
-            bodies = list(map(msgspec.json.encode, found)) if isinstance(found, list) else []
+            records = self._read(message)
+            bodies = [msgspec.json.encode(record.fields) for record in records]
         except (UnusableRecord, ValueError, TypeError, OverflowError, RecursionError):
             return [message]
-        records = [message._replace(body=body, place=f"record {number}") for number, body in enumerate(bodies, 1)]
-        return records or [message]
+        if not records or not records[0].place:
+            return [message]
+        return [message._replace(body=body, place=record.place) for body, record in zip(bodies, records, strict=True)]
 
-    def map(self, record: Message) -> tuple[Event, ...]:
+    def map(self, message: Message) -> tuple[Event, ...]:
         """Return the events of a message that `divide` has returned. Raises `UnusableRecord`."""
-        content = decode_json(record.body, object)
-        if not record.place:
-            content = find_records(content, self._expression)
-            if content == []:
-                return ()
-        if not isinstance(content, dict):
-            raise UnusableRecord(Reason.INVALID_FIELD, "not a JSON object")
-        return self._mapping.map(self._mapping.prepare(content), record.received_at)
+        records = self._read(message)
+        if not records:
+            return ()
+        if len(records) > 1:
+            raise UnusableRecord(Reason.INVALID_FIELD, "cannot be divided into its records")
+        if records[0].problem:
+            raise UnusableRecord(Reason.UNREADABLE_LINE, records[0].problem)
+        return self._mapping.map(self._mapping.prepare(records[0].fields), message.received_at)
+
+    def _read(self, message: Message) -> Sequence[PlacedRecord]:
+        """Return the records of a message, or of a part of one. Raises `UnusableRecord` if it has none.
+
+        A record that is a whole message has no place. A place is `record 3`, or `record 3, history 1` with the option `each`.
+        """
+        content = decode_json(message.body, object)
+        if ", " in message.place:
+            return [_place(content, message.place)]
+        if message.place:
+            records = [_place(content, message.place)]
+        elif isinstance(found := find_records(content, self._expression), list):
+            records = [_place(item, f"record {number}") for number, item in enumerate(found, 1)]
+        else:
+            records = [_place(found, "record 1" if self._each else "")]
+        return split_records(records, self._each)
 
 
 def find_records(content: Any, expression: str) -> Any:
@@ -61,6 +81,10 @@ def find_records(content: Any, expression: str) -> Any:
         found = jmespath.search(expression, content)
     except Exception:  # noqa: BLE001 - besides its own errors, those of Python for types that it does not expect
         raise UnusableRecord(Reason.INVALID_FIELD, f"{expression}: cannot be evaluated") from None
-    if found is None:
-        raise UnusableRecord(Reason.MISSING_FIELD, "" if expression == WHOLE else expression)
+    if found is None and expression != WHOLE:
+        raise UnusableRecord(Reason.MISSING_FIELD, expression)
     return found
+
+
+def _place(content: Any, place: str) -> PlacedRecord:
+    return PlacedRecord(content, place, "" if isinstance(content, dict) else "not a JSON object")

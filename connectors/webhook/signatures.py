@@ -4,14 +4,21 @@ import base64
 import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from ipaddress import IPv6Address, ip_address
 from typing import Final, Protocol
 
 from pydantic import SecretStr
 
 from connectors.sdk.webhook.field_paths import MILLISECONDS
 from connectors.sdk.webhook.signatures import SignatureError, StandardWebhooks, check_signature
-from connectors.webhook.config import BODY, TIMESTAMP, HmacOptions, ProxyOptions, TimestampOptions, WebhookConfig
+from connectors.webhook.config import (
+    BODY,
+    TIMESTAMP,
+    HmacOptions,
+    ProxyOptions,
+    TimestampOptions,
+    WebhookConfig,
+    parse_address,
+)
 
 MOST_DIGITS: Final = 13
 """Digits of a time in milliseconds since 1970, until the year 2286."""
@@ -65,17 +72,14 @@ class TrustedProxies:
     """Requests of named reverse proxies."""
 
     def __init__(self, options: ProxyOptions) -> None:
-        self._addresses = frozenset(map(ip_address, options.trusted_proxies))
+        self._addresses = frozenset(map(parse_address, options.trusted_proxies))
 
     def admits(self, peer: str) -> bool:
         """Return whether `peer` is the address of a proxy, also as an IPv4 address in IPv6."""
         try:
-            address = ip_address(peer)
+            return parse_address(peer) in self._addresses
         except ValueError:
             return False
-        if isinstance(address, IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        return address in self._addresses
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> None:
         """Do nothing: the proxy has checked the sender."""

@@ -57,8 +57,7 @@ class WebhookSource(PushSource):
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
         """Map a rejected record again, or all records of a message that was rejected as a whole. Raises `UnusableRecord`."""
-        message = Message("", reject.record, read_at, reject.context.decode())
-        records = [message] if message.place else self._mapping.divide(message)
+        records = self._mapping.divide(Message("", reject.record, read_at, reject.context.decode()))
         return [event for record in records for event in self._mapping.map(record)]
 
     def position(self) -> int:

@@ -192,10 +192,10 @@ def test_time_that_is_invalid_or_ten_years_away_is_rejected_with_its_field(at: A
         (b"[" * 60_000, Reason.INVALID_JSON),
         (b"\xff", Reason.INVALID_JSON),
         (b'{"type": "\xff"}', Reason.INVALID_UTF8),
-        (b"null", Reason.MISSING_FIELD),
-        (b'"ticket.taken"', Reason.INVALID_FIELD),
-        (b"[1]", Reason.INVALID_FIELD),
-        (b"[[{}]]", Reason.INVALID_FIELD),
+        (b"null", Reason.UNREADABLE_LINE),
+        (b'"ticket.taken"', Reason.UNREADABLE_LINE),
+        (b"[1]", Reason.UNREADABLE_LINE),
+        (b"[[{}]]", Reason.UNREADABLE_LINE),
         (b"{}", Reason.MISSING_FIELD),
         (message("ticket.burnt", 1), Reason.UNKNOWN_ENUM),
         (b'{"type": {"type": 1}}', Reason.INVALID_FIELD),
@@ -331,9 +331,40 @@ def test_unusable_record_of_a_list_is_rejected_alone() -> None:
     assert found == [
         "visit:webhook/essai:0",
         ("record 2", Reason.MISSING_FIELD, "timestamp"),
-        ("record 3", Reason.INVALID_FIELD, "not a JSON object"),
+        ("record 3", Reason.UNREADABLE_LINE, "not a JSON object"),
         "visit:webhook/essai:2",
     ]
+
+
+STEPS = mapped_to("visit.called", time="steps.at") | {"each": "steps"}
+
+
+def visit(number: int, *minutes: Any) -> dict[str, Any]:
+    steps = [{"at": f"2026-03-16T09:{minute:02}:00Z"} if isinstance(minute, int) else minute for minute in minutes]
+    return {"type": "x", "id": number, "steps": steps}
+
+
+@pytest.mark.parametrize(
+    ("posted", "records"),
+    [(visit(7, 1, 2), "@"), ([visit(7, 1), visit(8), visit(7, 2)], "@"), ({"all": [visit(7, 1, 2)]}, "all")],
+)
+def test_each_element_of_a_list_in_a_record_is_a_record(posted: Any, records: str) -> None:
+    events = map_message(json.dumps(posted).encode(), records=records, **STEPS)
+    assert [(event.subject[-2:], event.time.minute) for event in events] == [(":7", 1), (":7", 2)]
+
+
+@pytest.mark.parametrize("steps", [None, "2026-03-16", {"at": "2026-03-16T09:00:00Z"}])
+def test_record_without_the_list_is_rejected_alone_and_divided_when_it_is_corrected(steps: Any) -> None:
+    mapping = WebhookMapping(SOURCE, configure(**STEPS), KEY)
+    content = json.dumps([visit(7, 1), visit(8) | {"steps": steps}]).encode()
+    first, second = mapping.divide(Message("msg_1", content, NOW))
+    assert (first.place, second.place) == ("record 1, steps 1", "record 2")
+    assert len(mapping.map(first)) == 1
+    with pytest.raises(UnusableRecord, match="unreadable_line: steps: not a list"):
+        mapping.map(second)
+    assert mapping.divide(first) == [first]
+    again = mapping.divide(second._replace(body=json.dumps(visit(8, 1, [])).encode()))
+    assert [record.place for record in again] == ["record 2, steps 1", "record 2, steps 2"]
 
 
 HMAC = {"secret": "s" * 16, "header": "x-signature"}
