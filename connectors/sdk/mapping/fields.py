@@ -100,6 +100,8 @@ def sparse_text_getter(names: Sequence[FieldName]) -> Callable[[Record], str | N
 
     It raises `UnusableRecord` for a list or an object.
     """
+    if len(names) == 1:
+        return text_getter(names)
     parts = [text_getter((name,)) for name in names]
     return lambda record: " ".join(text for part in parts if (text := part(record))) or None
 
