@@ -67,6 +67,33 @@ def split_records(records: Iterable[PlacedRecord], each: str) -> Sequence[Placed
     return found
 
 
+def find_lists(value: Any, depth: int = 3) -> list[str]:
+    """Return the JMESPath expressions of the lists of objects in an object, the longest list first."""
+    found: dict[str, int] = {}
+
+    def search(inner: Any, path: str, left: int) -> None:
+        if isinstance(inner, list) and inner and all(isinstance(item, dict) for item in inner):
+            found[path] = len(inner)
+        elif isinstance(inner, dict) and left:
+            for name, below in inner.items():
+                if name.isidentifier() and name.isascii():
+                    search(below, f"{path}.{name}" if path else name, left - 1)
+
+    search(value, "", depth)
+    return sorted(filter(None, found), key=lambda path: -found[path])
+
+
+def flatten(record: Record, depth: int = 3) -> dict[str, Any]:
+    """Return the single values of a record by their JMESPath expressions, such as `applicant.email`. Lists are left out."""
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict) and depth and name.isidentifier():
+            flat |= {f"{name}.{below}": inner for below, inner in flatten(value, depth - 1).items() if below.isascii()}
+        elif not isinstance(value, list | dict):
+            flat[name] = value
+    return flat
+
+
 def read_json_sample(path: Path, records: str = "") -> list[PlacedRecord]:
     """Return the objects of a JSON file, or of a file with a JSON value per line.
 
@@ -85,6 +112,10 @@ def read_json_sample(path: Path, records: str = "") -> list[PlacedRecord]:
         raise ConfigError(_("{path} is not valid JSON", path=path)) from None
     except JMESPathError:
         found = [None]
+    if records and None in found:
+        lists = ", ".join(find_lists(values[0])) if values else ""
+        nothing = _("{path}: there is nothing at `records` = {records!r}", path=path, records=records)
+        raise ConfigError(nothing + (_("; lists are at: {lists}", lists=lists) if lists else ""))
     objects = [item for value in found for item in (value if isinstance(value, list) else [value])]
     if not all(isinstance(item, dict) for item in objects):
         raise ConfigError(_("{path}: the records are not JSON objects; `records` names their list", path=path))

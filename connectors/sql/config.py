@@ -44,6 +44,8 @@ def parse_url(text: str) -> URL:
         raise ValueError(_("must begin with {dialect}://, without a driver", dialect=dialect))
     if url.password is not None or not _SECRET_PARAMETERS.isdisjoint(name.lower() for name in url.query):
         raise ValueError(_("must be without a password, which belongs in password_file"))
+    if dialect == "sqlite" and url.host:
+        raise ValueError(_("must have a path after three or four slashes: sqlite:////srv/calls.db"))
     if not url.database:
         raise ValueError(_("must end with the name of the database"))
     return url.set(drivername=f"{dialect}+{DRIVERS[dialect]}")

@@ -49,7 +49,7 @@ _MYSQL_KINDS: Final = {
 }
 """Messages by error number of MariaDB and MySQL."""
 _SQLITE_KINDS: Final = {
-    "SQLITE_CANTOPEN": AWAY,
+    "SQLITE_CANTOPEN": N_("{server} cannot be opened: is the path of the file right, and may this user read it?"),
     "SQLITE_INTERRUPT": SLOW,
     "SQLITE_READONLY": WRITES,
     "SQLITE_ERROR": WRONG,

@@ -24,7 +24,7 @@ from connectors.sdk.mapping.trial import Trial, TriedRecord
 from connectors.sdk.probe import scratch
 from connectors.sdk.record_source import RecordSource
 from connectors.sdk.runner import configure
-from connectors.sdk.samples import PlacedRecord, read_json_sample
+from connectors.sdk.samples import PlacedRecord, find_lists, flatten, read_json_sample
 from models.events import Event
 from models.locale import _
 from models.reasons import Reason
@@ -40,7 +40,7 @@ from streams.settings.schema import Settings
 DEFAULT_CONNECTOR: Final = "table"
 TRIAL_NAME: Final = "try"
 """Name of the instance in the ids of events, for a mapping file that no settings use."""
-CHANNELS: Final = tuple(channel.value for channel in Channel if channel is not Channel.FEEDBACK)
+CHANNELS: Final = tuple(channel.value for channel in Channel)
 JSON_SUFFIXES: Final = frozenset({".json", ".jsonl", ".ndjson"})
 SAMPLE_RECORDS: Final = 1000
 """Records from which a mapping is proposed."""
@@ -86,7 +86,7 @@ def command(
     if len(shown) > rows:
         click.echo(_("… and {count} more records (--rows prints more)", count=len(shown) - rows))
     _print_summary(tried)
-    _print_unknown(trial.unknown)
+    _print_unknown(trial.unknown, config)
     if any(record.rejected for record in tried):
         raise SystemExit(1)
 
@@ -121,11 +121,11 @@ def create_mapping(name: str, sample: Path, channel: str | None, into: Path) -> 
     if path.exists():
         raise OperatorError(_("{path} already exists", path=path))
     connector = "http" if sample.suffix.lower() in JSON_SUFFIXES else DEFAULT_CONNECTOR
-    records = _read_unmapped(connector, sample)
+    records, place = _read_unmapped(connector, sample)
     if not records:
         raise OperatorError(_("{sample} has no records", sample=sample))
     into.mkdir(parents=True, exist_ok=True)
-    path.write_text(propose(records, connector, Channel(channel) if channel else None), encoding="utf-8")
+    path.write_text(propose(records, connector, Channel(channel) if channel else None, place), encoding="utf-8")
     click.echo(path)
     click.echo(_("Next:"))
     step = _("check every line of {path}", path=path)
@@ -133,15 +133,19 @@ def create_mapping(name: str, sample: Path, channel: str | None, into: Path) -> 
     click.echo(f"  accueil connectors try {path} --with {sample}")
 
 
-def _read_unmapped(connector: str, sample: Path) -> Sequence[Mapping[str, Any]]:
-    """Return the first records of a sample, for which there is no mapping yet."""
+def _read_unmapped(connector: str, sample: Path) -> tuple[Sequence[Mapping[str, Any]], str]:
+    """Return the first records of a sample, for which there is no mapping yet, and the place of their list in a JSON file."""
     if connector != DEFAULT_CONNECTOR:
-        return [record.fields for record in read_json_sample(sample)][:SAMPLE_RECORDS]
+        found = read_json_sample(sample)
+        lists = find_lists(found[0].fields) if len(found) == 1 else []
+        place = lists[0] if lists else ""
+        return [flatten(record.fields) for record in read_json_sample(sample, place)][:SAMPLE_RECORDS], place
     table = registry.load(connector)
     options = {"id": {"value": "1"}, "events": [{"event": "email.received", "time": {"value": "2026-01-01"}}]}
     assert table.sample
     config = configure(TRIAL_NAME, connector, {**options, **table.sample.required_options(sample)}).config
-    return [record.fields for record in table.sample.read(config, sample) if not record.problem][:SAMPLE_RECORDS]
+    rows = [record.fields for record in table.sample.read(config, sample) if not record.problem]
+    return rows[:SAMPLE_RECORDS], ""
 
 
 def _find_instance(file: Path, name: str | None, sample: Path | None) -> Instance:
@@ -228,12 +232,15 @@ def _print_record(record: TriedRecord, zone: ZoneInfo) -> None:
         note = _("replaces the earlier record with this id")
     click.echo(f"{place}{_(':')} {note}".rstrip())
     for event in record.events:
-        click.echo(f"  {event.type:<28} {event.time.astimezone(zone):%Y-%m-%d %H:%M:%S}  {_describe(event)}")
+        click.echo(f"  {event.type:<28} {event.time.astimezone(zone):%Y-%m-%d %H:%M:%S}  {_describe(event, zone)}")
 
 
-def _describe(event: Event) -> str:
+def _describe(event: Event, zone: ZoneInfo) -> str:
     values = {name: getattr(event, name) for name in _ENVELOPE}
-    values |= msgspec.to_builtins(event.data.model_dump(mode="json", exclude_defaults=True))
+    values |= event.data.model_dump(exclude_defaults=True)
+    for name, value in values.items():
+        if isinstance(value, datetime):
+            values[name] = f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
     parts = [f"{name}={value}" for name, value in values.items() if value not in ("", None)]
     return " ".join([event.subject.rsplit(":", 1)[-1], *parts])
 
@@ -263,7 +270,7 @@ def _describe_rejected(reason: Reason, detail: str) -> str:
     return f"{describe_reason(reason)} ({explain_detail(detail)})" if detail else describe_reason(reason)
 
 
-def _print_unknown(unknown: Mapping[str, Counter[str]]) -> None:
+def _print_unknown(unknown: Mapping[str, Counter[str]], config: MappedConfig) -> None:
     """Print the values that a table should name, as TOML to be completed."""
     if not unknown:
         return
@@ -275,16 +282,22 @@ def _print_unknown(unknown: Mapping[str, Counter[str]]) -> None:
         if table == "ignored":
             ignored[name] = counts
             continue
-        click.echo(f"\n[{format_key_path((table, name))}]")
+        click.echo("\n" + _head(format_key_path((table, name)), exists=name in config.values))
         for value, count in counts.most_common(MOST_UNKNOWN):
             found = _("records: {count}", count=count)
             click.echo(f'{_quote(value)} = ""  # {found}')
     if ignored:
-        click.echo("\n[ignored]")
+        click.echo("\n" + _head("ignored", exists=bool(config.ignored)))
     for name, counts in ignored.items():
         values = ", ".join(_quote(value) for value, _count in counts.most_common(MOST_UNKNOWN))
         hint = _("or name them in a `when` or a `state`")
         click.echo(f"{format_key_path((name,))} = [{values}]  # {hint}")
+
+
+def _head(table: str, *, exists: bool) -> str:
+    """Return the line above rows of a table: its header, or if the mapping has the table, where they belong."""
+    where = _("in [{table}]:", table=table)
+    return f"# {where}" if exists else f"[{table}]"
 
 
 def _quote(text: str) -> str:

@@ -14,14 +14,16 @@ from zoneinfo import ZoneInfo
 
 from connectors.sdk.identifiers import MAX_SECONDS
 
-Unit = Literal["s", "ms", "min", "h:m", "m:s"]
-"""Unit of a duration; `h:m` and `m:s` are for texts with one colon."""
+Unit = Literal["s", "ms", "min", "h:m", "m:s", "euros"]
+"""Unit of a duration, or of an amount of money; `h:m` and `m:s` are for texts with one colon."""
 ToTime = Callable[[Any], datetime]
 
 _EXCEL_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - spreadsheets store local times
 _CLOCK: Final = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)(?:[.,]\d+)?", re.ASCII)
 _SHORT_CLOCK: Final = re.compile(r"(\d{1,4}):([0-5]\d)", re.ASCII)
 _NUMBER: Final = re.compile(r"-?\d{1,15}(?:[.,]\d{1,15})?", re.ASCII)
+_THOUSANDS: Final = re.compile("(?<=[0-9])[ \u00a0\u202f](?=[0-9]{3})")
+"""Space between groups of digits."""
 _WORD: Final = re.compile(r"[^\W\d_]+\.?")
 _MONTHS: Final = {
     name: number
@@ -117,6 +119,7 @@ def read_number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         raise ValueError("not a number")  # noqa: TRY004 - as for texts
     if isinstance(value, str):
+        value = _THOUSANDS.sub("", value)
         if not _NUMBER.fullmatch(value):
             raise ValueError("not a number")
         value = value.replace(",", ".")
@@ -135,6 +138,11 @@ def read_whole_number(value: Any) -> int:
     if not number.is_integer():
         raise ValueError("not a whole number")
     return int(number)
+
+
+def read_cents(value: Any, unit: Unit = "s") -> int:
+    """Return an amount of money in cents: of a number in cents, or with the unit `euros` in euros."""
+    return read_whole_number(round(read_number(value) * 100, 6) if unit == "euros" else value)
 
 
 def _read_duration(value: Any, unit: Unit) -> float:

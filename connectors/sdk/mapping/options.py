@@ -168,7 +168,7 @@ class ValueOptions(Options):
     """Fields with durations that are added to a time: `{ field = "start", plus = "ring" }`."""
     unit: Unit = "s"
     """Unit of durations: seconds, milliseconds, minutes, or `h:m` or `m:s` for texts with one colon. Texts such as `00:02:30`
-    are understood in each."""
+    are understood in each. `euros` is for `cost_cents`."""
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
@@ -278,7 +278,7 @@ class FieldOptions(Options):
     postage: Value | None = None
     """Postage class of a letter sent."""
     cost_cents: Value | None = None
-    """Postage of a letter sent, in cents."""
+    """Postage of a letter sent, in cents; with `unit = "euros"` in euros."""
     decision: Value | None = None
     """Decision on a form."""
     starts_at: Value | None = None
@@ -328,6 +328,8 @@ class MappingOptions(FieldOptions):
     states of the events by those of the source; an empty one means that no event happens."""
     changed_at: Value | None = None
     """Time since which the contact has had this state."""
+    other_states: Texts = ()
+    """States that begin no event. In a state that `ignored` names, such as a draft, the record gives no events at all."""
     timezone: MaybeZone = ""
     """Time zone of times without an offset, such as `Europe/Paris`."""
     time_format: TimeFormat = "iso"

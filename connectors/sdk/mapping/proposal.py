@@ -48,19 +48,22 @@ _ROLES: Final = {
     "agent": r"agent|operateur|conseiller|\buser",
     "wait_seconds": r"attente|wait",
     "handle_seconds": r"duree|duration|talk|conversation|billsec",
-    "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|closed|traite|repondu",
+    "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|closed|traite",
+    "changed_at": r"modif|chang|update|\bmaj\b|mise a jour",
     "answers": r"answer|repon|decroch|appel[ée] le|called|\bpris",
     "begins": r"start|debut|arriv|depot|depos|recu|receiv|creat|creation|calldate|enregistr|\bdate|\bheure",
     "result": r"result|statut|status|\betat\b|state|disposition|issue",
+    "score": r"\bnote\b|score|satisfaction",
 }
 """Words in the names of columns, without accents, by role. The first role that fits by name and values counts."""
 _CHANNELS: Final = {
     Channel.MAIL: r"courrier|\bpli|recommand|lettre|expediteur|letter",
     Channel.APPOINTMENT: r"\brdv|rendez|appointment",
     Channel.VISIT: r"guichet|borne|visit|accueil physique",
-    Channel.EMAIL: r"\bmail|courriel|objet|subject",
+    Channel.EMAIL: r"\bmail|courriel|objet|subject|\bboite|expediteur",
     Channel.FORM: r"demarche|dossier|formulaire|procedure|teleservice",
     Channel.CALL: r"appel|call|agent|queue|sonnerie|\bsrc\b",
+    Channel.FEEDBACK: r"\bnote\b|score|satisfaction|\bavis\b|commentaire",
 }
 _EVENTS: Final[Mapping[Channel, tuple[tuple[str, str], ...]]] = {
     Channel.CALL: (
@@ -74,6 +77,7 @@ _EVENTS: Final[Mapping[Channel, tuple[tuple[str, str], ...]]] = {
     Channel.FORM: (("form.submitted", "begins"), ("form.decided", "ends")),
     Channel.APPOINTMENT: (("appointment.booked", "begins"), ("appointment.attended", "ends")),
     Channel.VISIT: (("visit.arrived", "begins"), ("visit.called", "answers"), ("visit.served", "ends")),
+    Channel.FEEDBACK: (("feedback.given", "begins"),),
 }
 """Events of a channel, each with the role of the column that has its time."""
 _DURATIONS: Final = {
@@ -104,7 +108,7 @@ class Column:
         if not re.search(_ROLES[role], _plain(self.name)):
             return False
         match role:
-            case "begins" | "answers" | "ends":
+            case "begins" | "answers" | "ends" | "changed_at":
                 return bool(self.time_format)
             case "phone":
                 return self._is_mostly(normalise_phone)
@@ -112,6 +116,8 @@ class Column:
                 return self._is_mostly(normalise_email)
             case "wait_seconds" | "handle_seconds":
                 return self._is_mostly(_duration)
+            case "score":
+                return self._is_mostly(_is_number)
             case "id":
                 is_phone = self._is_mostly(normalise_phone)
                 return not self.time_format and not is_phone and len(self.distinct) > len(self.values) / 2
@@ -123,8 +129,11 @@ class Column:
         return bool(self.values) and sum(bool(test(value)) for value in self.values) >= ENOUGH * len(self.values)
 
 
-def propose(records: Sequence[Record], connector: str, channel: Channel | None = None) -> str:
-    """Return the text of a mapping file for `connector`. Without a channel, it is guessed from the names of the columns."""
+def propose(records: Sequence[Record], connector: str, channel: Channel | None = None, path: str = "") -> str:
+    """Return the text of a mapping file for `connector`. Without a channel, it is guessed from the names of the columns.
+
+    `path` is the JMESPath expression of the list of records in a JSON file; empty if the file is the list.
+    """
     columns = [_describe(name, records) for name in dict.fromkeys(name for record in records for name in record)]
     roles: dict[str, Column] = {}
     for role in _ROLES:
@@ -134,6 +143,8 @@ def propose(records: Sequence[Record], connector: str, channel: Channel | None =
     if channel is None:
         channel = _guess_channel(columns)
     lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel)]
+    if path:
+        lines.insert(2, f"records = {_quote(path)}")
     named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
     if unnamed := [column.name for column in columns if column.name not in named]:
         left = _("Not named, so they never leave the connector: {columns}", columns=", ".join(unnamed))
@@ -157,8 +168,11 @@ def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: st
         yield f"# daily_ids = true  # {advice}"
     yield ""
     yield "events = ["
-    for event, role in _EVENTS[channel]:
+    has_states = channel is Channel.FORM and {"result", "changed_at"} <= roles.keys()
+    for event, role in _EVENTS[channel][:1] if has_states else _EVENTS[channel]:
         yield _event_line(event, role, roles, time_format)
+    if has_states:
+        yield from _state_lines(roles["result"])
     yield "]"
     for name in ("queue", "service", "site"):
         if name in roles and name in _usable_names(channel):
@@ -184,6 +198,27 @@ def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]
     if channel is Channel.FORM:
         advice = _("name the procedure")
         yield f'procedure = {{ value = "" }}  # {advice}'
+        if {"result", "changed_at"} <= roles.keys():
+            yield f"state = {_quote(roles['result'].name)}"
+            yield f"changed_at = {_quote(roles['changed_at'].name)}"
+    if channel is Channel.FEEDBACK:
+        advice = _("or csat_1_5, ces_1_5, ces_1_7, nps_0_10, jdma_0_10")
+        yield f'scale = {{ value = "csat_1_5" }}  # {advice}'
+        if "score" in roles:
+            yield f"score = {_quote(roles['score'].name)}"
+
+
+def _state_lines(column: Column) -> Iterator[str]:
+    """Yield the events that begin with a state of the column, to be completed."""
+    states = ", ".join(map(_quote, list(column.distinct)[:FEW_VALUES]))
+    advice = _(
+        "put each state into one of the next lines, into other_states or into [ignored]: {states}", states=states
+    )
+    yield f"  # {advice}"
+    for event in ("form.taken_up", "form.correction_requested", "form.corrected"):
+        yield f"  # {{ event = {_quote(event)}, state = [] }},"
+    yield '  # { event = "form.decided", state = [], decision = { value = "accepted" } },'
+    yield '  # { event = "form.decided", state = [], decision = { value = "rejected" } },'
 
 
 def _usable_names(channel: Channel) -> tuple[str, ...]:
@@ -282,7 +317,7 @@ def _is_number(value: Any) -> bool:
 
 def _guess_channel(columns: Sequence[Column]) -> Channel:
     names = " ".join(_plain(column.name) for column in columns)
-    return max(_CHANNELS, key=lambda channel: len(re.findall(_CHANNELS[channel], names)))
+    return max(_CHANNELS, key=lambda channel: len(set(re.findall(_CHANNELS[channel], names))))
 
 
 def _plain(name: str) -> str:

@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 
 from connectors.sdk.identifiers import keyed_digest, reference_for, safe_contact_id
 from connectors.sdk.mapping.conditions import Closed, Predicate, all_of, find_closed_fields, ignored_predicate
-from connectors.sdk.mapping.conversions import ToTime, read_seconds, read_whole_number, time_reader
+from connectors.sdk.mapping.conversions import ToTime, read_cents, read_seconds, read_whole_number, time_reader
 from connectors.sdk.mapping.fields import (
     FieldName,
     Getter,
@@ -75,7 +75,7 @@ class PreparedRecord(NamedTuple):
     state: str = ""
     """State of the contact, for mappings with `state`."""
     is_ignored: bool = False
-    """True if the record concerns no contact."""
+    """True if the record concerns no contact, or none in its present state, such as a draft."""
     error: UnusableRecord | None = None
     """Why the record has no key of its own."""
 
@@ -90,7 +90,11 @@ class RecordMapping:
         self._zone = ZoneInfo(options.timezone) if options.timezone else UTC
         self._read_contents = _contents_reader(options)
         closed = find_closed_fields(options)
-        self._is_ignored = ignored_predicate(_find_ignored_contacts(options))
+        ignored_states = {name: options.ignored[name] for name in _state_fields(options) & options.ignored.keys()}
+        self._has_ignored_state = ignored_predicate(ignored_states)
+        self._is_ignored = ignored_predicate(
+            {name: values for name, values in options.ignored.items() if name not in ignored_states}
+        )
         self._state = _state_reader(options, closed) if options.state is not None else None
         self._commons: list[_Common] = []
         self._rules = [_Rule(source, options, event, key, closed, self._common(event)) for event in options.events]
@@ -109,6 +113,7 @@ class RecordMapping:
             is_ignored = self._is_ignored(record)
             native = self._read_native(self._commons[0], record)
             state = self._state(record) if self._state and not is_ignored else ""
+            is_ignored = is_ignored or self._has_ignored_state(record)
         except UnusableRecord as error:
             return self._without_key(record, error, is_ignored=is_ignored)
         key = own_key if self._options.rows == "events" else native
@@ -488,6 +493,8 @@ def _data_reader(
         return _converted(_raw_reader(value), partial(read_seconds, unit=value.unit))
     if name == "chrono":
         return _converted(reader, partial(reference_for, key=key))
+    if name.endswith("_cents"):
+        return _converted(reader, partial(read_cents, unit=value.unit))
     return _converted(reader, read_whole_number)
 
 
@@ -506,7 +513,7 @@ def _state_reader(mapping: MappingOptions, closed: Closed) -> Getter:
     if table := value_table(mapping, "state", mapping.state):
         return _named_state_reader(reader, table, ignored)
     known = {state for event in mapping.events for state in event.state}
-    known |= ignored | closed.get(reader.fields, frozenset())
+    known |= ignored | closed.get(reader.fields, frozenset()) | set(mapping.other_states)
     read = (lambda record: reader.get(record) or "") if "" in ignored else require(reader)
 
     def get(record: Record) -> str:
@@ -529,10 +536,10 @@ def _named_state_reader(reader: Reader, table: Mapping[str, Scalar], ignored: fr
     return get
 
 
-def _find_ignored_contacts(mapping: MappingOptions) -> Mapping[str, tuple[str, ...]]:
-    """Return the values of records that concern no contact: those in `ignored`, except states, which are remembered."""
-    states = mapping.state.field if mapping.state else ()
-    return {name: values for name, values in mapping.ignored.items() if (name,) != states}
+def _state_fields(mapping: MappingOptions) -> set[str]:
+    """Return the field with the state; records in an ignored state are remembered, unlike other ignored records."""
+    fields = mapping.state.field if mapping.state else ()
+    return set(fields) if len(fields) == 1 else set()
 
 
 # ---------------------------------------------------------------------------------------------------------------- safety

@@ -126,7 +126,9 @@ def _known_states(options: MappingOptions) -> dict[str, frozenset[str]]:
         return {}
     name = options.state.field[0]
     return {
-        name: frozenset(state for event in options.events for state in event.state).union(options.ignored.get(name, ()))
+        name: frozenset(state for event in options.events for state in event.state).union(
+            options.ignored.get(name, ()), options.other_states
+        )
     }
 
 
