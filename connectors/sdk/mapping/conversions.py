@@ -22,8 +22,8 @@ _EXCEL_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - spreadsheets stor
 _CLOCK: Final = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)(?:[.,]\d+)?", re.ASCII)
 _SHORT_CLOCK: Final = re.compile(r"(\d{1,4}):([0-5]\d)", re.ASCII)
 _NUMBER: Final = re.compile(r"-?\d{1,15}(?:[.,]\d{1,15})?", re.ASCII)
-_THOUSANDS: Final = re.compile("(?<=[0-9])[ \u00a0\u202f](?=[0-9]{3})")
-"""Space between groups of digits."""
+_THOUSANDS: Final = re.compile("(?<=[0-9])[\u00a0\u202f](?=[0-9]{3})")
+"""No-break space between groups of digits."""
 _WORD: Final = re.compile(r"[^\W\d_]+\.?")
 _MONTHS: Final = {
     name: number

@@ -66,7 +66,7 @@ def test_writers_are_not_hindered_between_two_reads(path: Path) -> None:
 
 def test_file_is_not_created_and_not_changed(path: Path) -> None:
     error = error_of(make_harness(path.with_name("absent.db")))
-    assert "cannot be reached" in str(error)
+    assert "cannot be opened" in str(error)
     assert not path.with_name("absent.db").exists()
     path.chmod(0o400)
     add_nothing = path.read_bytes()
