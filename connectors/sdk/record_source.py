@@ -131,6 +131,15 @@ class RecordSource(Source[Outcome, int]):
         """Close the store."""
         self._store.close()
 
+    def find_news(self, records: Sequence[PlacedRecord]) -> list[bool]:
+        """Return for each record whether it, or one of its parts, is new or has other contents than when it was last stored."""
+        with self._attempts.batch():
+            prepared = [[self._prepare(part) for part in split_records([record], self._each)] for record in records]
+        found = self._store.find({item.key for items in prepared for item in items})
+        return [
+            any(item.key not in found or found[item.key].digest != item.digest for item in items) for items in prepared
+        ]
+
     def damaged(self) -> ConnectorError:
         """Return the error to raise if a saved position is damaged."""
         return self._store.damaged()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
+import structlog
 
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.database import Database
@@ -21,6 +22,8 @@ from models.reasons import Reason
 FILE: Final = "records.db"
 ASIDE: Final = "before-reread"
 """Folder in the instance's directory to which a reread moves the file."""
+_COMPLETE: Final = 1
+"""Value of `user_version` once the retracted contacts of a former file were taken."""
 _TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS known (key TEXT PRIMARY KEY, digest BLOB, facts BLOB, state TEXT, version INTEGER, day INTEGER)
     WITHOUT ROWID""",
@@ -29,6 +32,9 @@ _TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS listed (key TEXT PRIMARY KEY) WITHOUT ROWID",
     "PRAGMA cache_size = -65536",
 )
+
+
+log = structlog.get_logger(__name__)
 
 
 class KnownRecord(NamedTuple):
@@ -60,12 +66,11 @@ class RecordStore:
     """
 
     def __init__(self, directory: Path) -> None:
-        is_new = not (directory / FILE).exists()
         self._database = Database(
             directory / FILE, *_TABLES, lost=CursorDamagedError, advice=_("run accueil connectors reread")
         )
-        if is_new and (former := directory / ASIDE / FILE).exists():
-            self._take_versions(former)
+        if self._database.find("PRAGMA user_version") != (_COMPLETE,):
+            self._take_versions(directory / ASIDE / FILE)
         ((newest,),) = self._database.execute("SELECT max(batch) FROM outbox")
         self._batch: int = newest or 0
         self._today = date.today().toordinal()  # noqa: DTZ011 - a day more or less does not matter
@@ -148,12 +153,22 @@ class RecordStore:
         self._database.close()
 
     def _take_versions(self, former: Path) -> None:
-        """Take the retracted contacts from the file that a reread has moved aside: their ids must not be used again."""
-        self._database.execute("ATTACH ? AS former", str(former))
-        self._database.execute(
-            "INSERT INTO known SELECT key, x'', x'', '', version, day FROM former.known WHERE version > 0"
-        )
-        self._database.execute("DETACH former")
+        """Take the retracted contacts from the file that a reread has moved aside: their ids must not be used again.
+
+        A reread may have been necessary because that file is damaged.
+        """
+        if former.exists():
+            try:
+                self._database.execute("ATTACH ? AS former", str(former))
+                if self._database.find("SELECT 1 FROM former.sqlite_master WHERE name = 'known'"):
+                    self._database.execute(
+                        "INSERT OR IGNORE INTO known"
+                        " SELECT key, x'', x'', '', version, day FROM former.known WHERE version > 0"
+                    )
+                self._database.execute("DETACH former")
+            except CursorDamagedError:
+                log.warning("retracted_contacts_unknown", file=str(former))
+        self._database.execute(f"PRAGMA main.user_version = {_COMPLETE}")
 
 
 def _pack(outcomes: Sequence[Outcome]) -> bytes:

@@ -1,16 +1,20 @@
 """Records with their places, and samples of records for trying a mapping."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import jmespath
 import msgspec
+from jmespath.exceptions import JMESPathError
 
 from connectors.sdk.errors import ConfigError, describe_os_error
 from connectors.sdk.mapping.fields import Record
 from models.locale import _
+
+LINE_SUFFIXES: Final = frozenset({".jsonl", ".ndjson"})
+"""Suffixes of files with a JSON value per line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,14 @@ class SampleSupport:
     """Return the records of a sample file by a configuration. Raises `ConfigError`."""
     required_options: Callable[[Path], Mapping[str, Any]]
     """Return values for the required options that a mapping file need not have, such as the address of the source."""
+    alternatives: Mapping[str, str] = field(default_factory=dict)
+    """Options that replace a required one, by the name of the required one."""
+
+    def complete(self, options: Mapping[str, Any], path: Path) -> dict[str, Any]:
+        """Return `options` with the required ones that are missing."""
+        required = self.required_options(path)
+        needed = {name: value for name, value in required.items() if self.alternatives.get(name) not in options}
+        return {**needed, **options}
 
 
 def split_records(records: Iterable[PlacedRecord], each: str) -> Sequence[PlacedRecord]:
@@ -56,24 +68,24 @@ def split_records(records: Iterable[PlacedRecord], each: str) -> Sequence[Placed
 
 
 def read_json_sample(path: Path, records: str = "") -> list[PlacedRecord]:
-    """Return the objects of a JSON file, or of a file with one JSON object per line.
+    """Return the objects of a JSON file, or of a file with a JSON value per line.
 
-    `records` is the JMESPath expression of the list of records; if it is empty, the file is a list, or one record. Raises
-    `ConfigError`.
+    `records` is the JMESPath expression of a record or a list of records in the file, or in each line; if it is empty, the file,
+    or a line, is a list or a record. Raises `ConfigError`.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ConfigError(describe_os_error(error, path)) from None
     try:
-        if path.suffix.lower() in {".jsonl", ".ndjson"}:
-            found: Any = [msgspec.json.decode(line) for line in content.splitlines() if line.strip()]
-        else:
-            found = msgspec.json.decode(content)
-            found = jmespath.search(records, found) if records else found
+        parts = content.splitlines() if path.suffix.lower() in LINE_SUFFIXES else [content]
+        values = [msgspec.json.decode(part) for part in parts if part.strip()]
+        found = [jmespath.search(records, value) if records else value for value in values]
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ConfigError(_("{path} is not valid JSON", path=path)) from None
-    objects = found if isinstance(found, list) else [found]
+    except JMESPathError:
+        found = [None]
+    objects = [item for value in found for item in (value if isinstance(value, list) else [value])]
     if not all(isinstance(item, dict) for item in objects):
         raise ConfigError(_("{path}: the records are not JSON objects; `records` names their list", path=path))
     return [PlacedRecord(item, f"record {number}") for number, item in enumerate(objects, 1)]

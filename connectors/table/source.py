@@ -34,6 +34,8 @@ ALWAYS_CHECKED_BYTES: Final = 64 << 20
 CHECK_SECONDS: Final = 60.0
 MAX_COMPARED_COLUMNS: Final = 200
 """Columns of which the most similar one is named for a missing column."""
+LOCK_PREFIX: Final = "~$"
+"""Begins the name of the file with which Excel marks a workbook that is open."""
 SAMPLE_ROWS: Final = 10_000
 """Rows that a trial of a mapping reads from a file."""
 
@@ -186,6 +188,8 @@ class TableSource(RecordSource):
         found = []
         for name in glob.glob(self._config.files):  # noqa: PTH207 - an absolute pattern
             path = Path(name)
+            if path.name.startswith(LOCK_PREFIX):
+                continue
             try:
                 status = path.stat()
             except OSError:

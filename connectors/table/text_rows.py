@@ -212,7 +212,7 @@ class TextRows:
         if self._encoding:
             return line.decode(self._encoding, "replace").removeprefix("\ufeff")
         try:
-            return line.decode("utf-8-sig")
+            return line.removeprefix(codecs.BOM_UTF8).decode()
         except UnicodeDecodeError:
             return line.decode(FALLBACK, "replace")
 

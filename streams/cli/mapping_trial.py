@@ -175,7 +175,7 @@ def _configure(name: str, connector: str, options: dict[str, Any], sample: Path 
     if support is None:
         raise OperatorError(_("{connector} has no mapping to try", connector=connector))
     if sample is not None:
-        options = {**support.required_options(sample), **options}
+        options = support.complete(options, sample)
     return configure(name, connector, options)
 
 
@@ -202,7 +202,9 @@ def _read_sample(instance: Instance, sample: Path) -> Sequence[PlacedRecord]:
 
 
 def _read_source(instance: Instance, directory: Path) -> Sequence[PlacedRecord]:
-    """Return the first records of the source, from its beginning. Change nothing there."""
+    """Return the first records of the source, from its beginning. Change nothing there. Raise `OperatorError`."""
+    if not instance.connector.position_files(instance.config):
+        raise OperatorError(_("{name} receives its records: add --with FILE", name=instance.source))
     with (
         scratch(instance.context(directory, lasting=False), "records.db") as own,
         closing(instance.connector.open(instance.config, own)) as source,

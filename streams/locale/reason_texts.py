@@ -51,13 +51,10 @@ DETAILS: Final = {
     r"subject: begins with a control character or a space": N_("subject: begins with a control character or a space"),
     # details of connectors
     r"its type is not in `types`": N_("its type is not in `types`"),
-    r"(?P<field>[^:]+): not in `labels`": N_("{field}: not in `labels`"),
     r"(?P<field>[^:]+): not a single value": N_("{field}: not a single value"),
     r"(?P<field>[^:]+): not a time with a zone, or ten years away": N_(
         "{field}: not a time with a zone, or ten years away"
     ),
-    r"(?P<field>[^:]+): does not look like a reference": N_("{field}: does not look like a reference"),
-    r"(?P<field>[^:]+): longer than (?P<seconds>\d+) seconds": N_("{field}: longer than {seconds} seconds"),
     r"(?P<field>[^:]+): not a valid reference": N_("{field}: not a valid reference"),
     r"(?P<field>[^:]+): not a score on (?P<scale>\S+)": N_("{field}: not a score on {scale}"),
     r"not a time with a time zone": N_("not a time with a time zone"),
@@ -117,6 +114,7 @@ DETAILS: Final = {
     r"a line longer than (?P<limit>\d+) bytes": N_("a line longer than {limit} bytes"),
     r"not a row of a table": N_("not a row of a table"),
     r"not a JSON object": N_("not a JSON object"),
+    r"cannot be divided into its records": N_("cannot be divided into its records"),
     # details of msgspec
     r"JSON is malformed: .*|Input data was truncated": N_("it is truncated, or not JSON"),
     r"Object missing required field `(?P<field>[^`]+)`.*": N_("{field} is missing"),
@@ -143,6 +141,7 @@ PLACES: Final = {
     r"line (?P<number>\d+)": N_("line {number}"),
     r"row (?P<number>\d+)": N_("row {number}"),
     r"record (?P<number>\d+)": N_("record {number}"),
+    r"page (?P<number>\d+)": N_("page {number}"),
 }
 """Pattern of the place of a record in its source → text."""
 

@@ -239,6 +239,35 @@ def test_unreadable_record_does_not_replace_a_known_one(harness: ConnectorHarnes
     assert len(harness.read_all(confirm=True)) == 1
 
 
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_reread_does_not_use_the_id_of_a_retracted_contact_again(
+    harness: ConnectorHarness, given: list[Any], is_killed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given += [record(1), record(1, pages=4), record(2)]
+    harness.read_all(confirm=True)
+    assert harness.start_reread()
+    if is_killed:
+        with monkeypatch.context() as patch:
+            patch.setattr(RecordStore, "_take_versions", _end_process)
+            with pytest.raises(Killed):
+                harness.read_all(confirm=True)
+    assert facts_of(harness.read_all(confirm=True))[0] == ("letter.arrived", "L1-v2")
+
+
+def _end_process(*_: Any) -> None:
+    raise Killed
+
+
+def test_reread_works_after_damage(harness: ConnectorHarness, given: list[Any]) -> None:
+    given += [record(1), record(1, pages=4), record(2)]
+    harness.read_all(confirm=True)
+    (harness.directory / FILE).write_bytes(b"no database" * 1000)
+    with pytest.raises(CursorDamagedError, match="run accueil connectors reread"):
+        harness.read_all(confirm=True)
+    assert harness.start_reread()
+    assert ("letter.arrived", "L2") in facts_of(harness.read_all(confirm=True))
+
+
 # ---------------------------------------------------------------------------------------------------------- hostile values
 HOSTILE: dict[str, Callable[[], Any]] = {
     "lone surrogate": lambda: "a\ud800",

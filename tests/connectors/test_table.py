@@ -365,6 +365,16 @@ def test_unusable_spreadsheet_is_reported_and_read_once_it_is_right(
     assert read(harness) == expected(range(2))
 
 
+def test_mark_of_an_open_workbook_is_not_read(tmp_path: Path) -> None:
+    harness = table_harness(tmp_path, "*.xlsx")
+    write_xlsx(tmp_path / "in/a.xlsx", [COLUMNS, row(1)])
+    (tmp_path / "in/~$a.xlsx").write_bytes(b"\x07exemple")
+    with harness.opened() as (flow, publisher):
+        run_until_idle(flow, harness.records_read)
+        assert calls_of(publisher.events) == expected([1])
+        assert flow.trouble == ""
+
+
 def test_spreadsheet_dropped_again_with_more_rows_gives_only_those(tmp_path: Path) -> None:
     harness = table_harness(tmp_path, "*.xlsx")
     write_xlsx(tmp_path / "in/a.xlsx", [COLUMNS, *rows(range(5))])

@@ -83,9 +83,16 @@ def mapping_path(name: str) -> Path:
     """Return the file of a mapping: of the preset `name`, or the file with that path. Raises `ValueError` if there is none."""
     presets = find_presets()
     path = presets.get(name) or Path(name)
-    if not path.exists() and "/" not in name and not name.endswith(".toml"):
+    if not _exists(path) and "/" not in name and not name.endswith(".toml"):
         raise ValueError(_("there is no preset {name!r}", name=name) + suggest(name, presets))
     return path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # the name is too long
+        return False
 
 
 def read_mapping(name: str) -> dict[str, Any]:

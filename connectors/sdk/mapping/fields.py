@@ -12,17 +12,33 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import jmespath
-from jmespath.exceptions import JMESPathError
+from jmespath.exceptions import EmptyExpressionError, JMESPathError, ParseError, UnknownFunctionError
 from jmespath.functions import Functions
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 from models.codec import UnusableRecord
+from models.locale import _
 from models.reasons import Reason
 
 Record = Mapping[str, Any]
 Getter = Callable[[Record], Any]
 """Function that returns a value of a record; None if the record has none. Raises `UnusableRecord`."""
 
+
+def _check_path(expression: str) -> str:
+    try:
+        jmespath.search(expression, None)
+    except (ParseError, EmptyExpressionError):
+        raise ValueError(_("is not a JMESPath expression such as data.items")) from None
+    except UnknownFunctionError:
+        raise ValueError(_("uses a function that JMESPath does not have")) from None
+    except JMESPathError:
+        pass  # the expression does not fit this empty document
+    return expression
+
+
+JmesPath = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_check_path)]
+"""Option type: a JMESPath expression (https://jmespath.org)."""
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 """Option type: the name of a field or column, or a JMESPath expression such as `dossier.demandeur.email`."""
 
@@ -84,6 +100,8 @@ def sparse_text_getter(names: Sequence[FieldName]) -> Callable[[Record], str | N
 
     It raises `UnusableRecord` for a list or an object.
     """
+    if len(names) == 1:
+        return text_getter(names)
     parts = [text_getter((name,)) for name in names]
     return lambda record: " ".join(text for part in parts if (text := part(record))) or None
 

@@ -1,6 +1,7 @@
 """Proposal of a mapping from the columns of sample records: a mapping file to be checked and completed by a person."""
 
 import re
+import tomllib
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ TIME_FORMATS: Final = (
 ENOUGH: Final = 0.9
 """Share of the values that must have a form."""
 FEW_VALUES: Final = 30
+_NOT_IN_TOML: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""Characters that a line of TOML may not have, also in a comment."""
 _EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
 _ROLES: Final = {
     "phone": r"tel|phone|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b|\bnumero\b",
@@ -41,7 +44,7 @@ _ROLES: Final = {
     "id": r"\bid\b|uid|uuid|uniqueid|\bref|reference|\bnumero\b|\bnum\b|\bn\b|chrono|dossier|ticket|\bcode\b",
     "queue": r"queue|file|groupe|skill|pilote|motif",
     "service": r"service|direction|pole",
-    "site": r"\bsite|lieu|antenne|guichet",
+    "site": r"\bsite|lieu|antenne|guichet|\bborne",
     "agent": r"agent|operateur|conseiller|\buser",
     "wait_seconds": r"attente|wait",
     "handle_seconds": r"duree|duration|talk|conversation|billsec",
@@ -73,6 +76,12 @@ _EVENTS: Final[Mapping[Channel, tuple[tuple[str, str], ...]]] = {
     Channel.VISIT: (("visit.arrived", "begins"), ("visit.called", "answers"), ("visit.served", "ends")),
 }
 """Events of a channel, each with the role of the column that has its time."""
+_DURATIONS: Final = {
+    "call.answered": "wait_seconds",
+    "call.abandoned": "wait_seconds",
+    "call.ended": "handle_seconds",
+}
+"""Duration that an event has if a column has its role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +133,12 @@ def propose(records: Sequence[Record], connector: str, channel: Channel | None =
             roles[role] = found
     if channel is None:
         channel = _guess_channel(columns)
-    return "\n".join(_lines(columns, roles, connector, channel)) + "\n"
+    lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel)]
+    named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
+    if unnamed := [column.name for column in columns if column.name not in named]:
+        left = _("Not named, so they never leave the connector: {columns}", columns=", ".join(unnamed))
+        lines += ["", _NOT_IN_TOML.sub(" ", f"# {left}")]
+    return "\n".join(lines) + "\n"
 
 
 def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: str, channel: Channel) -> Iterator[str]:
@@ -138,6 +152,9 @@ def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: st
         yield f"time_format = {_quote(time_format)}"
     yield ""
     yield from _field_lines(roles, channel)
+    if channel is Channel.VISIT:
+        advice = _("if the ids restart every day, like ticket numbers")
+        yield f"# daily_ids = true  # {advice}"
     yield ""
     yield "events = ["
     for event, role in _EVENTS[channel]:
@@ -149,11 +166,6 @@ def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: st
             for value, count in roles[name].distinct.most_common():
                 found = _("records: {count}", count=count)
                 yield f"{_quote(value)} = {_quote(_label(value))}  # {found}"
-    used = {column.name for column in roles.values()}
-    if unused := [column.name for column in columns if column.name not in used]:
-        yield ""
-        left = _("Not named, so they never leave the connector: {columns}", columns=", ".join(unused))
-        yield f"# {left}"
 
 
 def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]:
@@ -191,6 +203,9 @@ def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format:
     parts = [f"event = {_quote(event)}", f"time = {time}"]
     if event == "form.decided":
         parts.append('decision = { value = "accepted" }')
+    duration = _DURATIONS.get(event, "")
+    if duration in roles:
+        parts.append(f"{duration} = {_duration_value(roles[duration])}")
     if role != "begins":
         answers = roles.get("answers")
         if event == "call.abandoned":
@@ -204,6 +219,24 @@ def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format:
         hint = _("or by {column}: {values}", column=_key(roles["result"].name), values=values)
         line += f"  # {hint}"
     return line
+
+
+def _duration_value(column: Column) -> str:
+    name = _quote(column.name)
+    return f'{{ field = {name}, unit = "m:s" }}' if any(value.count(":") == 1 for value in column.values) else name
+
+
+def _list_texts(value: Any) -> Iterator[str]:
+    """Yield all keys and texts in a mapping file."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for inner in value.values():
+            yield from _list_texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _list_texts(inner)
 
 
 def _describe(name: str, records: Sequence[Record]) -> Column:

@@ -7,7 +7,7 @@ A field that no option names is not read.
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -71,7 +71,7 @@ class PreparedRecord(NamedTuple):
     digest: bytes
     """Digest of the fields that the mapping reads; of all fields if there is an `error`."""
     native: str = ""
-    """Id of the contact in the source, in a form without personal data."""
+    """Id of the contact in the source, in a form without personal data; empty if each record is about one event."""
     state: str = ""
     """State of the contact, for mappings with `state`."""
     is_ignored: bool = False
@@ -248,15 +248,12 @@ class _Common:
 
     def read(self, record: Record, native: str) -> _CommonValues:
         """Return the values of `record`, whose contact has the id `native`. Raises `UnusableRecord`."""
-        return _CommonValues(
-            native, self._site(record) or "", self._service(record) or "", join(self._pseudonyms(record))
-        )
-
-    def _pseudonyms(self, record: Record) -> Iterator[str]:
+        pseudonyms = []
         for kind, reader in self._identities:
             value = reader.get(record)
             if value and (normalised := normalise(kind, value, self._region)):
-                yield self._key.pseudonym(kind, normalised)
+                pseudonyms.append(self._key.pseudonym(kind, normalised))
+        return _CommonValues(native, self._site(record) or "", self._service(record) or "", join(pseudonyms))
 
 
 class _Rule:
@@ -554,13 +551,21 @@ def _contents_reader(options: MappingOptions) -> Callable[[Record], bytes]:
     """Return a function that returns the values of a record that the mapping reads, as bytes."""
     names = find_fields(options)
     if not any(map(is_expression, names)):
-        return lambda record: _encode(record.get(name) for name in names)
+        return partial(_read_contents, names)
     getters = [field_getter(name) for name in names]
 
     def read(record: Record) -> bytes:
         return _encode(_value_or_none(get, record) for get in getters)
 
     return read
+
+
+def _read_contents(names: Sequence[str], record: Record) -> bytes:
+    values = [record.get(name) for name in names]
+    try:
+        return repr(values).encode("utf-8", "surrogatepass")
+    except (RecursionError, ValueError):  # nested too deep, or a number of too many digits
+        return _encode(values)
 
 
 _encode_facts = msgspec.json.Encoder().encode

@@ -19,7 +19,7 @@ def mapping(*conditions: Any, **options: Any) -> MappingOptions:
 def passes(condition: Any, record: dict[str, Any], **options: Any) -> bool:
     """Return whether a record passes the condition of a mapping."""
     parsed = mapping(condition, **options)
-    return all_of(parsed.events[0].when, find_closed_fields(parsed))(record)
+    return all_of(parsed.events[0].when, find_closed_fields(parsed), parsed.values)(record)
 
 
 @pytest.mark.parametrize(
@@ -111,3 +111,13 @@ def test_ignored_records() -> None:
     is_ignored = ignored_predicate({"a": ("TEST", "", "5"), "b": ("*",)})
     assert [is_ignored({"a": value, "b": "x"}) for value in ("TEST", " ", None, 5.0, "x")] == [True] * 4 + [False]
     assert not ignored_predicate({"b": ("*",)})({"b": "x"})
+
+
+def test_values_with_a_name_in_a_table() -> None:
+    condition, names = {"a": {"in_values": "service"}}, {"values": {"service": {"610": "mdph"}}, "service": "a"}
+    assert passes(condition, {"a": 610.0}, **names) is True
+    assert passes(condition, {"a": "611"}, **names) is False
+    with pytest.raises(UnusableRecord, match="missing_field: a"):
+        passes(condition, {"a": ""}, **names)
+    names["values"] = {"service": {"*": "mdph"}}
+    assert passes(condition, {"a": "611"}, **names) is True

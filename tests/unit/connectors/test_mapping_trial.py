@@ -55,3 +55,30 @@ def test_telephone_numbers_are_proposed_as_phone_and_not_as_id() -> None:
     proposed = tomllib.loads(propose(records, "table"))
     assert proposed["phone"] == "Numéro"
     assert "id" not in proposed
+
+
+def test_columns_that_the_proposal_does_not_name_are_listed() -> None:
+    records = [
+        {"id": f"A{number}", "start": "2026-03-16 09:00", "queue": "RSA", "wait": "1:05", "result": "OK", "note": "x"}
+        for number in range(3)
+    ]
+    text = propose(records, "table")
+    assert text.splitlines()[-1].endswith(": wait, result, note")  # no event with a wait has a time
+    text = propose([record | {"answered": "2026-03-16 09:01"} for record in records], "table")
+    assert text.splitlines()[-1].endswith(": result, note")
+    answered = tomllib.loads(text)["events"][1]
+    assert answered["wait_seconds"] == {"field": "wait", "unit": "m:s"}
+
+
+def test_values_with_line_ends_give_a_valid_file() -> None:
+    records = [
+        {
+            "id": f"A{number}",
+            "date de début": "2026-03-16 09:00",
+            "fin": "2026-03-16 09:05",
+            "état": "a\nb",
+            "x\x7f\r": "",
+        }
+        for number in range(3)
+    ]
+    assert tomllib.loads(propose(records, "table"))["id"] == "id"
