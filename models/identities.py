@@ -19,8 +19,8 @@ import phonenumbers
 KEY_BYTES = 32
 MAX_IDENTITIES: Final = 8
 """Maximum number of identities used per contact. The weakest kinds beyond it are dropped."""
-_FRENCH: Final = re.compile(r"0([1-9]\d{8})", re.ASCII)
-"""National format of a French number, the format of nearly every caller."""
+_FRENCH: Final = re.compile(r"(?:0|(?:\+|00)33 ?)([1-9])" + r"[ .-]?(\d\d)" * 4, re.ASCII)
+"""French number as nearly every source has it: with or without country code, and with separators between pairs of digits."""
 
 
 class IdentityKind(StrEnum):
@@ -100,7 +100,7 @@ def normalise_phone(raw: str, region: str = "FR") -> str | None:
     Returns None if `raw` is not a possible telephone number: withheld, an extension, a name.
     """
     if region == "FR" and (usual := _FRENCH.fullmatch(raw)):
-        return f"+33{usual[1]}"  # same result as the library, in a fraction of the time
+        return "+33" + "".join(usual.groups())  # same result as the library, in a fraction of the time
     try:
         number = phonenumbers.parse(raw, region)
     except phonenumbers.NumberParseException:

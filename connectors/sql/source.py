@@ -149,7 +149,7 @@ class SqlSource(RecordSource):
         listing = _listing(is_first=first == 1, is_last=self._is_ended) if self._config.complete else ""
         if not self._is_ended and self._config.since and time.monotonic() - self._opened_at > STREAM_SECONDS:
             self._close_rows()
-        return Page(records, positions, listing)
+        return Page(records, positions, listing=listing)
 
     def _advance(self, records: Sequence[PlacedRecord]) -> dict[str, bytes]:
         """Raise the mark to the last row's value, and return the changed position."""

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pymysql
 import pytest
@@ -55,10 +55,12 @@ class MariaDb:
 
     def start(self) -> None:
         """Start the server and wait until it answers; create the test database if it is missing."""
+        # Not by `--user`: a process that changes its user does not die with its parent.
+        identity: dict[str, Any] = {"user": USER, "group": USER, "extra_groups": []} if self._as else {}
         with (self._directory / "output.log").open("ab") as output:
             self._process = subprocess.Popen(
                 [
-                    *(self._program, "--no-defaults", f"--datadir={self._directory}/data", *self._as),
+                    *(self._program, "--no-defaults", f"--datadir={self._directory}/data"),
                     *(f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self._directory}/socket"),
                     *(f"--pid-file={self._directory}/pid", "--skip-name-resolve", "--innodb-fast-shutdown=2"),
                 ],
@@ -67,6 +69,7 @@ class MariaDb:
                 stderr=subprocess.STDOUT,
                 cwd="/",
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call
+                **identity,
             )
         wait_until(self._answers, "MariaDB")
 
