@@ -94,6 +94,28 @@ class TestConformance(PushConformance):
         return sign(personal.get(number, f"msg_{number}_{crc32(body)}"), body)
 
 
+KEY = "clef-de-signature-partagee"
+
+
+class TestListConformance(PushConformance):
+    """Lists of records inside messages, and a signature without a message id."""
+
+    connector = webhook.CONNECTOR
+    readme = Path(webhook.__file__).with_name("README.md")
+    personal = PERSONAL
+
+    def options(self, directory: Path) -> dict[str, Any]:
+        return OPTIONS | {"records": "items", "secret": None, "signature": {"hmac": {"secret": KEY, "header": "X-Sig"}}}
+
+    def bodies(self) -> Sequence[bytes]:
+        records = [body for body in messages() if body.startswith(b"{") and b"\xff" not in body]
+        lists = [b'{"items": [' + b", ".join(records[index : index + 3]) + b"]}" for index in range(0, len(records), 3)]
+        return [*lists, b'{"items": []}', b'{"items": "' + PERSONAL[0].encode() + b'"}', b"{}", b"not json"]
+
+    def headers(self, number: int, body: bytes) -> Mapping[str, str]:
+        return {"x-sig": hmac.digest(KEY.encode(), body, "sha256").hex()}
+
+
 class RunningSource:
     """A listening source with a thread that reads it, and acknowledges the messages unless `acknowledges` is false."""
 
@@ -437,7 +459,6 @@ def test_long_lists_are_read_in_parts_and_answered_when_all_records_are_safe(
         assert [status.result(30)[0] for status in statuses] == 5 * [204]
 
 
-KEY = "clef-de-signature-partagee"
 HMAC = {"secret": KEY, "previous_secret": KEY[::-1], "header": "X-Signature"}
 TOKEN = {"token": KEY, "previous_token": KEY[::-1]}
 USER = {"user": "helpdesk", "password": KEY, "previous_password": KEY[::-1]}

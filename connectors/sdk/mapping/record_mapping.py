@@ -71,7 +71,7 @@ class PreparedRecord(NamedTuple):
     digest: bytes
     """Digest of the fields that the mapping reads; of all fields if there is an `error`."""
     native: str = ""
-    """Id of the contact in the source, in a form without personal data; empty if each record is about one event."""
+    """Id of the contact in the source, in a form without personal data; empty if only its event has an id."""
     state: str = ""
     """State of the contact, for mappings with `state`."""
     is_ignored: bool = False
@@ -98,6 +98,8 @@ class RecordMapping:
         self._state = _state_reader(options, closed) if options.state is not None else None
         self._commons: list[_Common] = []
         self._rules = [_Rule(source, options, event, key, closed, self._common(event)) for event in options.events]
+        has_own_ids = any(common.options["id"] != self._commons[0].options["id"] for common in self._commons)
+        self._may_lack_id = has_own_ids and options.rows == "events"
 
     def prepare(self, record: Record, problem: str = "") -> PreparedRecord:
         """Return `record` with its key and digest. Raises nothing: `map` raises the error of a record without a key.
@@ -111,7 +113,7 @@ class RecordMapping:
         is_ignored = False
         try:
             is_ignored = self._is_ignored(record)
-            native = self._read_native(self._commons[0], record)
+            native = self._read_first_native(record)
             state = self._state(record) if self._state and not is_ignored else ""
             is_ignored = is_ignored or self._has_ignored_state(record)
         except UnusableRecord as error:
@@ -140,8 +142,8 @@ class RecordMapping:
             at = rule.read_time(record, read_at)
             values = commons.get(rule.common)
             if values is None:
-                is_first = rule.common is self._commons[0]
-                native = prepared.native if is_first else self._read_native(rule.common, record)
+                known = prepared.native if rule.common is self._commons[0] else ""
+                native = known or self._read_native(rule.common, record)
                 values = commons[rule.common] = rule.common.read(record, _versioned(native, version))
             events.append(rule.make_event(record, at, read_at, values))
         return tuple(events)
@@ -177,6 +179,15 @@ class RecordMapping:
     def _without_key(self, record: Record, error: UnusableRecord, *, is_ignored: bool = False) -> PreparedRecord:
         digest = self._digest(_encode(value for field in sorted(record.items(), key=_name_of) for value in field))
         return PreparedRecord(record, f"#{digest.hex()}", digest, is_ignored=is_ignored, error=error)
+
+    def _read_first_native(self, record: Record) -> str:
+        """Return the id of the record's contact; empty if only events with an id of their own can be about the record."""
+        try:
+            return self._read_native(self._commons[0], record)
+        except UnusableRecord:
+            if not self._may_lack_id:
+                raise
+            return ""
 
     def _read_native(self, common: "_Common", record: Record) -> str:
         native = common.read_native(record)

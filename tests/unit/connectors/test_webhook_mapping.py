@@ -330,7 +330,7 @@ def test_unusable_record_of_a_list_is_rejected_alone() -> None:
             found.append((record.place, error.reason, error.detail))
     assert found == [
         "visit:webhook/essai:0",
-        ("record 2", Reason.MISSING_FIELD, "timestamp"),
+        ("record 2", Reason.MISSING_FIELD, "data.ticket.id"),
         ("record 3", Reason.UNREADABLE_LINE, "not a JSON object"),
         "visit:webhook/essai:2",
     ]
