@@ -18,8 +18,8 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginEr
 from imapclient.imapclient import SENT
 
 from connectors.imap.config import ImapConfig
-from connectors.imap.headers import FIELDS, LIMIT_BYTES
 from connectors.sdk.errors import describe_os_error
+from connectors.sdk.mail.headers import FIELDS, LIMIT_BYTES
 from models.locale import _
 
 TIMEOUT: Final = SocketTimeout(connect=10, read=20)

@@ -9,13 +9,13 @@ from functools import partial
 
 import msgspec
 
-from connectors.imap.classification import MailClassifier
 from connectors.imap.config import ImapConfig
-from connectors.imap.conversations import ConversationStore
 from connectors.imap.folders import ReadMark
-from connectors.imap.mapping import Mail, MailMapping, decode, encode
 from connectors.imap.reader import BUSY_SECONDS, MailboxReader
 from connectors.sdk.contract import Context, Outcome, Reject, Source
+from connectors.sdk.mail.classification import MailClassifier
+from connectors.sdk.mail.conversations import ConversationStore
+from connectors.sdk.mail.mapping import Mail, MailMapping, decode, encode
 from connectors.sdk.probe import read_available, scratch
 from connectors.sdk.telephony import keyed_hash
 from models.reasons import Reason
