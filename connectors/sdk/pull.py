@@ -16,7 +16,7 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from ipaddress import ip_address
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -41,6 +41,7 @@ LONGEST_PAUSE_SECONDS: Final = 300.0
 JITTER: Final = 0.1
 """Largest random change, as a fraction: intervals become shorter or longer, pauses only shorter."""
 FORBIDDEN: Final = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
+_OK_ONLY: Final = frozenset({int(httpx.codes.OK)})
 
 
 def _check_url(url: str) -> str:
@@ -141,6 +142,11 @@ class Answer(NamedTuple):
     content: bytes
     headers: Mapping[str, str]
     """Headers; their names are case-insensitive."""
+    status: int = httpx.codes.OK
+
+
+class AnswerTooLargeError(SourceUnavailableError):
+    """The response has more than `LIMIT_BYTES` bytes: request less."""
 
 
 class HttpClient:
@@ -175,10 +181,19 @@ class HttpClient:
         """Return the body of the response to a POST request with `body` as JSON. Raises `SourceUnavailableError`."""
         return self.ask("POST", path, json=body).content
 
-    def ask(self, method: str, path: str = "", *, refusals: Mapping[int, str] = {}, **request: Any) -> Answer:
-        """Return the response to a request; `params`, `json` and `headers` are those of httpx.
+    def ask(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        refusals: Mapping[int, str] = {},
+        accepted: Container[int] = _OK_ONLY,
+        **request: Any,
+    ) -> Answer:
+        """Return the response to a request; `params`, `json`, `content` and `headers` are those of httpx.
 
-        `refusals` maps statuses that mean a wrong configuration to descriptions for the operator.
+        `refusals` maps statuses that mean a wrong configuration to descriptions for the operator. Responses with a status in
+        `accepted` are returned, and start no pause.
 
         Raises `SourceUnavailableError`.
         """
@@ -186,9 +201,11 @@ class HttpClient:
             raise SourceUnavailableError(self._backoff.trouble, self._backoff.retry_after_seconds)
         try:
             built = self._client.build_request(method, self._url + path, **request)
-            answer = self._runner.run(self._fetch_in_time(built))
+            answer = self._runner.run(self._fetch_in_time(built, accepted))
         except _RefusedError as error:
             self._backoff.record_failure(f"{self._name} {refusals.get(error.status, error)}", error.retry_after_seconds)
+            if error.is_too_large:
+                raise AnswerTooLargeError(self._backoff.trouble) from None
             if error.status in FORBIDDEN | refusals.keys():
                 raise SourceRefusedError(self._backoff.trouble, self._backoff.retry_after_seconds) from None
         except httpx.HTTPError as error:
@@ -203,16 +220,16 @@ class HttpClient:
         with self._runner:
             self._runner.run(self._client.aclose())
 
-    async def _fetch_in_time(self, request: httpx.Request) -> Answer:
+    async def _fetch_in_time(self, request: httpx.Request, accepted: Container[int]) -> Answer:
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
-                return await self._fetch(await self._client.send(request, stream=True))
+                return await self._fetch(await self._client.send(request, stream=True), accepted)
         except TimeoutError:
             raise _RefusedError(_("answers too slowly")) from None
 
-    async def _fetch(self, response: httpx.Response) -> Answer:
+    async def _fetch(self, response: httpx.Response, accepted: Container[int]) -> Answer:
         try:
-            if (status := response.status_code) != httpx.codes.OK:
+            if (status := response.status_code) not in accepted:
                 raise _RefusedError(_explain_status(status), read_retry_after(response.headers), status)
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise _RefusedError(_("answers in a form not asked for"))
@@ -220,13 +237,17 @@ class HttpClient:
             async for chunk in response.aiter_raw():
                 content += chunk
                 if len(content) > LIMIT_BYTES:
-                    raise _RefusedError(_("answers with more than {limit_bytes} bytes", limit_bytes=LIMIT_BYTES))
-            return Answer(bytes(content), response.headers)
+                    refused = _RefusedError(_("answers with more than {limit_bytes} bytes", limit_bytes=LIMIT_BYTES))
+                    refused.is_too_large = True
+                    raise refused
+            return Answer(bytes(content), response.headers, status)
         finally:
             await response.aclose()
 
 
 class _RefusedError(Exception):
+    is_too_large = False
+
     def __init__(self, words: str, retry_after_seconds: float = 0.0, status: int = httpx.codes.OK) -> None:
         super().__init__(words)
         self.retry_after_seconds, self.status = retry_after_seconds, status
