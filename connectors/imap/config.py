@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_
 
 from connectors.sdk.exclusive_resources import ExclusiveResource
 from connectors.sdk.mail.config import Line, MailboxConfig
+from connectors.sdk.microsoft.config import MicrosoftApp
 from connectors.sdk.telephony import is_here
 from models.locale import _
 
@@ -25,6 +26,8 @@ class ImapConfig(MailboxConfig):
     """User name for the login. Read access is sufficient."""
     token_command: tuple[Line, ...] = ()
     """Command and arguments that print an OAuth 2.0 access token, used instead of a password (XOAUTH2)."""
+    oauth: MicrosoftApp | None = None
+    """Application in Microsoft Entra whose token is used instead of a password (XOAUTH2), for a mailbox of Exchange Online."""
     password: Annotated[SecretStr | None, Field(validate_default=True)] = None
     """Password. Set `password_file` or `password_env` instead of writing it here."""
     tls: Literal["implicit", "starttls", "none"] = "implicit"
@@ -45,8 +48,9 @@ class ImapConfig(MailboxConfig):
     @field_validator("password")
     @classmethod
     def _check_login(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if not info.data.get("token_command", True) and (password is None or not password.get_secret_value()):
-            raise ValueError(_("is missing; set it or token_command"))
+        has_token = info.data.get("token_command", True) or info.data.get("oauth", True)
+        if not has_token and (password is None or not password.get_secret_value()):
+            raise ValueError(_("is missing; set it, token_command or oauth"))
         return password
 
     @field_validator("tls")

@@ -273,7 +273,7 @@ class FakeGraph:
         thumbprint = base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256())).rstrip(b"=").decode()
         endpoint = f"{self.url}/{self.tenant}/oauth2/v2.0/token".replace("http://", "https://")
         try:
-            assert jwt.get_unverified_header(assertion)["x5t#S256"] == thumbprint
+            assert jwt.get_unverified_header(assertion)["x5t#S256"].rstrip("=") == thumbprint
             key: Any = certificate.public_key()
             claims = jwt.decode(assertion, key, ["PS256"], audience=endpoint)
             assert claims["iss"] == claims["sub"] == self.client_id

@@ -167,7 +167,9 @@ class _HttpClient:
     def post(
         self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_kwargs: Any
     ) -> httpx.Response:
-        return self._request("POST", url, params=params, data=data, headers=headers)
+        # A signed assertion is bytes, which httpx would write as Python does.
+        texts = {name: value.decode() if isinstance(value, bytes) else value for name, value in (data or {}).items()}
+        return self._request("POST", url, params=params, data=texts, headers=headers)
 
     def get(self, url: str, params: Any = None, headers: Any = None, **_kwargs: Any) -> httpx.Response:
         return self._request("GET", url, params=params, headers=headers)
