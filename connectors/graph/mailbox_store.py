@@ -71,7 +71,7 @@ class MailboxStore:
     """Store in `directory`. All methods but `close` raise `ConnectorError` if the file cannot be used."""
 
     def __init__(self, directory: Path) -> None:
-        advice = _("remove it and have all mail read again (accueil connectors reread)")
+        advice = _("have the mailbox read again (accueil connectors reread)")
         self._database = Database(directory / STORE_FILE, *_COMMANDS, advice=advice)
         self.round, complete, self.published = self._database.find("SELECT round, complete, published FROM state")
         self.complete = bool(complete)

@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from connectors.graph.config import GraphConfig
-from connectors.graph.folders import FolderFinder, FolderRef
+from connectors.graph.folders import FolderRef, FolderSearch, folders_path, is_unknown_mailbox
 from connectors.graph.mailbox_store import MailboxStore, Place, Position, StoredMessage
 from connectors.graph.message_headers import EXPAND, SELECT, GraphMessage, read_message
 from connectors.sdk.contract import Context, Outcome
@@ -24,8 +24,8 @@ from connectors.sdk.probe import read_available, scratch
 from connectors.sdk.pull import AnswerTooLargeError, Backoff, Interval
 from models.locale import _
 
-BUSY_SECONDS: Final = 10.0
-"""Longest time of one `GraphSource.read` without new messages, apart from the last request, in seconds."""
+BUSY_SECONDS: Final = 5.0
+"""Longest time of one `GraphSource.read` without new messages, in seconds, apart from the last request and its token."""
 REFUSED_SECONDS: Final = 60.0
 """Shortest pause after a refusal of Graph, in seconds."""
 PAGE_MESSAGES: Final = 100
@@ -35,9 +35,6 @@ BATCH_MESSAGES: Final = 500
 """Most messages returned by one `GraphSource.read`."""
 _EXPIRED: Final = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"})
 """Error codes, in lower case, of a link whose state Graph no longer has."""
-_NO_MAILBOX: Final = frozenset(
-    {"errorinvaliduser", "errornonexistentmailbox", "mailboxnotenabledforrestapi", "request_resourcenotfound"}
-)
 
 
 class GraphSource(MailSource[Position]):
@@ -51,9 +48,11 @@ class GraphSource(MailSource[Position]):
         self._config = config
         self._most_pages = most_pages
         self._client = GraphClient(config)
-        self._finder = FolderFinder(self._client, config.mailbox)
-        self._known_folders: dict[str, list[str]] = {}
-        """Ids of the folders of each configured name, for names without a pattern."""
+        self._path = folders_path(config.mailbox)
+        self._search: FolderSearch | None = None
+        """Unfinished search for the folders of the next round."""
+        self._known: dict[str, Sequence[str] | None] = {}
+        """Results of the unfinished search."""
         self._folders: list[FolderRef] | None = None
         """Folders of the current round; None before it starts, or continues after a restart."""
         self._missing: dict[str, str] = {}
@@ -117,15 +116,15 @@ class GraphSource(MailSource[Position]):
         return mails
 
     def _continue_round(self, store: MailboxStore, deadline: float) -> None:
-        """Start a round, or continue it, until it is complete or `deadline` passes. Reads at least one page."""
+        """Start a round, or continue it, until it is complete or `deadline` passes. Makes at least one request."""
         if self._backoff.is_paused:
             raise SourceRefusedError(self._backoff.trouble)
         try:
-            if self._folders is None or store.complete:
-                self._folders = self._find_folders()
+            if (self._folders is None or store.complete) and not self._find_folders(deadline):
+                return
             if store.complete:
                 store.start_round()
-            for folder in self._folders:
+            for folder in self._folders or ():
                 self._read_folder(store, folder, deadline)
                 if not store.was_read(folder.id):
                     return
@@ -141,28 +140,24 @@ class GraphSource(MailSource[Position]):
         self._page_messages = PAGE_MESSAGES
         self._interval.restart()
 
-    def _find_folders(self) -> list[FolderRef]:
-        missing: dict[str, str] = {}
-        found: dict[str, FolderRef] = {}
-        names = [(name, False) for name in self._config.folders] + [(name, True) for name in self._config.sent]
-        for name, sent in names:
-            ids = self._ids(name)
-            if ids is None:
-                missing[name] = _("the mailbox has no folder {name}", name=name)
-            found |= {folder: FolderRef(folder, name, sent) for folder in ids or ()}
-        self._missing = missing
-        return [*found.values()]
-
-    def _ids(self, name: str) -> list[str] | None:
+    def _find_folders(self, deadline: float) -> bool:
+        """Find the folders of the round; return False if `deadline` passes first. The next call continues."""
+        names = (*self._config.folders, *self._config.sent)
+        search = self._search = self._search or FolderSearch(self._client, self._path, names, self._known)
         try:
-            ids = self._known_folders.get(name) or self._finder.find(name)
-        except GraphError as error:
-            if error.status != httpx.codes.NOT_FOUND or error.code.lower() in _NO_MAILBOX:
-                raise
-            return None
-        if ids and not name.endswith("/*"):
-            self._known_folders[name] = ids
-        return ids
+            if not search.advance(deadline):
+                return False
+        except SourceUnavailableError:
+            self._search = None
+            raise
+        missing = [name for name in names if self._known[name] is None]
+        self._missing = {name: _("the mailbox has no folder {name}", name=name) for name in missing}
+        refs = [
+            FolderRef(found, name, name in self._config.sent) for name in names for found in self._known[name] or ()
+        ]
+        self._folders = [*{ref.id: ref for ref in refs}.values()]
+        self._search, self._known = None, {}
+        return True
 
     def _read_folder(self, store: MailboxStore, folder: FolderRef, deadline: float) -> None:
         """Read the changes of `folder` in this round until it is complete or `deadline` passes."""
@@ -190,7 +185,7 @@ class GraphSource(MailSource[Position]):
         prefer = f"odata.maxpagesize={self._page_messages}"
         if link:
             return self._client.get(link, prefer=prefer)
-        path = f"{self._finder.root}/{quote(folder.id, safe='')}/messages/delta"
+        path = f"{self._path}/{quote(folder.id, safe='')}/messages/delta"
         return self._client.get(path, {"$select": SELECT, "$expand": EXPAND}, prefer=prefer)
 
     def _handle_refusal(self, store: MailboxStore, folder: FolderRef, link: str, error: GraphError) -> None:
@@ -199,8 +194,7 @@ class GraphSource(MailSource[Position]):
         if (error.status == httpx.codes.GONE or code in _EXPIRED) and link and folder.id not in self._restarted:
             self._restarted.add(folder.id)
             store.set_link(folder.id, "", complete=False)
-        elif error.status == httpx.codes.NOT_FOUND and code not in _NO_MAILBOX:
-            self._known_folders.pop(folder.label, None)
+        elif error.status == httpx.codes.NOT_FOUND and not is_unknown_mailbox(error):
             self._missing[folder.label] = _("the mailbox has no folder {name}", name=folder.label)
             store.set_link(folder.id, "", complete=True)
         else:
@@ -212,7 +206,7 @@ class GraphSource(MailSource[Position]):
         return start is None or message.received_at is None or message.received_at.date() >= start
 
     def _explain(self, error: GraphError) -> str:
-        if error.code.lower() in _NO_MAILBOX:
+        if is_unknown_mailbox(error):
             return _("{error}: check mailbox; it must be a mailbox of Exchange Online", error=error)
         if error.status == httpx.codes.FORBIDDEN:
             return _("{error}. The permission is Mail.Read; Mail.ReadBasic.All is not sufficient", error=error)

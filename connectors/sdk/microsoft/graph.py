@@ -40,12 +40,15 @@ class GraphClient:
         self._base = app.graph_url + VERSION
         self._http = HttpClient(self._base)
         self._tokens = TokenProvider(app, f"{app.graph_url}/.default")
+        self._is_refused = False
+        """Whether the last response refused the token."""
         self._name = httpx.URL(app.graph_url).netloc.decode()
 
     def get(self, path: str, params: dict[str, str] | None = None, *, prefer: str = "") -> bytes:
         """Return the body of a GET request. `path` is below the version, or a link from an earlier response.
 
-        Raises `GraphError` if Graph refuses the request.
+        Raises `GraphError` if Graph refuses the request. The first refusal of a token raises `SourceUnavailableError`, since the
+        next request uses a new token.
         """
         headers = {"Prefer": prefer} if prefer else {}
         return self._ask("GET", self._relative(path), params=params, headers=headers).content
@@ -64,17 +67,17 @@ class GraphClient:
         self._tokens.close()
 
     def _ask(self, method: str, path: str, *, headers: dict[str, str], **request: Any) -> Answer:
-        answer = self._send(method, path, headers, request)
-        if answer.status == httpx.codes.UNAUTHORIZED:
-            self._tokens.forget()  # it may have been revoked before its time
-            answer = self._send(method, path, headers, request)
-        if answer.status >= httpx.codes.BAD_REQUEST:
-            raise self._error(answer)
-        return answer
-
-    def _send(self, method: str, path: str, headers: dict[str, str], request: dict[str, Any]) -> Answer:
         headers = headers | {"Authorization": f"Bearer {self._tokens.fetch()}"}
-        return self._http.ask(method, path, accepted=_ACCEPTED, headers=headers, **request)
+        answer = self._http.ask(method, path, accepted=_ACCEPTED, headers=headers, **request)
+        was_refused, self._is_refused = self._is_refused, answer.status == httpx.codes.UNAUTHORIZED
+        if answer.status < httpx.codes.BAD_REQUEST:
+            return answer
+        error = self._error(answer)
+        if self._is_refused:
+            self._tokens.forget()
+            if not was_refused:  # the token may have been revoked before its time
+                raise SourceUnavailableError(str(error))
+        raise error
 
     def _relative(self, link: str) -> str:
         """Return a link relative to the base, since the token goes to the configured server only."""

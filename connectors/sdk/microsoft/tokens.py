@@ -19,7 +19,7 @@ from connectors.sdk.microsoft.config import MicrosoftApp
 from connectors.sdk.pull import Backoff
 from models.locale import N_, _
 
-TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
+TIMEOUT: Final = httpx.Timeout(5.0)
 OUTLOOK_SCOPE: Final = "https://outlook.office365.com/.default"
 """Scope of tokens for IMAP and SMTP of Exchange Online."""
 REFUSED_SECONDS: Final = 60.0

@@ -97,6 +97,8 @@ def test_token_is_kept_and_renewed_after_a_refusal(mailbox: GraphMailbox, monkey
         mailbox.put(mail("later", 100))
         before = len(publisher.events)
         publisher.confirm()
+        with pytest.raises(SourceUnavailableError, match="401 InvalidAuthenticationToken"):
+            flow.step()
         flow.step()
         assert len(publisher.events) == before + 1
     assert mailbox.fake.token_requests == 2
@@ -106,14 +108,18 @@ def test_token_is_kept_and_renewed_after_a_refusal(mailbox: GraphMailbox, monkey
 def test_token_that_graph_refuses_is_reported(
     mailbox: GraphMailbox, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A new token is requested once; then the refusal is one of the application."""
     if kind == "expired":
         mailbox.fake.before_answer = lambda _: mailbox.fake.expire_tokens()
-        error = refusal_of(mailbox)
     else:
         wrong = lambda app, _: TokenProvider(app, OUTLOOK_SCOPE)  # noqa: E731
         monkeypatch.setattr("connectors.sdk.microsoft.graph.TokenProvider", wrong)
-        error = refusal_of(mailbox)
-    assert "refuses the token (401 InvalidAuthenticationToken)" in str(error)
+    with mailbox.harness().opened() as (flow, _):
+        for expected in (False, True, True):
+            with pytest.raises(SourceUnavailableError) as error:
+                flow.step()
+            assert "refuses the token (401 InvalidAuthenticationToken)" in str(error.value)
+            assert isinstance(error.value, SourceRefusedError) == expected
     assert mailbox.fake.token_requests == 2
 
 
