@@ -311,7 +311,9 @@ def test_missing_permission_delays_mail_by_graph(microsoft: FakeGraph, tmp_path:
         mail.deliver()
     microsoft.roles = frozenset({"Mail.Send"})
     microsoft.expire_tokens()
-    mail.deliver()
+    with pytest.raises(NotMailedError, match="refuses the token"):
+        mail.deliver()
+    mail.deliver()  # with a new token
     assert len(microsoft.sent) == 1
     microsoft.refusals = [JSONResponse({"error": {"code": "ErrorInvalidRecipients"}}, 400)]
     mail.report(SlaClockStub(2))

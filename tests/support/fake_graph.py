@@ -24,9 +24,12 @@ from random import Random
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+from joserfc.jws import JWSRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -272,12 +275,14 @@ class FakeGraph:
         certificate = x509.load_pem_x509_certificate(self.certificate)
         thumbprint = base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256())).rstrip(b"=").decode()
         endpoint = f"{self.url}/{self.tenant}/oauth2/v2.0/token".replace("http://", "https://")
+        registry = JWSRegistry(algorithms=["PS256"])
+        registry.max_header_length = 8192  # it contains the certificate
         try:
-            assert jwt.get_unverified_header(assertion)["x5t#S256"].rstrip("=") == thumbprint
-            key: Any = certificate.public_key()
-            claims = jwt.decode(assertion, key, ["PS256"], audience=endpoint)
-            assert claims["iss"] == claims["sub"] == self.client_id
-        except (jwt.PyJWTError, AssertionError):
+            signed = jwt.decode(assertion, RSAKey.import_key(self.certificate), registry=registry)
+            assert signed.header["x5t#S256"].rstrip("=") == thumbprint
+            claims = signed.claims
+            assert (claims["aud"], claims["iss"], claims["sub"]) == (endpoint, self.client_id, self.client_id)
+        except (JoseError, AssertionError):
             raise LoginRefusedError(
                 401, "invalid_client", 700027, "The certificate is not registered on application."
             ) from None
