@@ -19,7 +19,7 @@ IN_REPLY_TO: Final = "String 0x1042"
 """PidTagInReplyToId."""
 REFERENCES: Final = "String 0x1039"
 """PidTagInternetReferences."""
-MESSAGE_CLASS: Final = "String 0x1A"
+MESSAGE_CLASS: Final = "String 0x001A"
 """PidTagMessageClass: reports and automatic replies have their own classes."""
 AUTO_SUBMITTED: Final = "String {00020386-0000-0000-c000-000000000046} Name Auto-Submitted"
 """Header `Auto-Submitted`, where Outlook keeps it as a named property (PS_INTERNET_HEADERS)."""
@@ -145,7 +145,7 @@ def _derive(message: _Message) -> Iterator[tuple[str, str]]:
 
 
 def _normalise_id(name: str) -> str:
-    """Return an extended property's id for comparison: Graph returns `String 0x001a` or `String 0x1a` for `String 0x1A`."""
+    """Return an extended property's id for comparison: Graph returns `String 0x1a` for `String 0x001A`."""
     return _HEX_ID.sub("", name).lower()
 
 

@@ -17,6 +17,7 @@ from connectors.sdk.errors import (
 )
 from connectors.sdk.microsoft.config import MicrosoftApp
 from connectors.sdk.pull import Backoff
+from connectors.sdk.retry_after import read_retry_after
 from models.locale import N_, _
 
 TIMEOUT: Final = httpx.Timeout(5.0)
@@ -75,7 +76,8 @@ class TokenProvider:
         except SourceUnavailableError as error:
             self._msal = None  # the library would repeat a refusal from its cache
             self._error = type(error)
-            self._backoff.record_failure(str(error), REFUSED_SECONDS if isinstance(error, SourceRefusedError) else 0.0)
+            pause = REFUSED_SECONDS if isinstance(error, SourceRefusedError) else error.retry_after_seconds
+            self._backoff.record_failure(str(error), pause)
             raise
         self._backoff.record_success()
         return token
@@ -93,8 +95,9 @@ class TokenProvider:
         try:
             self._msal = self._msal or self._open()
             result = self._msal.acquire_token_for_client([self._scope])
-        except ConnectionError as error:
-            raise SourceUnavailableError(_("{host} {problem}", host=self._host, problem=error)) from None
+        except _NoAnswerError as error:
+            text = _("{host} {problem}", host=self._host, problem=error)
+            raise SourceUnavailableError(text, error.retry_after_seconds) from None
         if token := result.get("access_token"):
             return str(token)
         raise self._refusal(result.get("error_codes") or _CODE.findall(str(result.get("error_description"))), result)
@@ -152,10 +155,18 @@ def _certificate_error(path: Any) -> str:
     return _("{path} does not hold a private key and its certificate, both as PEM", path=path)
 
 
+class _NoAnswerError(Exception):
+    """No usable response. The text describes the problem for the operator."""
+
+    def __init__(self, words: str, retry_after_seconds: float = 0.0) -> None:
+        super().__init__(words)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class _HttpClient:
     """The interface of `msal.oauth2cli.http.HttpClient`, with the same limits as the other requests of Accueil.
 
-    Raises `ConnectionError` with a description for the operator.
+    Raises `_NoAnswerError`.
     """
 
     def __init__(self, login_url: str) -> None:
@@ -183,10 +194,11 @@ class _HttpClient:
         try:
             response = self._client.request(method, url, **request)
         except httpx.TimeoutException:
-            raise ConnectionError(_("does not answer in time")) from None
+            raise _NoAnswerError(_("does not answer in time")) from None
         except httpx.HTTPError:
-            raise ConnectionError(_("cannot be reached: is the network there?")) from None
+            raise _NoAnswerError(_("cannot be reached: is the network there?")) from None
         self.failed = response.is_error
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
-            raise ConnectionError(_("is out of order ({status})", status=response.status_code))
+            text = _("is out of order ({status})", status=response.status_code)
+            raise _NoAnswerError(text, read_retry_after(response.headers))
         return response

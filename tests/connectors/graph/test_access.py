@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
+from connectors.sdk.errors import ConfigError, SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.microsoft.tokens import OUTLOOK_SCOPE, TokenProvider
 from connectors.sdk.pull import AnswerTooLargeError
 from connectors.sdk.testing.leaks import contents
@@ -142,6 +142,31 @@ def test_unusable_certificate_file_is_named(mailbox: GraphMailbox, tmp_path: Pat
         error = refusal_of(mailbox, client_secret=None, certificate_file=str(path))
         assert isinstance(error, SourceMisconfiguredError)
         assert f"{path} {message}" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"client_secret": None}, "essai.client_secret must be set, or else certificate_file"),
+        ({"certificate_file": "application.pem"}, "essai.client_secret must be set, or else certificate_file"),
+        ({"graph_url": "http://graph.example.org"}, "essai.graph_url must begin with https://"),
+        ({"login_url": "http://login.example.org"}, "essai.login_url must begin with https://"),
+        ({"folders": ["*"]}, "essai.folders"),
+        ({"mailbox": "accueil"}, "essai.mailbox must be an e-mail address"),
+    ],
+)
+def test_configuration_errors_are_named(mailbox: GraphMailbox, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        mailbox.harness(**changes)
+    assert str(error.value).startswith(message)
+
+
+def test_two_instances_cannot_read_the_same_folder(mailbox: GraphMailbox) -> None:
+    first, second = (
+        [*mailbox.harness(folders=folders).config.exclusive_resources()]
+        for folders in (["Inbox"], ["inbox", "Dossiers"])
+    )
+    assert any(one.conflicts_with(other) for one in first for other in second)
 
 
 # ----------------------------------------------------------------------------------------------------------------- permissions
