@@ -123,6 +123,13 @@ class MailboxStore:
         last = self.round if self.complete else self.round - 1
         return [*map(_stored, self._database.execute(_NEXT, *after, last, most))]
 
+    def drop(self, places: Sequence[Place]) -> None:
+        """Delete these messages."""
+        if places:
+            with self._database.transaction():
+                for place in places:
+                    self._database.execute("DELETE FROM messages WHERE round = ? AND at = ? AND number = ?", *place)
+
     def acknowledge(self, position: Position) -> None:
         """Delete the messages up to `position`, and store it, in one transaction."""
         with self._database.transaction():

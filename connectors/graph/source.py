@@ -76,7 +76,7 @@ class GraphSource(MailSource[Position]):
         deadline = time.monotonic() + BUSY_SECONDS
         while time.monotonic() < deadline:
             if stored := store.next_messages(self._place, BATCH_MESSAGES):
-                if mails := self._classify(classifier, stored):
+                if mails := self._classify(store, classifier, stored):
                     return mails
             elif store.complete and not self._interval.due:
                 time.sleep(wait_seconds)
@@ -107,13 +107,14 @@ class GraphSource(MailSource[Position]):
             self._store.close()
         super().close()
 
-    def _classify(self, classifier: MailClassifier, stored: Sequence[StoredMessage]) -> list[Mail]:
+    def _classify(self, store: MailboxStore, classifier: MailClassifier, stored: Sequence[StoredMessage]) -> list[Mail]:
         now = datetime.now(UTC)
-        found = (classifier.classify(entry.folder, entry.message, now, sent=entry.sent) for entry in stored)
-        mails = [mail for mail in found if mail]
+        found = [classifier.classify(entry.folder, entry.message, now, sent=entry.sent) for entry in stored]
         classifier.conversations.commit()
+        # The first copy of a known message was published, or is stored until it is.
+        store.drop([entry.place for entry, mail in zip(stored, found, strict=True) if mail is None])
         self._place = stored[-1].place
-        return mails
+        return [mail for mail in found if mail]
 
     def _continue_round(self, store: MailboxStore, deadline: float) -> None:
         """Start a round, or continue it, until it is complete or `deadline` passes. Makes at least one request."""
@@ -190,14 +191,15 @@ class GraphSource(MailSource[Position]):
 
     def _handle_refusal(self, store: MailboxStore, folder: FolderRef, link: str, error: GraphError) -> None:
         """Continue after an expired link, from the folder's beginning, or after a folder was removed. Raises other errors."""
-        code = error.code.lower()
-        if (error.status == httpx.codes.GONE or code in _EXPIRED) and link and folder.id not in self._restarted:
+        is_expired = error.status == httpx.codes.GONE or error.code.lower() in _EXPIRED
+        if is_expired and link and folder.id not in self._restarted:
             self._restarted.add(folder.id)
             store.set_link(folder.id, "", complete=False)
         elif error.status == httpx.codes.NOT_FOUND and not is_unknown_mailbox(error):
             self._missing[folder.label] = _("the mailbox has no folder {name}", name=folder.label)
             store.set_link(folder.id, "", complete=True)
         else:
+            self._restarted.discard(folder.id)  # after the pause, an expired link restarts the folder again
             raise error
 
     def _is_wanted(self, message: GraphMessage) -> bool:

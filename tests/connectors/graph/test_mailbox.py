@@ -174,6 +174,9 @@ def test_expired_link_restarts_the_folder_without_counting_twice(mailbox: GraphM
     graph = mailbox.harness()
     assert len(graph.read_all(confirm=True)) == 31
     mailbox.fake.expire_links()
+    assert graph.read_all(confirm=True) == []
+    assert "usager1@" not in contents(graph.directory)
+    mailbox.fake.expire_links()
     mailbox.put(mail("later", 900))
     assert len(graph.read_all(confirm=True)) == 1
     mailbox.put(mail("last", 901))
@@ -199,6 +202,23 @@ def test_folder_whose_links_always_expire_is_reported(mailbox: GraphMailbox) -> 
     mailbox.fake.before_answer = lambda _: mailbox.fake.expire_links()
     with mailbox.harness().opened() as (flow, _), pytest.raises(SourceUnavailableError, match="410 SyncStateNotFound"):
         flow.step()
+
+
+def test_folder_is_restarted_again_after_a_pause(mailbox: GraphMailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.graph.source.REFUSED_SECONDS", 0.0)
+    monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
+    mailbox.put(*questions(250))
+    requests = count()
+    mailbox.fake.before_answer = lambda _: mailbox.fake.expire_links() if next(requests) < 9 else None
+    refusals = 0
+    with mailbox.harness().opened() as (flow, publisher):
+        while len(publisher.events) < 250:
+            try:
+                flow.step()
+            except SourceUnavailableError:
+                refusals += 1
+        assert len({event.id for event in publisher.events}) == len(publisher.events) == 250
+    assert refusals
 
 
 def test_kill_between_any_two_steps_loses_nothing(
