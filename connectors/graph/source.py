@@ -31,8 +31,8 @@ REFUSED_SECONDS: Final = 60.0
 PAGE_MESSAGES: Final = 100
 """Requested number of messages in a page. Their headers usually take some ten kilobytes each; if a page is too large for
 `HttpClient`, it is requested again with a tenth of the messages."""
-BATCH_MESSAGES: Final = 500
-"""Most messages returned by one `GraphSource.read`."""
+BATCH_MESSAGES: Final = 100
+"""Most messages returned by one `GraphSource.read`; hostile headers may take some milliseconds each."""
 _EXPIRED: Final = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"})
 """Error codes, in lower case, of a link whose state Graph no longer has."""
 

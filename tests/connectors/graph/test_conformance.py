@@ -39,7 +39,7 @@ class TestConformance(Conformance):
         names = ("From", "To", "Cc", "Reply-To", "Message-ID", "References", "In-Reply-To", "Date", "Content-Type")
         good = {"receivedDateTime": "2026-03-16T18:00:00Z", "internetMessageId": "<a@example.org>"}
         for number, raw in enumerate(CONTENTS.values()):
-            text = raw[:100_000].decode("latin-1")
+            text = raw[:40_000].decode("latin-1")  # longer than the part that is read
             headers = [{"name": name, "value": text} for name in names]
             content.add("inbox", **good, internetMessageHeaders=headers)
             recipient = {"emailAddress": {"name": text[:1000], "address": text}}
