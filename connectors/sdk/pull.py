@@ -152,6 +152,10 @@ class Answer(NamedTuple):
     status: int = httpx.codes.OK
 
 
+class AnswerTooLargeError(SourceUnavailableError):
+    """The response has more than `LIMIT_BYTES` bytes: request less."""
+
+
 class HttpClient:
     """Client of the server at `url`, for one thread.
 
@@ -194,10 +198,10 @@ class HttpClient:
         accepted: Collection[int] = (),
         **request: Any,
     ) -> Answer:
-        """Return the response to a request; `params`, `json` and `headers` are those of httpx.
+        """Return the response to a request; `params`, `json`, `content` and `headers` are those of httpx.
 
-        `refusals` maps statuses that mean a wrong configuration, and `TOO_LARGE`, to descriptions for the operator. A response
-        with one of the statuses in `accepted` is returned without its body.
+        `refusals` maps statuses that mean a wrong configuration, and `TOO_LARGE`, to descriptions for the operator. Responses
+        with one of the statuses in `accepted` are returned too. Raises `AnswerTooLargeError` if `refusals` lacks `TOO_LARGE`.
 
         Raises `SourceUnavailableError`.
         """
@@ -208,6 +212,8 @@ class HttpClient:
             answer = self._runner.run(self._fetch_in_time(built, accepted))
         except _RefusedError as error:
             self._backoff.record_failure(f"{self._name} {refusals.get(error.status, error)}", error.retry_after_seconds)
+            if error.status == TOO_LARGE and TOO_LARGE not in refusals:
+                raise AnswerTooLargeError(self._backoff.trouble) from None
             if error.status in FORBIDDEN | refusals.keys():
                 raise SourceRefusedError(self._backoff.trouble, self._backoff.retry_after_seconds) from None
         except httpx.HTTPError as error:
@@ -236,9 +242,7 @@ class HttpClient:
 
     async def _fetch(self, response: httpx.Response, accepted: Collection[int]) -> Answer:
         try:
-            if response.status_code in accepted:
-                return Answer(b"", response.headers, response.status_code)
-            if (status := response.status_code) != httpx.codes.OK:
+            if (status := response.status_code) != httpx.codes.OK and status not in accepted:
                 raise _RefusedError(_explain_status(status), read_retry_after(response.headers), status)
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise _RefusedError(_("answers in a form not asked for"))
@@ -248,7 +252,7 @@ class HttpClient:
                 if len(content) > LIMIT_BYTES:
                     message = _("answers with more than {limit_bytes} bytes", limit_bytes=LIMIT_BYTES)
                     raise _RefusedError(message, status=TOO_LARGE)
-            return Answer(bytes(content), response.headers)
+            return Answer(bytes(content), response.headers, status)
         finally:
             await response.aclose()
 

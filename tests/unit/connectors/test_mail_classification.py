@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from connectors.imap import conversations as conversations_module
-from connectors.imap.classification import MailClassifier
 from connectors.imap.config import ImapConfig
-from connectors.imap.conversations import MAX_PEOPLE, ConversationStore
-from connectors.imap.headers import FIELDS
-from connectors.imap.mapping import Mail, MailKind, MailMapping
 from connectors.imap.session import FetchedMessage
+from connectors.sdk.mail import conversations as conversations_module
+from connectors.sdk.mail.classification import MailClassifier
+from connectors.sdk.mail.conversations import MAX_PEOPLE, ConversationStore
+from connectors.sdk.mail.headers import FIELDS
+from connectors.sdk.mail.mapping import Mail, MailKind, MailMapping
 from connectors.sdk.testing.leaks import DISGUISED, forms_outside
 from models.identities import PseudonymKey
 

@@ -62,6 +62,7 @@ class ConversationStore:
 
     def digest(self, *parts: str, length: int = 16) -> bytes:
         """Return a keyed digest of `parts` in `length` bytes, from which the parts cannot be guessed."""
+        # The prefix is the same for all mailbox connectors: a message read by IMAP or by another protocol gives the same ids.
         return hmac.digest(self._key.secret, "\0".join(("imap", *parts)).encode(), "sha256")[:length]
 
     def person(self, address: str) -> bytes:

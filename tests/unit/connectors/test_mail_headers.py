@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.imap.headers import FIELDS, LIMIT_BYTES, MAX_RECIPIENTS, MAX_REFERENCES, Headers, parse
+from connectors.sdk.mail.headers import FIELDS, LIMIT_BYTES, MAX_RECIPIENTS, MAX_REFERENCES, Headers, parse
 
 NAMES = [name for names in FIELDS for name in names]
 WORDS = rb"""<a@example.org> a@example.org =?utf-8?q?=E9?= =?x-unknown?b?////?= ( ) " \ , ; <> @ : [ ] %s multipart/report bulk

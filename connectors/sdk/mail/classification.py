@@ -8,24 +8,40 @@ A message that refers to a known message joins its conversation, regardless of t
 
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 import structlog
 
-from connectors.imap.config import ImapConfig
-from connectors.imap.conversations import Conversation, ConversationStore
-from connectors.imap.headers import Headers, parse
-from connectors.imap.mapping import Mail, MailKind
-from connectors.imap.session import FetchedMessage
 from connectors.sdk.attempts import Attempts
 from connectors.sdk.errors import safe_error_text
+from connectors.sdk.mail.config import MailboxConfig
+from connectors.sdk.mail.conversations import Conversation, ConversationStore
+from connectors.sdk.mail.headers import Headers, parse
+from connectors.sdk.mail.mapping import Mail, MailKind
 
 log = structlog.get_logger(__name__)
+
+
+class FetchedHeaders(Protocol):
+    """Message as a server returned it."""
+
+    @property
+    def uid(self) -> int | str:
+        """Identifier of the message in its mailbox."""
+
+    @property
+    def received_at(self) -> datetime | None:
+        """Time of receipt by the server; None if unknown."""
+
+    @property
+    def headers(self) -> tuple[bytes, ...]:
+        """Raw headers, one item per group of `headers.FIELDS`; empty if the message cannot be read."""
 
 
 class Addresses:
     """Lookup of the configured addresses and domains."""
 
-    def __init__(self, config: ImapConfig) -> None:
+    def __init__(self, config: MailboxConfig) -> None:
         self._mains = {alias: main for main, routing in config.addresses.items() for alias in (main, *routing.aliases)}
         self._domains = frozenset(config.domains)
 
@@ -45,13 +61,15 @@ class Addresses:
 class MailClassifier:
     """Classify messages, and store the conversation of each message that has one in `conversations`."""
 
-    def __init__(self, config: ImapConfig, conversations: ConversationStore, attempts: Attempts | None = None) -> None:
+    def __init__(
+        self, config: MailboxConfig, conversations: ConversationStore, attempts: Attempts | None = None
+    ) -> None:
         self._addresses = Addresses(config)
         self._forms = frozenset(config.forms)
         self._attempts = attempts or Attempts()
         self.conversations = conversations
 
-    def classify(self, folder: str, fetched: FetchedMessage, read_at: datetime, *, sent: bool) -> Mail | None:
+    def classify(self, folder: str, fetched: FetchedHeaders, read_at: datetime, *, sent: bool) -> Mail | None:
         """Classify a message, and add it to its conversation if it has one, without a commit. `sent`: `folder` holds sent mail.
 
         Return None if the message was published before, or already added by this process. A message without a conversation is
@@ -87,7 +105,7 @@ class MailClassifier:
             kind = MailKind.OTHER if not people else MailKind.ACKNOWLEDGED if headers.automatic else MailKind.ANSWERED
         return mail(kind, message.hex(), conversation.contact.hex(), conversation.place, people)
 
-    def _parse(self, fetched: FetchedMessage) -> Headers | None:
+    def _parse(self, fetched: FetchedHeaders) -> Headers | None:
         """Return the headers of a message; None if parsing fails or has crashed the process too often."""
         try:
             return self._attempts.attempt(b"\n".join(fetched.headers), lambda: parse(fetched.headers), lambda: None)

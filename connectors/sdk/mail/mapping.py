@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from connectors.imap.config import ImapConfig, Routing
 from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.mail.config import MailboxConfig, Routing
 from connectors.sdk.pseudonyms import join
 from models.events import EmailAcknowledged, EmailAnswered, EmailReceived, EmailReceivedData
 from models.identities import IdentityKind, PseudonymKey
@@ -48,9 +48,9 @@ class Mail(msgspec.Struct, frozen=True):
     """Classified message."""
 
     folder: str
-    uid: int
+    uid: int | str
     received_at: Time | None
-    """Time of receipt by the server (INTERNALDATE); None if unknown."""
+    """Time of receipt by the server; None if unknown."""
     read_at: Time
     kind: MailKind
     message: str = ""
@@ -71,7 +71,7 @@ decode: Final = msgspec.json.Decoder(Mail).decode
 class MailMapping:
     """Map messages to events; each message is mapped on its own."""
 
-    def __init__(self, source: str, config: ImapConfig, pseudonym_key: Callable[[str], PseudonymKey]) -> None:
+    def __init__(self, source: str, config: MailboxConfig, pseudonym_key: Callable[[str], PseudonymKey]) -> None:
         self._source = source
         self._config = config
         sectors = {config.sector, *(routing.sector for routing in config.addresses.values() if routing.sector)}

@@ -1,6 +1,6 @@
-"""Parser of the message headers that the connector requests (RFC 5322; automatic messages: RFC 3834).
+"""Parser of the message headers that the mailbox connectors use (RFC 5322; automatic messages: RFC 3834).
 
-Malformed headers are read as far as possible, and otherwise count as absent. The connector requests no subject and no text.
+Malformed headers are read as far as possible, and otherwise count as absent. Subject and text are not among them.
 """
 
 import re
@@ -9,7 +9,7 @@ from email.parser import HeaderParser
 from email.utils import getaddresses
 from typing import Final, NamedTuple
 
-from connectors.imap.automatic_mail import header_value, is_automatic
+from connectors.sdk.mail.automatic_mail import header_value, is_automatic
 from models.identities import normalise_email
 
 FIELDS: Final = (
@@ -26,7 +26,7 @@ FIELDS: Final = (
     ),
     ("References", "To", "Cc", "Bcc", "Delivered-To", "X-Original-To", "Envelope-To"),
 )
-"""Requested headers in two groups, each with its own size limit, so that long reference or recipient lists cannot cut off the
+"""Used headers in two groups, each with its own size limit, so that long reference or recipient lists cannot cut off the
 headers of the first group."""
 LIMIT_BYTES: Final = 32_768
 """Largest part read of each header group, in bytes."""
