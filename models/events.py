@@ -59,6 +59,7 @@ class EndedBy(StrEnum):
     CALLER = "caller"
     AGENT = "agent"
     SYSTEM = "system"
+    UNKNOWN = "unknown"
 
 
 class TransferKind(StrEnum):
@@ -625,6 +626,15 @@ class PersonalDataErased(Envelope):
     data: NoData = NoData()
 
 
+# ----------------------------------------------------------------------------------------------------------- retraction
+class ContactRetracted(Envelope):
+    """The source corrected or deleted the record of a contact. The contact counts nowhere; a corrected one has a new id."""
+
+    channel: Channel
+    type: Literal["contact.retracted"] = "contact.retracted"
+    data: NoData = NoData()
+
+
 CallEvents = (
     CallArrived
     | CallMenuChosen
@@ -661,7 +671,8 @@ Event = Annotated[
     | AppointmentEvents
     | VisitEvents
     | FeedbackEvents
-    | PersonalDataErased,
+    | PersonalDataErased
+    | ContactRetracted,
     Field(discriminator="type"),
 ]
 """Any event. Within a channel the types are in their usual order of occurrence. Decode with `models.codec.decode`."""

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import phonenumbers
@@ -18,8 +19,8 @@ import phonenumbers
 KEY_BYTES = 32
 MAX_IDENTITIES: Final = 8
 """Maximum number of identities used per contact. The weakest kinds beyond it are dropped."""
-_FRENCH: Final = re.compile(r"0([1-9]\d{8})", re.ASCII)
-"""National format of a French number, the format of nearly every caller."""
+_FRENCH: Final = re.compile(r"(?:0|(?:\+|00)33 ?)([1-9])" + r"[ .-]?(\d\d)" * 4, re.ASCII)
+"""French number as nearly every source has it: with or without country code, and with separators between pairs of digits."""
 
 
 class IdentityKind(StrEnum):
@@ -63,7 +64,7 @@ class PseudonymKey:
     @property
     def key_id(self) -> str:
         """Return four hexadecimal digits derived from the secret, which mark the pseudonyms of this key."""
-        return hashlib.sha256(b"accueil key id\0" + self.secret).hexdigest()[:4]
+        return _key_id(self.secret)
 
     def pseudonym(self, kind: IdentityKind, normalised: str) -> str:
         """Return `<kind>:<key id>-<22 characters>` for a normalised value; the empty string if `is_blocked` is true for it."""
@@ -71,6 +72,11 @@ class PseudonymKey:
             return ""
         digest = hmac.digest(self.secret, f"{kind.value}\0{normalised}".encode(), "sha256")[:16]
         return f"{kind.value}:{self.key_id}-{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+@lru_cache(maxsize=256)  # runs for every pseudonym
+def _key_id(secret: bytes) -> str:
+    return hashlib.sha256(b"accueil key id\0" + secret).hexdigest()[:4]
 
 
 def normalise(kind: IdentityKind, raw: str, region: str = "FR") -> str | None:
@@ -94,7 +100,7 @@ def normalise_phone(raw: str, region: str = "FR") -> str | None:
     Returns None if `raw` is not a possible telephone number: withheld, an extension, a name.
     """
     if region == "FR" and (usual := _FRENCH.fullmatch(raw)):
-        return f"+33{usual[1]}"  # same result as the library, in a fraction of the time
+        return "+33" + "".join(usual.groups())  # same result as the library, in a fraction of the time
     try:
         number = phonenumbers.parse(raw, region)
     except phonenumbers.NumberParseException:

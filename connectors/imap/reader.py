@@ -56,6 +56,10 @@ class MailboxReader:
         try:
             session = self._session = self._session or ImapSession(self._config)
             taken = self._read(session, wait_seconds, deadline)
+        except SourceUnavailableError as error:  # no token
+            self.close()
+            self._backoff.record_failure(str(error), REFUSED_SECONDS if isinstance(error, SourceRefusedError) else 0.0)
+            raise
         except FAILURES as error:
             self.close()
             refused = is_refused(error)

@@ -9,7 +9,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
@@ -18,8 +18,9 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginEr
 from imapclient.imapclient import SENT
 
 from connectors.imap.config import ImapConfig
-from connectors.imap.headers import FIELDS, LIMIT_BYTES
 from connectors.sdk.errors import describe_os_error
+from connectors.sdk.mail.headers import FIELDS, LIMIT_BYTES
+from connectors.sdk.microsoft.tokens import OUTLOOK_SCOPE, TokenProvider
 from models.locale import _
 
 TIMEOUT: Final = SocketTimeout(connect=10, read=20)
@@ -64,7 +65,8 @@ FAILURES: Final = (IMAPClientError, OSError, ValueError, LocalError)
 class ImapSession:
     """Logged-in connection to the server of `config`.
 
-    The constructor and all methods but `close` raise `FAILURES`; `explain` returns the message for the operator.
+    The constructor and all methods but `close` raise `FAILURES`; `explain` returns the message for the operator. The constructor
+    also raises `SourceUnavailableError`, as `connect` does.
     """
 
     def __init__(self, config: ImapConfig) -> None:
@@ -231,7 +233,10 @@ def is_misconfigured(error: Exception) -> bool:
 
 
 def connect(config: ImapConfig) -> IMAPClient:
-    """Return a new connection, logged in with a token of `token_command` or else with the password. Raises `FAILURES`."""
+    """Return a new connection, logged in with a token of `oauth` or `token_command`, or else with the password.
+
+    Raises `FAILURES`, and `SourceUnavailableError` if Microsoft Entra gives no token.
+    """
     host, port = config.endpoint
     context = _tls_context(config) if config.tls != "none" else None
     client = IMAPClient(host, port, ssl=config.tls == "implicit", ssl_context=context, timeout=TIMEOUT)
@@ -264,7 +269,10 @@ def _tls_context(config: ImapConfig) -> ssl.SSLContext:
 
 
 def _log_in(client: IMAPClient, config: ImapConfig) -> None:
-    if config.token_command:
+    if config.oauth:
+        with closing(TokenProvider(config.oauth, OUTLOOK_SCOPE)) as tokens:
+            client.oauth2_login(config.username, tokens.fetch())
+    elif config.token_command:
         client.oauth2_login(config.username, _fetch_token(config.token_command))
     elif config.password:
         password = config.password.get_secret_value()

@@ -9,16 +9,14 @@ from functools import partial
 
 import msgspec
 
-from connectors.imap.classification import MailClassifier
 from connectors.imap.config import ImapConfig
-from connectors.imap.conversations import ConversationStore
 from connectors.imap.folders import ReadMark
-from connectors.imap.mapping import Mail, MailMapping, decode, encode
 from connectors.imap.reader import BUSY_SECONDS, MailboxReader
-from connectors.sdk.contract import Context, Outcome, Reject, Source
+from connectors.sdk.contract import Context, Outcome
+from connectors.sdk.mail.mapping import Mail
+from connectors.sdk.mail.source import MailSource
 from connectors.sdk.probe import read_available, scratch
 from connectors.sdk.telephony import keyed_hash
-from models.reasons import Reason
 
 
 class _Saved(msgspec.Struct):
@@ -30,22 +28,17 @@ class _Saved(msgspec.Struct):
     """Whether `marks` is keyed by digests; earlier versions used folder names, which may be names of citizens."""
 
 
-class ImapSource(Source[Mail, bytes]):
+class ImapSource(MailSource[bytes]):
     """Messages of all folders in order of receipt, without those that were published before."""
 
-    checkpoint_seconds = 1.0
-
     def __init__(self, config: ImapConfig, context: Context, busy_seconds: float = BUSY_SECONDS) -> None:
-        self._config = config
-        self._context = context
+        super().__init__(config, context)
         self._hide = partial(keyed_hash, context.pseudonym_key(config.sector), "folder")
         self._saved = context.cursor.load_as(_Saved) or _Saved()
         if not self._saved.hidden:
             self._saved.marks = {self._hide(name): mark for name, mark in self._saved.marks.items()}
             self._saved.hidden = True
-        self._mapping = MailMapping(context.source, config, context.pseudonym_key)
         self._reader = MailboxReader(config, self._saved.marks, self._hide, busy_seconds)
-        self._classifier: MailClassifier | None = None
 
     def read(self, wait_seconds: float) -> Sequence[Mail]:
         """Return the next messages that were not published before; their conversations are then on disk.
@@ -53,7 +46,7 @@ class ImapSource(Source[Mail, bytes]):
         Empty after `wait_seconds` without any message, after `busy_seconds` of searching, or after `BUSY_SECONDS` of published
         ones. Raises the errors of `MailboxReader.read`, and `ConnectorError` if the conversation store cannot be used.
         """
-        classifier = self._classifier or self._open()
+        classifier = self._open_classifier(self._saved.told)
         deadline = time.monotonic() + BUSY_SECONDS
         while taken := self._reader.read(wait_seconds):
             now = datetime.now(UTC)
@@ -64,18 +57,6 @@ class ImapSource(Source[Mail, bytes]):
                 return mails
             wait_seconds = 0.0
         return ()
-
-    def map(self, raw: Mail) -> Outcome:
-        """Return the event of a message, or its rejection; empty for a message without an event. Never raises."""
-        return self._mapping.map(raw)
-
-    def reject(self, raw: Mail, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of a message; its record is the classified message with its folder and uid."""
-        return Reject(reason, encode(raw), detail)
-
-    def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - the message has it
-        """Map a rejected message again. Raises `msgspec.DecodeError` if its record is no classified message."""
-        return self._mapping.map(decode(reject.record))
 
     def position(self) -> bytes:
         """Return the read positions of the folders, and the sequence number of the message stored last, as JSON."""
@@ -90,15 +71,7 @@ class ImapSource(Source[Mail, bytes]):
     def close(self) -> None:
         """Close the connection and the conversation store."""
         self._reader.close()
-        if self._classifier:
-            self._classifier.conversations.close()
-
-    def _open(self) -> MailClassifier:
-        # Opened only on the first read: mapping rejected records again must work while another process reads.
-        key = self._context.pseudonym_key(self._config.sector)
-        conversations = ConversationStore(self._context.directory, key, self._saved.told)
-        self._classifier = MailClassifier(self._config, conversations, self._context.attempts)
-        return self._classifier
+        super().close()
 
 
 def probe(config: ImapConfig, context: Context) -> Sequence[Outcome]:

@@ -32,9 +32,9 @@ class KioskConfig(ConnectorConfig):
     secret: Annotated[SecretStr, AfterValidator(check_secret)]
     """Signing secret of the connector. Give it as `secret_file` or `secret_env`."""
     site: Name
-    """Name of the site on the pages and in messages (`data.office`); must be in the connector's `labels`."""
+    """Name of the site on the pages and in messages (`data.office`); must be in the connector's `values.site`."""
     queues: Annotated[dict[Name, Queue], Field(min_length=1, max_length=12)]
-    """Reasons for visits, in order, by their names in messages (`data.room`); these must be in the connector's `labels`."""
+    """Reasons for visits, in order, by their names in messages (`data.room`); these must be in the connector's `values.queue`."""
     data: Path
     """Directory of the journal; created if it is missing, for this user only."""
     host: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"

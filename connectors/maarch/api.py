@@ -76,8 +76,8 @@ class MaarchApi(HttpClient):
     """Maarch server, with the rights of the configured user. Methods that ask it raise `SourceUnavailableError`."""
 
     def __init__(self, config: MaarchConfig) -> None:
-        super().__init__(config.url.removesuffix("/rest") + "/rest")
-        self._client.auth = httpx.BasicAuth(config.login, config.password.get_secret_value())
+        auth = httpx.BasicAuth(config.login, config.password.get_secret_value())
+        super().__init__(config.url.removesuffix("/rest") + "/rest", auth=auth)
         self._client.event_hooks = {"response": [self._record_status]}
         self._select = ", ".join((*COLUMNS, *_custom(config)))
         self._status = 0
@@ -110,11 +110,6 @@ class MaarchApi(HttpClient):
         found = self._find(_Contacts, CONTACTS, letter, {"type": "senders"}) or _Contacts([])
         citizens = [contact for contact in found.contacts if contact.type == "contact"]
         return tuple(Sender(citizen.email, citizen.phone) for citizen in citizens if citizen.email or citizen.phone)
-
-    def refusal(self, message: str) -> SourceRefusedError:
-        """Return the error to raise for an unusable response, and begin a pause of the client."""
-        self._backoff.record_failure(message)
-        return SourceRefusedError(message)
 
     def _list(self, kind: Any, select: str, clause: str, order: Sequence[str], limit: int) -> Any:
         query = {"select": select, "clause": clause, "orderBy": [*order], "limit": limit}

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from enum import Enum
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Union, get_args, get_origin
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -68,6 +68,10 @@ class Options(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+    described_apart: ClassVar[frozenset[str]] = frozenset()
+    """Names of options that another page describes; `walk` leaves them out."""
+    kind_name: ClassVar[str] = ""
+    """Name of the type in tables of options, for a table that several options share; `walk` does not list its options."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -99,6 +103,11 @@ class ConnectorConfig(Options):
             if isinstance(path := getattr(self, name), Path) and not name.endswith("_file"):
                 yield ExclusiveResource.of_path(name, path)
 
+    @classmethod
+    def explain_errors(cls, error: ValidationError, instance: str, given: Mapping[str, Any]) -> list[str]:  # noqa: ARG003
+        """Return a line per error in the options `given` of `instance`; the lines contain no given value."""
+        return explain(error, cls, instance)
+
 
 def parse(model: type[ConnectorConfig], instance: str, given: Mapping[str, Any]) -> ConnectorConfig:
     """Return the configuration of `instance`.
@@ -108,7 +117,7 @@ def parse(model: type[ConnectorConfig], instance: str, given: Mapping[str, Any])
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise ConfigError("\n".join(explain(error, model, instance))) from None
+        raise ConfigError("\n".join(model.explain_errors(error, instance, given))) from None
 
 
 def is_secret(annotation: Any) -> bool:
@@ -116,14 +125,13 @@ def is_secret(annotation: Any) -> bool:
     return annotation is SecretStr or any(map(is_secret, get_args(annotation)))
 
 
-def table(model: type[Options], language: str = "en") -> str:
-    """Return the options of `model` as a Markdown table. Options of nested tables follow the table's own row.
+def table(model: type[Options], language: str = "en", left_out: Collection[str] = ()) -> str:
+    """Return the options of `model` as a Markdown table, without those in `left_out`.
 
-    Descriptions that no catalogue of `language` has stay in English.
+    Options of nested tables follow the table's own row. Descriptions that no catalogue of `language` has stay in English.
     """
-    return "\n".join(
-        (translate(_HEAD, language), "|---|---|---|---|", *(_row(option, language) for option in walk(model)))
-    )
+    options = (option for option in walk(model) if option.path not in left_out)
+    return "\n".join((translate(_HEAD, language), "|---|---|---|---|", *(_row(option, language) for option in options)))
 
 
 class Option(NamedTuple):
@@ -136,6 +144,8 @@ class Option(NamedTuple):
 def walk(model: type[Options], prefix: str = "") -> Iterator[Option]:
     """Yield every option, followed by the options of its nested tables."""
     for name, field in model.model_fields.items():
+        if name in model.described_apart:
+            continue
         path = f"{prefix}{name}"
         yield Option(path, field)
         for below, inner in _tables(field.annotation, path):
@@ -145,7 +155,8 @@ def walk(model: type[Options], prefix: str = "") -> Iterator[Option]:
 def _tables(annotation: Any, path: str) -> Iterator[tuple[str, type[Options]]]:
     """Yield the models of the tables allowed at `path`, each with its path."""
     if isinstance(annotation, type) and issubclass(annotation, Options):
-        yield path, annotation
+        if not annotation.kind_name:
+            yield path, annotation
         return
     origin = get_origin(annotation)
     if isinstance(origin, type) and issubclass(origin, Collection):
@@ -180,6 +191,8 @@ def kind_of(annotation: Any, language: str) -> str:
         return translate(_TEXT, language)
     if issubclass(kind, Enum):
         return _choice(member.value for member in kind)
+    if issubclass(kind, Options) and kind.kind_name:
+        return translate(kind.kind_name, language)
     return translate(next((name for known, name in _TYPES if issubclass(kind, known)), _TEXT), language)
 
 

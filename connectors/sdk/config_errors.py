@@ -49,7 +49,7 @@ _BOUNDED: Final = {
 
 def explain(error: ValidationError, model: type[BaseModel], above: str) -> list[str]:
     """Return one line per error of a table at the key `above`, which `model` validated: the key's path and the message."""
-    return [_format_error(detail, model, above) for detail in list_details(error)]
+    return [format_error(detail, model, above) for detail in list_details(error)]
 
 
 def list_details(error: ValidationError) -> list[ErrorDetails]:
@@ -123,12 +123,13 @@ def allowed(detail: ErrorDetails) -> str:
     return _(_PLAIN[kind]) if kind in _PLAIN else detail["msg"].replace("Input should", "should")
 
 
-def _format_error(detail: ErrorDetails, model: type[BaseModel], above: str) -> str:
+def format_error(detail: ErrorDetails, model: type[BaseModel], *above: str) -> str:
+    """Return the line of one error of a table, which `model` validated, at the keys `above`."""
     keys = error_path(detail)
-    text = f"{format_key_path((above, *keys))} {allowed(detail)}"
+    text = f"{format_key_path((*above, *keys))} {allowed(detail)}"
     if detail["type"] == "extra_forbidden":
         *within, last = keys
-        text += suggest(str(last), known_keys_at(model, within), f"{format_key_path((above, *within))}.")
+        text += suggest(str(last), known_keys_at(model, within), f"{format_key_path((*above, *within))}.".lstrip("."))
     return text
 
 

@@ -29,6 +29,7 @@ from connectors.sdk.attempts import Attempts
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.cursor import CURSOR_FILES, Cursor
 from connectors.sdk.reconcile import ReconcileStats
+from connectors.sdk.samples import SampleSupport
 from models.events import Event
 from models.identities import PseudonymKey
 from models.reasons import Reason
@@ -95,6 +96,9 @@ class Source(ABC, Generic[Raw, Position]):
         Split the input into records, but do not parse them: after an error here, the instance restarts at the same record.
         Raises `SourceUnavailableError`.
         """
+
+    def pause(self) -> None:
+        """Do what a pause requires, such as to end a transaction. Called instead of `read` while no events are accepted."""
 
     @abstractmethod
     def map(self, raw: Raw) -> Outcome:
@@ -167,6 +171,8 @@ class Connector(Generic[Config]):
 
     Raises `SourceUnavailableError`, whose text says what to do. Without a probe, the SDK opens the source and reads from it
     for a short time, and acknowledges nothing."""
+    sample: SampleSupport | None = None
+    """How to read a sample file, for connectors with a mapping; else None."""
     position_files: Callable[[Config], Sequence[str]] = lambda _: CURSOR_FILES
     """Return the names of the files in the instance's directory that contain the position. Without them the source is read as
     on its first start. Return none if the source sends each record once and cannot send it again."""

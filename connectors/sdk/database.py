@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -51,12 +51,13 @@ class Database:
 
     def execute(self, command: str, *values: bytes | str | float | None) -> list[Any]:
         """Execute a command with its values and return its rows. Outside a transaction the change is then on disk."""
-        try:
+        with self._explained():
             return self._connection.execute(command, values).fetchall()
-        except sqlite3.OperationalError as error:  # the disk is full, another program holds the file
-            raise StorageError(f"{self._path}: {error}") from None
-        except sqlite3.DatabaseError:
-            raise self._lost(_("is damaged")) from None
+
+    def execute_all(self, command: str, rows: Sequence[tuple[bytes | str | float | None, ...]]) -> None:
+        """Execute a command for each row of values. Raises as `execute` does."""
+        with self._explained():
+            self._connection.executemany(command, rows)
 
     def find(self, query: str, *values: bytes | str | float | None) -> Any:
         """Return the first row of a query with its values; None without rows."""
@@ -77,6 +78,19 @@ class Database:
     def close(self) -> None:
         """Close the file and roll back uncommitted changes."""
         self._connection.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:  # the disk is full, another program holds the file
+            raise StorageError(f"{self._path}: {error}") from None
+        except sqlite3.DatabaseError:
+            raise self.damaged() from None
+
+    def damaged(self) -> ConnectorError:
+        """Return the error to raise if the contents of the file are damaged."""
+        return self._lost(_("is damaged"))
 
     def _lost(self, problem: str) -> ConnectorError:
         return self._error(f"{self._path} {problem}{_(':')} {self._advice}")

@@ -3,13 +3,14 @@
 Types are `msgspec.Struct`s with the fields that a mapping needs. A field has bounds if it has them in the event models.
 
 `decode_json` and `decode_form` raise `UnusableRecord`, whose text contains no value of the record. `decode_response` raises
-msgspec's errors and `UnicodeDecodeError` instead.
+msgspec's errors and `UnicodeDecodeError` instead, `decode_values` `ValueError`.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -20,6 +21,8 @@ from models.reasons import Reason
 T = TypeVar("T")
 MOST_NESTED: Final = 100
 """Nesting depth above which `decode_response` replaces values by null if the response cannot be decoded unchanged."""
+MOST_DIGITS: Final = 40
+"""Digits above which `decode_values` returns a whole number as a float."""
 _ESCAPE: Final = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
@@ -51,6 +54,23 @@ def decode_response(content: bytes, kind: type[T]) -> T:
         raise
     except (msgspec.DecodeError, RecursionError):
         return msgspec.json.decode(_prune(_ESCAPE.sub(_replace_lone_surrogate, content)), type=kind)
+
+
+def decode_values(content: bytes) -> Any:
+    """Decode a server's JSON response into dicts, lists, texts and numbers. Raises `ValueError` if it is not JSON.
+
+    One bad record must not hide the others of its page. Invalid UTF-8 is replaced by U+FFFD, and numbers that are too large
+    become infinite, in addition to what `decode_response` replaces.
+    """
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        valid = content.decode("utf-8", "replace").encode()
+        return json.loads(_prune(_ESCAPE.sub(_replace_lone_surrogate, valid)), parse_int=_read_whole_number)
+
+
+def _read_whole_number(digits: str) -> float:
+    return int(digits) if len(digits) <= MOST_DIGITS else float(digits)
 
 
 def _replace_lone_surrogate(escape: re.Match[bytes]) -> bytes:

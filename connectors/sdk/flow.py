@@ -68,6 +68,7 @@ class Flow:
         self._publisher.poll(0.0 if self._busy else WAIT_SECONDS)
         self._busy = False
         if not self._publisher.ready:
+            self._source.pause()
             return
         try:
             raws = self._source.read(0.0 if self._publisher.pending else WAIT_SECONDS)

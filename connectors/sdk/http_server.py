@@ -51,6 +51,8 @@ CHECK_TICKS: Final = 5
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"}) | BODY_METHODS
 """Methods that reach an application; others get 501."""
+PEER: Final = "accueil.peer"
+"""Key in a request's scope: the address at the other end of the connection. `client` may be one that a proxy forwards."""
 ANSWERABLE: Final = frozenset({h11.IDLE, h11.SEND_RESPONSE})
 """States of a connection before a response begins."""
 
@@ -139,6 +141,7 @@ class Connection(H11Protocol):
 
     def __init__(self, pool: Pool, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.app = PeerRecorder(self.app)  # outside of uvicorn's middleware for forwarded addresses
         self._pool = pool
         self._since = 0.0
         self._awaits_body = False
@@ -227,6 +230,18 @@ class Connection(H11Protocol):
                 self._wait()
         else:
             self._pool.waiting.pop(self, None)
+
+
+class PeerRecorder:
+    """ASGI middleware that sets `PEER` in the scope of requests."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Set `PEER`, which is empty for a connection without an address, and call the application."""
+        scope[PEER] = (scope.get("client") or ("",))[0]
+        await self._app(scope, receive, send)
 
 
 class Filter:

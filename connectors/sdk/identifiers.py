@@ -17,6 +17,10 @@ MAX_PLAIN_NUMBER: Final = 99_999_999
 """Highest record number that an id contains unchanged: eight digits. A French telephone number has nine without its 0."""
 REFERENCE: Final = re.compile(r"(?=.*\d)[A-Z0-9./_-]{1,100}", re.ASCII)
 """Up to 100 capitals, digits and `._/-`, at least one digit: e-mail addresses and names do not have this format."""
+PLAIN_ID: Final = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Z]{0,3}-?[0-9]{1,6}", re.ASCII
+)
+"""Contact ids without personal data: UUIDs and ticket numbers. All others are replaced by a keyed hash."""
 _MONTH, _DAY, _YEAR = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])", r"(?:19|20)\d\d"
 _DATE: Final = re.compile(
     rf"(?<!\d)(?:{_YEAR}(?:([./_-]?){_MONTH}\1{_DAY})?|{_DAY}([./_-]?){_MONTH}\2{_YEAR})(?!\d)", re.ASCII
@@ -39,6 +43,11 @@ def reference_for(text: str, key: PseudonymKey) -> str:
     """
     is_plain = REFERENCE.fullmatch(text) or _DIGEST.fullmatch(text)
     return text if not text or (is_plain and not may_be_phone_number(text)) else keyed_digest("REF", text, key)
+
+
+def safe_contact_id(native: str, key: PseudonymKey) -> str:
+    """Return a sender's contact id in the form that events may contain: unchanged if it has no personal data, else hashed."""
+    return native if PLAIN_ID.fullmatch(native) else keyed_digest("contact", native, key)
 
 
 def number_for(number: int, key: PseudonymKey) -> str:

@@ -16,7 +16,7 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -41,9 +41,11 @@ LONGEST_PAUSE_SECONDS: Final = 300.0
 JITTER: Final = 0.1
 """Largest random change, as a fraction: intervals become shorter or longer, pauses only shorter."""
 FORBIDDEN: Final = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
+TOO_LARGE: Final = 0
+"""Stands for a response above `LIMIT_BYTES` in `refusals`; it is no status of HTTP."""
 
 
-def _check_url(url: str) -> str:
+def _check_endpoint(url: str) -> str:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
@@ -52,7 +54,11 @@ def _check_url(url: str) -> str:
         raise ValueError(_("must be https://…, without a name or password"))
     if parsed.scheme == "http" and not _is_here(parsed.host):
         raise ValueError(_("must begin with https://: the data is personal"))
-    return url.rstrip("/")
+    return url
+
+
+def _check_url(url: str) -> str:
+    return _check_endpoint(url).rstrip("/")
 
 
 def _is_here(host: str) -> bool:
@@ -71,6 +77,8 @@ def _check_token(token: SecretStr) -> SecretStr:
 
 ServerUrl = Annotated[str, AfterValidator(_check_url)]
 """Option type: a URL with `https://`, or `http://` on this machine."""
+EndpointUrl = Annotated[str, AfterValidator(_check_endpoint)]
+"""Option type: as `ServerUrl`, but with the slash at its end, if it has one."""
 Token = Annotated[SecretStr, AfterValidator(_check_token)]
 """Option type: a bearer token, also given as a file (`…_file`) or an environment variable (`…_env`)."""
 
@@ -141,20 +149,26 @@ class Answer(NamedTuple):
     content: bytes
     headers: Mapping[str, str]
     """Headers; their names are case-insensitive."""
+    status: int = httpx.codes.OK
+
+
+class AnswerTooLargeError(SourceUnavailableError):
+    """The response has more than `LIMIT_BYTES` bytes: request less."""
 
 
 class HttpClient:
     """Client of the server at `url`, for one thread.
 
     Certificates are checked against the system's authorities (`SSL_CERT_FILE` names others). Proxies are taken from the
-    environment. Redirects are not followed. A response must have status 200, in time and within `LIMIT_BYTES`.
+    environment. Redirects are not followed. A response must have status 200, in time and within `LIMIT_BYTES`. `auth` adds the
+    credentials to each request; it must not send requests of its own.
 
     Otherwise `SourceUnavailableError` is raised, and a pause begins. For 401, 403 and the statuses in `refusals` it is
     `SourceRefusedError`. During the pause, requests are not sent: each call raises `SourceUnavailableError` immediately. The
     texts name the server and at most the status, and hold no other part of the request or response.
     """
 
-    def __init__(self, url: str, token: SecretStr | None = None) -> None:
+    def __init__(self, url: str, token: SecretStr | None = None, auth: httpx.Auth | None = None) -> None:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "accueil"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token.get_secret_value()}"
@@ -163,7 +177,7 @@ class HttpClient:
         self._backoff = Backoff()
         # Redirects are not followed: personal data and the token go to the configured server only.
         self._client = httpx.AsyncClient(
-            headers=headers, timeout=TIMEOUT, limits=LIMITS, verify=ssl.create_default_context()
+            headers=headers, auth=auth, timeout=TIMEOUT, limits=LIMITS, verify=ssl.create_default_context()
         )
         self._runner = asyncio.Runner()  # any wait in it can be interrupted
 
@@ -175,10 +189,19 @@ class HttpClient:
         """Return the body of the response to a POST request with `body` as JSON. Raises `SourceUnavailableError`."""
         return self.ask("POST", path, json=body).content
 
-    def ask(self, method: str, path: str = "", *, refusals: Mapping[int, str] = {}, **request: Any) -> Answer:
-        """Return the response to a request; `params`, `json` and `headers` are those of httpx.
+    def ask(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        refusals: Mapping[int, str] = {},
+        accepted: Collection[int] = (),
+        **request: Any,
+    ) -> Answer:
+        """Return the response to a request; `params`, `json`, `content` and `headers` are those of httpx.
 
-        `refusals` maps statuses that mean a wrong configuration to descriptions for the operator.
+        `refusals` maps statuses that mean a wrong configuration, and `TOO_LARGE`, to descriptions for the operator. Responses
+        with one of the statuses in `accepted` are returned too. Raises `AnswerTooLargeError` if `refusals` lacks `TOO_LARGE`.
 
         Raises `SourceUnavailableError`.
         """
@@ -186,9 +209,11 @@ class HttpClient:
             raise SourceUnavailableError(self._backoff.trouble, self._backoff.retry_after_seconds)
         try:
             built = self._client.build_request(method, self._url + path, **request)
-            answer = self._runner.run(self._fetch_in_time(built))
+            answer = self._runner.run(self._fetch_in_time(built, accepted))
         except _RefusedError as error:
             self._backoff.record_failure(f"{self._name} {refusals.get(error.status, error)}", error.retry_after_seconds)
+            if error.status == TOO_LARGE and TOO_LARGE not in refusals:
+                raise AnswerTooLargeError(self._backoff.trouble) from None
             if error.status in FORBIDDEN | refusals.keys():
                 raise SourceRefusedError(self._backoff.trouble, self._backoff.retry_after_seconds) from None
         except httpx.HTTPError as error:
@@ -198,21 +223,26 @@ class HttpClient:
             return answer
         raise SourceUnavailableError(self._backoff.trouble, self._backoff.retry_after_seconds) from None
 
+    def refusal(self, message: str) -> SourceRefusedError:
+        """Return the error to raise for an unusable response, and begin a pause."""
+        self._backoff.record_failure(message)
+        return SourceRefusedError(message)
+
     def close(self) -> None:
         """Close the connections."""
         with self._runner:
             self._runner.run(self._client.aclose())
 
-    async def _fetch_in_time(self, request: httpx.Request) -> Answer:
+    async def _fetch_in_time(self, request: httpx.Request, accepted: Collection[int]) -> Answer:
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
-                return await self._fetch(await self._client.send(request, stream=True))
+                return await self._fetch(await self._client.send(request, stream=True), accepted)
         except TimeoutError:
             raise _RefusedError(_("answers too slowly")) from None
 
-    async def _fetch(self, response: httpx.Response) -> Answer:
+    async def _fetch(self, response: httpx.Response, accepted: Collection[int]) -> Answer:
         try:
-            if (status := response.status_code) != httpx.codes.OK:
+            if (status := response.status_code) != httpx.codes.OK and status not in accepted:
                 raise _RefusedError(_explain_status(status), read_retry_after(response.headers), status)
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise _RefusedError(_("answers in a form not asked for"))
@@ -220,8 +250,9 @@ class HttpClient:
             async for chunk in response.aiter_raw():
                 content += chunk
                 if len(content) > LIMIT_BYTES:
-                    raise _RefusedError(_("answers with more than {limit_bytes} bytes", limit_bytes=LIMIT_BYTES))
-            return Answer(bytes(content), response.headers)
+                    message = _("answers with more than {limit_bytes} bytes", limit_bytes=LIMIT_BYTES)
+                    raise _RefusedError(message, status=TOO_LARGE)
+            return Answer(bytes(content), response.headers, status)
         finally:
             await response.aclose()
 

@@ -15,12 +15,11 @@ from connectors.sdk.contract import Context, Reject
 from connectors.sdk.files import make_private_directory, replace, sync_directory
 from connectors.sdk.instance import Instance
 from connectors.sdk.probe import read_first, scratch
+from connectors.sdk.record_store import ASIDE
 from models.timestamps import milliseconds
 
 MARK: Final = "reread.json"
 """File in the instance's directory with the time at which the last reread was requested."""
-ASIDE: Final = "before-reread"
-"""Folder in the instance's directory with the position that was moved aside."""
 _SIBLINGS: Final = ("", "-wal", "-shm")
 """Suffixes of the files of one SQLite database."""
 

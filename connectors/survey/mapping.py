@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from connectors.sdk.contract import Outcome
 from connectors.sdk.decoding import decode_json
-from connectors.sdk.webhook.field_paths import Value, find_value, read_time, read_type, require_value, safe_contact_id
+from connectors.sdk.identifiers import safe_contact_id
+from connectors.sdk.webhook.field_paths import Value, find_value, read_time, read_type, require_value
 from connectors.sdk.webhook.intake import Message
 from connectors.sdk.webhook.source import MappedSource
 from connectors.survey.config import MessageTypeOptions, SurveyConfig

@@ -1,138 +1,90 @@
-"""Source of one sender's messages, and their mapping to events by configuration.
+"""Division of messages into records, and mapping of each to its events."""
 
-Events contain only pseudonyms, ids, references, bounded times and numbers, and words from the configuration or the event types.
-Ids and references are hashed if they may be personal.
-"""
+from collections.abc import Sequence
+from typing import Any, Final
 
-from datetime import UTC, datetime
-from typing import Any
-from zoneinfo import ZoneInfo
-
+import jmespath
 import msgspec
 
-from connectors.sdk.contract import Outcome
 from connectors.sdk.decoding import decode_json
-from connectors.sdk.identifiers import MAX_SECONDS, REFERENCE, reference_for
-from connectors.sdk.webhook.field_paths import (
-    find_value,
-    read_time,
-    read_type,
-    require_value,
-    safe_contact_id,
-    safe_message_id,
-    safe_revision,
-)
+from connectors.sdk.mapping.record_mapping import RecordMapping
+from connectors.sdk.samples import PlacedRecord, split_records
 from connectors.sdk.webhook.intake import Message
-from connectors.sdk.webhook.source import MappedSource
-from connectors.webhook.config import MessageTypeOptions, WebhookConfig, channel_of, data_fields, is_enum, is_label
-from models.codec import UnusableRecord, decode
-from models.identities import IdentityKind, PseudonymKey, normalise
-from models.ids import contact_id, event_id
+from connectors.webhook.config import WebhookConfig
+from models.codec import UnusableRecord
+from models.events import Event
+from models.identities import PseudonymKey
 from models.reasons import Reason
+
+WHOLE: Final = "@"
+"""JMESPath of the message itself."""
 
 
 class WebhookMapping:
-    """Maps the messages of one sender, each independently."""
+    """Maps the records of one sender's messages, each independently of the others."""
 
     def __init__(self, source: str, config: WebhookConfig, key: PseudonymKey) -> None:
-        self._source = source
-        self._config = config
-        self._key = key
-        self._zone = ZoneInfo(config.timezone) if config.timezone else None
+        self._expression = config.records
+        self._each = config.each
+        self._mapping = RecordMapping(source, config, key)
 
-    def map(self, message: Message) -> Outcome:
-        """Return the event of a message; none for an ignored message type. Raises `UnusableRecord`."""
-        body = decode_json(message.body, object)
-        kind = read_type(body, self._config.type, self._config.types, self._config.ignored)
-        if kind is None:
+    def divide(self, message: Message) -> list[Message]:
+        """Return the records of a message with a list, each with its `place`. Return any other message as it is.
+
+        Such a message is a record or has none, or `map` raises the reason why it cannot be divided.
+        """
+        if self._expression == WHOLE and not self._each and not message.body.lstrip().startswith(b"["):
+            return [message]
+        try:
+            records = self._read(message)
+            bodies = [msgspec.json.encode(record.fields) for record in records]
+        except (UnusableRecord, ValueError, TypeError, OverflowError, RecursionError):
+            return [message]
+        if not records or not records[0].place:
+            return [message]
+        return [message._replace(body=body, place=record.place) for body, record in zip(bodies, records, strict=True)]
+
+    def map(self, message: Message) -> tuple[Event, ...]:
+        """Return the events of a message that `divide` has returned. Raises `UnusableRecord`."""
+        records = self._read(message)
+        if not records:
             return ()
-        event = {
-            **self._envelope(kind, body, message),
-            "identities": " ".join(self._identities(kind, body)),
-            "data": self._data(kind, body, message.received_at),
-        }
-        return (decode(msgspec.json.encode(event)),)
+        if len(records) > 1:
+            raise UnusableRecord(Reason.INVALID_FIELD, "cannot be divided into its records")
+        if records[0].problem:
+            raise UnusableRecord(Reason.UNREADABLE_LINE, records[0].problem)
+        return self._mapping.map(self._mapping.prepare(records[0].fields), message.received_at)
 
-    def _envelope(self, kind: MessageTypeOptions, body: Any, message: Message) -> dict[str, Any]:
-        happened_at = read_time(require_value(body, kind.time), kind.time, self._zone, message.received_at)
-        contact = self._contact(str(require_value(body, kind.id)), happened_at)
-        if kind.revision is None:
-            native, revision = safe_message_id(message.name, self._key), ""
+    def _read(self, message: Message) -> Sequence[PlacedRecord]:
+        """Return the records of a message, or of a part of one. Raises `UnusableRecord` if it has none.
+
+        A record that is a whole message has no place. A place is `record 3`, or `record 3, history 1` with the option `each`.
+        """
+        content = decode_json(message.body, object)
+        if ", " in message.place:
+            return [_place(content, message.place)]
+        if message.place:
+            records = [_place(content, message.place)]
+        elif isinstance(found := find_records(content, self._expression), list):
+            records = [_place(item, f"record {number}") for number, item in enumerate(found, 1)]
         else:
-            native, revision = contact, safe_revision(str(require_value(body, kind.revision)), self._key)
-        return {
-            "type": kind.event,
-            "id": event_id(self._source, f"{kind.event}|{native}", revision),
-            "source": self._source,
-            "subject": contact_id(channel_of(kind.event), self._source, contact),
-            "time": happened_at,
-            "recordedtime": message.received_at,
-            "sector": self._config.sector,
-            "site": self._label(body, kind.site) or self._config.site,
-            "service": self._label(body, kind.service) or self._config.service,
-        }
-
-    def _contact(self, native: str, happened_at: datetime) -> str:
-        day = f"{happened_at.astimezone(self._zone or UTC):%Y%m%d}-" if self._config.daily_ids else ""
-        return day + safe_contact_id(native, self._key)
-
-    def _label(self, body: Any, path: str | None) -> str:
-        """Return the label of the value at `path`; empty without a value. Raises `UnusableRecord` for a value without a label."""
-        name = find_value(body, path)
-        if name is None:
-            return ""
-        label = self._config.labels.get(str(name))
-        if label is None:
-            raise UnusableRecord(Reason.UNKNOWN_ENUM, f"{path}: not in `labels`")
-        return label
-
-    def _identities(self, kind: MessageTypeOptions, body: Any) -> list[str]:
-        found = []
-        for identity in IdentityKind:  # the strongest first
-            value = find_value(body, getattr(kind, identity.value, None))
-            normalised = "" if value is None else normalise(identity, str(value), self._config.region)
-            if normalised and (pseudonym := self._key.pseudonym(identity, normalised)):
-                found.append(pseudonym)
-        return found
-
-    def _data(self, kind: MessageTypeOptions, body: Any, received_at: datetime) -> dict[str, Any]:
-        fields = data_fields(kind.event)
-        data: dict[str, Any] = {}
-        for name, path in kind.data.items():
-            value = find_value(body, path)
-            if value is None:
-                continue
-            if name == "agent":
-                data[name] = self._key.pseudonym(IdentityKind.AGENT, str(value).strip())
-            elif name.endswith("_at"):
-                data[name] = read_time(value, path, self._zone, received_at)
-            elif is_label(fields[name]):
-                data[name] = self._label(body, path)
-            elif is_enum(fields[name]):
-                data[name] = self._config.labels.get(str(value), value)
-            elif isinstance(value, str):
-                data[name] = self._reference(value, path)
-            else:
-                data[name] = _duration(value, path) if name.endswith("_seconds") else value
-        return data
-
-    def _reference(self, text: str, path: str) -> str:
-        if not REFERENCE.fullmatch(text):
-            raise UnusableRecord(Reason.INVALID_FIELD, f"{path}: does not look like a reference")
-        return reference_for(text, self._key)
+            records = [_place(found, "record 1" if self._each else "")]
+        return split_records(records, self._each)
 
 
-class WebhookSource(MappedSource):
-    """Messages signed with Standard Webhooks, mapped by configuration."""
+def find_records(content: Any, expression: str) -> Any:
+    """Return what a JMESPath expression finds in a message: its record, or the list of its records.
 
-    mapping = WebhookMapping
-
-
-def _duration(seconds: float, path: str) -> float:
-    """Return a duration rounded to the millisecond, since further digits could encode anything.
-
-    Raises `UnusableRecord` above `MAX_SECONDS`.
+    Raises `UnusableRecord` if it finds nothing, or cannot be evaluated.
     """
-    if seconds > MAX_SECONDS:
-        raise UnusableRecord(Reason.INVALID_FIELD, f"{path}: longer than {MAX_SECONDS} seconds")
-    return seconds if isinstance(seconds, bool) else round(seconds, 3)
+    try:
+        found = jmespath.search(expression, content)
+    except Exception:  # noqa: BLE001 - besides its own errors, those of Python for types that it does not expect
+        raise UnusableRecord(Reason.INVALID_FIELD, f"{expression}: cannot be evaluated") from None
+    if found is None and expression != WHOLE:
+        raise UnusableRecord(Reason.MISSING_FIELD, expression)
+    return found
+
+
+def _place(content: Any, place: str) -> PlacedRecord:
+    return PlacedRecord(content, place, "" if isinstance(content, dict) else "not a JSON object")

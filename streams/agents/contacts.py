@@ -25,7 +25,7 @@ from streams.agents.sla_tracker import SlaTracker
 from streams.core.citizens import reattribution
 from streams.core.contacts import agent, contact, row_expiry
 from streams.core.contacts.agent import AGENT_CHANGED, Agent
-from streams.core.contacts.contact import ERASED, Contact
+from streams.core.contacts.contact import REMOVALS, RETRACTED, Contact
 from streams.core.contacts.history_detection import HISTORY_AGE_MS, HistoryDetector
 from streams.core.contacts.row_expiry import LIVE_CHANNELS, DroppedRows, RowRetention, assume_dropped, record_dropped
 from streams.core.contacts.stay_outcome import TimesToLive
@@ -189,7 +189,7 @@ class ContactJob:
         before = self.contacts.rows.get(key)
         if before is None:
             _check_partition(key, step)
-        if at <= self._dropped.until and event.type != ERASED:
+        if at <= self._dropped.until and event.type not in REMOVALS:
             is_reread = _has_header(record, topics.REREAD_HEADER)
             is_ordered = event.channel in LIVE_CHANNELS
             if self._dropped.may_have_counted(key, at, before, is_ordered=is_ordered, is_reread=is_reread):
@@ -200,7 +200,9 @@ class ContactJob:
         after.touched_at = step.now  # safe: no other reference to the new row exists
         self.contacts.put(key, after)
         self._changed.setdefault(key, before)
-        if before is not None and after.identities is not before.identities and after.citizen != before.citizen:
+        if before is not None and (
+            (after.identities is not before.identities and after.citizen != before.citizen) or event.type == RETRACTED
+        ):
             step.outputs[topics.TIMELINE.name] += reattribution.records(before, after, event.subject)
         return after
 
@@ -234,10 +236,11 @@ class ContactJob:
             count_contact(before, after, self._edit)
             if self.waiting.update(key, before, after):
                 # The longest wait in these dimensions may change without a change of counts.
-                for stay in after.stays:
+                row = before if before is not None and after.is_retracted else after
+                for stay in row.stays:
                     self._edit((0, stay.dimensions))
-                if not after.stays:
-                    self._edit((0, after.dimensions))
+                if not row.stays:
+                    self._edit((0, row.dimensions))
         self._changed.clear()
 
     def _oldest(self, dimensions: Dimensions) -> int | None:

@@ -17,7 +17,7 @@ from streams.core.figures.figure_counts import EditFigure, count_clocks, count_c
 from streams.core.sla import events
 from streams.core.sla import open_targets as targets
 from streams.core.sla.clock import SlaClock
-from streams.core.sla.clock_changes import ClockChange, advance, advance_time
+from streams.core.sla.clock_changes import ClockChange, advance, advance_time, cancel
 from streams.core.sla.clock_intervals import clock_intervals, has_ended
 from streams.core.sla.deadlines import DeadlineIndex
 from streams.core.sla.open_targets import open_targets
@@ -89,6 +89,8 @@ class SlaTracker:
         clocks, news = advance(
             after.clocks, clock_intervals(after), self._policies, step.now, after.last_own_event_at, had_ended=had_ended
         )
+        if after.is_retracted:
+            news = cancel(after.clocks, step.now)
         self._put(key, before, after, clocks, step, news)
 
     def renew(self, known: str, step: Step) -> str:
@@ -105,7 +107,7 @@ class SlaTracker:
             if clocks is not row.clocks:
                 self._put_changed(key, row, clocks, step, news)
             current = open_targets(clocks)
-            if current and current == open_targets(row.clocks) and not row.stays and not row.is_erased:
+            if current and current == open_targets(row.clocks) and not row.stays and not row.is_removed:
                 # `_put` sends changed targets only. A new timeline database lacks the others, as does an earlier release's.
                 self._send_open_targets(key, row, step)
         return self._renewal.fingerprint
@@ -165,7 +167,7 @@ class SlaTracker:
             return
         after.clocks = clocks
         step.outputs[topics.SLA.name] += [events.record(key, after.sector, change, step.now) for change in news]
-        if not after.is_erased:
+        if not after.is_removed:
             step.outputs[topics.TIMELINE.name] += [
                 entries.clock_record(change, after, key.decode())
                 for change in news

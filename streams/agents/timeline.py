@@ -20,7 +20,7 @@ from models.timestamps import to_datetime
 from streams.agents.citizens import CitizenCounter, TimelineLookup
 from streams.core.citizens import reattribution
 from streams.core.citizens.citizen import RecontactTerms
-from streams.core.contacts.contact import ERASED
+from streams.core.contacts.contact import REMOVALS
 from streams.core.sla import open_targets
 from streams.core.sla.open_targets import SLA_TARGETS_TYPE, SlaTargetsEntry
 from streams.core.timeline.entries import Entry, decode
@@ -111,7 +111,7 @@ class TimelineWriter:
                 if entry.type in reattribution.REATTRIBUTION_TYPES:
                     entry = reattribution.decode(record.value)
                 else:
-                    entries.append(with_record_time(entry, record) if entry.type == ERASED else entry)
+                    entries.append(with_record_time(entry, record) if entry.type in REMOVALS else entry)
                 counted.append((record.timestamp, entry))
             except msgspec.ValidationError:
                 step.reject(topic, record, Reason.INVALID_FIELD.value)

@@ -18,7 +18,9 @@ from connectors.sdk.instance import Instance
 from connectors.sdk.probe import ProbeResult, probe
 from connectors.sdk.scaffold import Kind, begin
 from models.locale import _, user_language
+from streams.cli import mapping_trial
 from streams.cli.base import ConnectorGroup, config_file, confirm, pass_settings
+from streams.cli.mapping_trial import CHANNELS, create_mapping
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, print_table, yes_option
 from streams.locale.reason_texts import describe as describe_reason
 from streams.locale.reason_texts import explain as explain_detail
@@ -33,6 +35,10 @@ from streams.settings.schema import Settings
 @click.group(cls=ConnectorGroup, help=_("Manage connectors, which read the source systems."))
 def group() -> None:
     """Manage connectors."""
+
+
+for command in (mapping_trial.command, mapping_trial.presets, mapping_trial.schema):
+    group.add_command(command)
 
 
 @group.command("list", help=_("List installed connectors and their instances."))
@@ -237,13 +243,22 @@ def docs(name: str, *, write: bool) -> None:
 
 
 @group.command(
-    help=_("Create a connector in its own package."),
+    help=_("Create a mapping file from a sample (--from), or a connector in its own package."),
     epilog=_(
-        "tail follows a log file, pull polls an API, push receives HTTP requests. The generated "
-        "package passes its tests."
+        "With --from, nothing is programmed: NAME.toml maps the columns of the sample to events. Otherwise, tail follows "
+        "a log file, pull polls an API, push receives HTTP requests. The generated package passes its tests."
     ),
 )
 @click.argument("name")
+@click.option(
+    "--from",
+    "sample",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help=_("File with sample records: CSV, fixed width, Excel, OpenDocument or JSON."),
+)
+@click.option(
+    "--channel", type=click.Choice(CHANNELS), help=_("Channel of the records. Default: guessed from the columns.")
+)
 @click.option(
     "--kind", type=click.Choice(get_args(Kind)), default="tail", show_default=True, help=_("Access to the source.")
 )
@@ -253,7 +268,10 @@ def docs(name: str, *, write: bool) -> None:
     default=Path(),
     help=_("Parent directory, by default the current one."),
 )
-def new(name: str, kind: Kind, into: Path) -> None:
+def new(name: str, sample: Path | None, channel: str | None, kind: Kind, into: Path) -> None:
+    if sample is not None:
+        create_mapping(name, sample, channel, into)
+        return
     root = begin(name, kind, into)
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
         click.echo(path)

@@ -28,7 +28,7 @@ from streams.cli.output_tables import (
     value_option,
 )
 from streams.locale.error_messages import os_error_cause
-from streams.locale.reason_texts import describe, explain
+from streams.locale.reason_texts import describe, describe_place, explain
 from streams.runtime.instance_lock import find_connectors
 from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
@@ -190,6 +190,7 @@ def _print(listed: Listed, zone: tzinfo, *, value: bool) -> None:
     for title, text in {
         _("reason"): f"{stored.reject.reason.value}, {describe(stored.reject.reason)}",
         _("detail"): explain(stored.reject.detail),
+        _("in the source"): _source_place(stored),
         _("connector"): name,
         _("read at"): format_time(milliseconds(stored.read_at), zone),
         _("times"): str(times) if times > 1 else "",
@@ -256,7 +257,9 @@ def _row(listed: Listed, zone: tzinfo) -> tuple[str, ...]:
     name, stored, times = listed
     repeats = _(" (rejected {times} times)", times=times) if times > 1 else ""
     time = format_time(milliseconds(stored.read_at), zone)
-    return _place(name, stored), time, stored.reject.reason.value, f"{_detail(stored)}{repeats}"
+    where = _source_place(stored)
+    detail = f"{where}{_(':')} {_detail(stored)}" if where else _detail(stored)
+    return _place(name, stored), time, stored.reject.reason.value, f"{detail}{repeats}"
 
 
 def _totals(found: Sequence[Listed], zone: tzinfo) -> list[tuple[str, ...]]:
@@ -278,12 +281,18 @@ def _detail(stored: StoredReject) -> str:
     return explain(stored.reject.detail) or describe(stored.reject.reason)
 
 
+def _source_place(stored: StoredReject) -> str:
+    """Return where the record was read, such as a line of a file; empty if the connector does not store that."""
+    return describe_place(stored.reject.context.decode("utf-8", "replace"))
+
+
 def _to_json(listed: Listed) -> dict[str, Any]:
     """Return the metadata of a record for JSON, with codes; times in milliseconds since 1970."""
     name, stored, times = listed
     return {
         "place": _place(name, stored),
         "connector": name,
+        "source_place": stored.reject.context.decode("utf-8", "replace") if _source_place(stored) else "",
         "read_at": milliseconds(stored.read_at),
         "reason": stored.reject.reason.value,
         "detail": stored.reject.detail,

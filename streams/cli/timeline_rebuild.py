@@ -14,7 +14,7 @@ from streams.agents.timeline import with_record_time
 from streams.cli.base import confirm, pass_settings
 from streams.cli.output_tables import format_time, yes_option
 from streams.core.citizens import reattribution
-from streams.core.contacts.contact import ERASED
+from streams.core.contacts.contact import REMOVALS
 from streams.core.sla import open_targets
 from streams.core.sla.open_targets import SLA_TARGETS_TYPE, SlaTargetsEntry
 from streams.core.timeline.entries import Entry, decode
@@ -131,7 +131,7 @@ def _write(timeline: Timeline, records: Sequence[Any]) -> None:
             if entry.type == SLA_TARGETS_TYPE:
                 targets.append(open_targets.decode(record.value))
             elif entry.type not in reattribution.REATTRIBUTION_TYPES:
-                entries.append(with_record_time(entry, record) if entry.type == ERASED else entry)
+                entries.append(with_record_time(entry, record) if entry.type in REMOVALS else entry)
     try:
         timeline.write(entries, targets)
     except Refused:

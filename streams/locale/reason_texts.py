@@ -51,13 +51,10 @@ DETAILS: Final = {
     r"subject: begins with a control character or a space": N_("subject: begins with a control character or a space"),
     # details of connectors
     r"its type is not in `types`": N_("its type is not in `types`"),
-    r"(?P<field>[^:]+): not in `labels`": N_("{field}: not in `labels`"),
     r"(?P<field>[^:]+): not a single value": N_("{field}: not a single value"),
     r"(?P<field>[^:]+): not a time with a zone, or ten years away": N_(
         "{field}: not a time with a zone, or ten years away"
     ),
-    r"(?P<field>[^:]+): does not look like a reference": N_("{field}: does not look like a reference"),
-    r"(?P<field>[^:]+): longer than (?P<seconds>\d+) seconds": N_("{field}: longer than {seconds} seconds"),
     r"(?P<field>[^:]+): not a valid reference": N_("{field}: not a valid reference"),
     r"(?P<field>[^:]+): not a score on (?P<scale>\S+)": N_("{field}: not a score on {scale}"),
     r"not a time with a time zone": N_("not a time with a time zone"),
@@ -89,6 +86,35 @@ DETAILS: Final = {
     r"sidecar: (?P<columns>\d+) columns, at most (?P<limit>\d+) are allowed": N_(
         "sidecar: {columns} columns, at most {limit} are allowed"
     ),
+    # details of mappings
+    r"(?P<field>.+): not in values\.(?P<name>\w+)": N_("{field}: not in values.{name}"),
+    r"(?P<field>.+): neither in a `when` nor in `ignored`": N_("{field}: neither in a `when` nor in `ignored`"),
+    r"(?P<field>.+): no event has this state": N_("{field}: no event has this state"),
+    r"(?P<field>.+): not a time of the format (?P<format>.+)": N_("{field}: not a time of the format {format}"),
+    r"(?P<field>.+): not a time": N_("{field}: not a time"),
+    r"(?P<field>.+): has no offset from UTC, and `timezone` is not set": N_(
+        "{field}: has no offset from UTC, and `timezone` is not set"
+    ),
+    r"(?P<field>.+): not between 0 and (?P<limit>\d+) seconds": N_("{field}: not between 0 and {limit} seconds"),
+    r"(?P<field>.+): not a duration": N_("{field}: not a duration"),
+    r"(?P<field>.+): not a number": N_("{field}: not a number"),
+    r"(?P<field>.+): not a whole number": N_("{field}: not a whole number"),
+    r"(?P<field>.+): too large a number": N_("{field}: too large a number"),
+    r"(?P<field>.+): not a valid text": N_("{field}: not a valid text"),
+    r"(?P<field>.+): not a list": N_("{field}: not a list"),
+    r"(?P<field>.+): not one of (?P<values>[\w, ]+)": N_("{field}: not one of {values}"),
+    r"(?P<field>.+): does not match the pattern": N_("{field}: does not match the pattern"),
+    r"(?P<field>.+): cannot be evaluated": N_("{field}: cannot be evaluated"),
+    r"(?P<field>.+): more than ten years from the event": N_("{field}: more than ten years from the event"),
+    r"(?P<field>.+): outside the limits of (?P<event>[\w.]+)": N_("{field}: outside the limits of {event}"),
+    # details of tables
+    r"(?P<count>\d+) columns instead of (?P<expected>\d+)": N_("{count} columns instead of {expected}"),
+    r"a quotation mark is not closed": N_("a quotation mark is not closed"),
+    r"a quoted value contains lines that look like rows": N_("a quoted value contains lines that look like rows"),
+    r"a line longer than (?P<limit>\d+) bytes": N_("a line longer than {limit} bytes"),
+    r"not a row of a table": N_("not a row of a table"),
+    r"not a JSON object": N_("not a JSON object"),
+    r"cannot be divided into its records": N_("cannot be divided into its records"),
     # details of msgspec
     r"JSON is malformed: .*|Input data was truncated": N_("it is truncated, or not JSON"),
     r"Object missing required field `(?P<field>[^`]+)`.*": N_("{field} is missing"),
@@ -111,6 +137,13 @@ DETAILS: Final = {
     r"(?P<field>\S+): [a-z_]+": N_("{field} is invalid"),
 }
 """Pattern of a detail of a dead letter or rejected record → text. The first match counts."""
+PLACES: Final = {
+    r"line (?P<number>\d+)": N_("line {number}"),
+    r"row (?P<number>\d+)": N_("row {number}"),
+    r"record (?P<number>\d+)": N_("record {number}"),
+    r"page (?P<number>\d+)": N_("page {number}"),
+}
+"""Pattern of the place of a record in its source → text."""
 
 
 def describe(reason: str) -> str:
@@ -124,6 +157,15 @@ def explain(detail: str) -> str:
     The details of several rows of a sidecar, such as `row 3: empty; rows 4, 5: encrypted`, are translated one by one.
     """
     return _("; ").join(map(_explain_row, detail.split("; ")))
+
+
+def describe_place(context: str) -> str:
+    """Return the place of a record in its source in the user's language; empty if `context` is something else.
+
+    A place is for example `line 682`, or `calls.csv, line 682`.
+    """
+    parts = [(part, translate_by_pattern(PLACES, part)) for part in context.split(", ")]
+    return ", ".join(text or part for part, text in parts) if any(text for _part, text in parts) else ""
 
 
 def _explain_row(detail: str) -> str:

@@ -1,4 +1,4 @@
-"""Messages as e-mail, by SMTP."""
+"""Messages as e-mail, by SMTP or by Microsoft Graph."""
 
 import smtplib
 import ssl
@@ -9,7 +9,11 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Final
 
-from connectors.sdk.errors import ConnectorError
+import httpx
+
+from connectors.sdk.errors import ConnectorError, SourceUnavailableError
+from connectors.sdk.microsoft.graph import GraphClient, GraphError
+from connectors.sdk.microsoft.tokens import OUTLOOK_SCOPE, TokenProvider
 from models.locale import _
 from models.timestamps import to_datetime
 from streams.notify.digest_delivery import OutgoingMessage, RefusedError
@@ -38,13 +42,31 @@ class MailTransport:
         self._recipient = recipient
         self._links_of = common.settings.links_of
         self._formatter = make_incident_formatter(common, options.language)
+        self._graph = GraphClient(options.oauth) if options.oauth and not options.host else None
+        self._tokens = TokenProvider(options.oauth, OUTLOOK_SCOPE) if options.oauth and options.host else None
 
     def close(self) -> None:
-        """Do nothing: each message has its own connection."""
+        """Close the connections to Microsoft 365. By SMTP, each message has its own connection."""
+        for opened in (self._graph, self._tokens):
+            if opened:
+                opened.close()
 
     def send(self, outgoing: OutgoingMessage) -> None:
         """Send a message. Raises `RefusedError` if the recipient or the content is refused permanently, else `NotMailedError`."""
         message = self._write(outgoing)
+        try:
+            if self._graph:
+                self._graph.send_mail(self._options.sender, message.as_bytes())
+            else:
+                self._send_by_smtp(message)
+        except GraphError as error:
+            if error.status == httpx.codes.BAD_REQUEST:
+                raise RefusedError(str(error)) from None
+            raise NotMailedError(str(error)) from None
+        except SourceUnavailableError as error:
+            raise NotMailedError(str(error)) from None
+
+    def _send_by_smtp(self, message: EmailMessage) -> None:
         try:
             with self._connect() as server:
                 server.send_message(message, self._options.sender, [self._recipient])
@@ -69,7 +91,11 @@ class MailTransport:
         try:
             if options.security == "starttls":
                 server.starttls(context=context)
-            if options.username:
+            if self._tokens:
+                login = f"user={options.username or options.sender}\1auth=Bearer {self._tokens.fetch()}\1\1"
+                server.ehlo_or_helo_if_needed()
+                server.auth("XOAUTH2", lambda challenge=None: "" if challenge else login)
+            elif options.username:
                 server.login(options.username, options.password.get_secret_value() if options.password else "")
             yield server
         finally:
@@ -80,7 +106,8 @@ class MailTransport:
         options = self._options
         message = EmailMessage(UNFOLDED)
         message["From"] = options.sender
-        message["To"] = ", ".join(options.recipients)
+        # Graph sends to the addresses in the headers.
+        message["To"] = self._recipient if self._graph else ", ".join(options.recipients)
         message["Subject"] = self._formatter.headline(outgoing.notices)
         message["Date"] = format_datetime(to_datetime(outgoing.at))
         message["Message-ID"] = f"<{outgoing.id}@{options.sender.rpartition('@')[2]}>"
@@ -101,7 +128,7 @@ class MailTransport:
 def _explain(error: Exception) -> str:
     match error:
         case smtplib.SMTPAuthenticationError():
-            return _("refuses the user or the password")
+            return _("refuses the user, or the password or token")
         case smtplib.SMTPRecipientsRefused():
             return _("refuses the recipient ({code_of})", code_of=_code_of(error))
         case smtplib.SMTPSenderRefused():

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, PositiveInt, SecretStr, StringConstraints, model_validator
 
 from connectors.sdk.config import Options
+from connectors.sdk.microsoft.config import MicrosoftApp
 from connectors.sdk.webhook.signatures import check_secret
 from models.locale import _
 from models.topics import SLA
@@ -75,7 +76,7 @@ Password = Annotated[SecretStr, AfterValidator(_check_password)]
 """ASCII only, a limit of smtplib."""
 Address = Annotated[str, StringConstraints(pattern=r"^[^@\s<>,]+@[^@\s<>,]+$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$")]
+Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]*$")]
 Severities = Annotated[tuple[Severity, ...], Field(min_length=1)]
 
 
@@ -107,8 +108,8 @@ class WebhookOptions(Options):
 class MailOptions(Options):
     """Recipients of e-mail."""
 
-    host: Host
-    """The mail server."""
+    host: Host = ""
+    """The mail server. Without it, mail is sent by Microsoft Graph, with `oauth`."""
     port: Port = 587
     """Usually 587 with `starttls`, 465 with `tls`, 25 with `none`."""
     security: Security = "starttls"
@@ -117,6 +118,8 @@ class MailOptions(Options):
     """User name, if the server requires one; ASCII."""
     password: Password | None = None
     """Password; from a file with `password_file`."""
+    oauth: MicrosoftApp | None = None
+    """Application in Microsoft Entra that sends the mail, instead of a password: by Graph, or by SMTP (XOAUTH2) with `host`."""
     sender: Address
     """Address of the sender."""
     recipients: Annotated[tuple[Address, ...], Field(min_length=1)]
@@ -130,6 +133,12 @@ class MailOptions(Options):
     def _keep_password_safe(self) -> "MailOptions":
         if self.username and self.security == "none":
             raise ValueError(_("must not send a password unencrypted: use starttls or tls"))
+        if self.oauth and self.host and self.security == "none":
+            raise ValueError(_("must not send a token unencrypted: use starttls or tls"))
+        if self.oauth and self.password:
+            raise ValueError(_("must have either password or oauth"))
+        if not self.host and not self.oauth:
+            raise ValueError(_("must have host, or else oauth to send by Microsoft Graph"))
         return self
 
     def mailboxes(self, name: str) -> dict[str, str]:

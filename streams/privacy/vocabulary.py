@@ -54,6 +54,7 @@ VOCABULARY: Final[Mapping[str, Mapping[str, str]]] = {
         "feedback.invited": N_("Invited to give an opinion"),
         "feedback.given": N_("Opinion given"),
         "personal_data.erased": N_("Personal data erased"),
+        "contact.retracted": N_("Record corrected or deleted in the source"),
         "sla.met": N_("Target met"),
         "sla.breached": N_("Target missed"),
         "sla.cancelled": N_("Target cancelled"),

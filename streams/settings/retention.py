@@ -88,7 +88,7 @@ RULES: Final = (
         N_("while any data about one of the two exists, or until one is erased"),
     ),
     RetentionRule(
-        N_("contacts whose person was erased"),
+        N_("contacts whose person was erased, or whose record was corrected"),
         "timeline.db, PostgreSQL",
         CONTACT_IDS,
         N_("after the erasure"),

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import psycopg
 from models.revocation_reasons import RevocationReason
 from models.timestamps import milliseconds
 from streams.core.citizens.identity_resolution import IdentityCluster, Link, LinkLimits
-from streams.core.contacts.contact import ERASED
+from streams.core.contacts.contact import ERASED, REMOVALS
 from streams.core.sla.open_targets import SlaTarget, SlaTargetsEntry
 from streams.core.timeline.case_summary import sort_entries
 from streams.core.timeline.entries import Entry
@@ -173,14 +173,14 @@ class Timeline:
     def _erase(
         self, connection: Connection, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry]
     ) -> tuple[set[str], bool]:
-        """Erase the contacts of erasure events; return all erased contacts of the batch, and whether it has such an event."""
+        """Delete the contacts that the batch erases or retracts; return all deleted ones, and whether it has such an event."""
         # The first event of a contact counts.
-        requested = {
-            entry.contact: milliseconds(entry.happened_at) for entry in reversed(entries) if entry.type == ERASED
-        }
+        removals = [entry for entry in reversed(entries) if entry.type in REMOVALS]
+        requested = {entry.contact: milliseconds(entry.happened_at) for entry in removals}
         if requested:
             self._put_erasures(connection, [*requested.items()])
-            erased = owners.read_identities(connection, requested)
+            # The revocations of links stay for a retracted contact, whose identities usually have a corrected one.
+            erased = owners.read_identities(connection, {entry.contact for entry in removals if entry.type == ERASED})
             for table in (ENTRIES, LINKS, PROMISES):
                 gone = delete(table).where(table.c.contact == bindparam("contact_"))
                 connection.execute(gone, [{"contact_": contact} for contact in requested])

@@ -68,7 +68,8 @@ def test_settings_of_the_readme_work_together(readme: str) -> None:
     options, connector = options_of(README.with_name(readme))
     config = parse(KioskConfig, "cdas-sud", options | {"secret": SECRET})
     assert isinstance(config, KioskConfig)
-    assert {config.site, *config.queues} <= connector["labels"].keys()
+    assert config.site in connector["values"]["site"]
+    assert config.queues.keys() <= connector["values"]["queue"].keys()
 
 
 def test_repeated_request_is_performed_once(tmp_path: Path) -> None:

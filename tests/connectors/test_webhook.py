@@ -1,12 +1,16 @@
 """Webhook connector over HTTP."""
 
+import hmac
 import re
 import socket
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -22,13 +26,17 @@ from connectors.sdk.contract import Context
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.keys import Keys
+from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.testing import ConnectorHarness
 from connectors.sdk.webhook import server
+from connectors.sdk.webhook.intake import Message
 from connectors.sdk.webhook.source import PushSource
 from connectors.sdk.webhook.testing import PushConformance
-from connectors.webhook.mapping import WebhookSource
+from connectors.webhook.source import WebhookSource
+from models.codec import UnusableRecord
+from models.reasons import Reason
 from tests.support.processes import wait_until
-from tests.support.webhooks import MIN_DELAY_SECONDS, OPTIONS, OTHER_SECRET, message, post, sign
+from tests.support.webhooks import MIN_DELAY_SECONDS, OPTIONS, OTHER_SECRET, message, post, running_connector, sign
 
 PERSONAL = ("0639985511", "06 39 98 55 12", "Mireille Exemple", "mireille@example.org", "jean.modele", "D-7788-99")
 
@@ -43,7 +51,7 @@ def messages() -> list[bytes]:
         bodies += [
             message("ticket.taken", n, n, visitor=visitor, **place),
             message("ticket.called", n, n + 5, office="CDAS Sud", agent=nick),
-            message("ticket.served", n, n + 9, round=1) if n % 3 else message("ticket.lost", n, n + 7, why=name),
+            message("ticket.served", n, n + 9, file=file) if n % 3 else message("ticket.lost", n, n + 7, why=name),
         ]
     bodies[20:20] = [
         b"not json " + number.encode(),
@@ -54,7 +62,15 @@ def messages() -> list[bytes]:
         message("ticket.taken", address, 3, visitor={"name": name}),
         message("ticket.taken", 902, 3, office=name),
         message("ticket.taken", 903, 3, room=number),
-        message("ticket.served", 904, 3, round=number),
+        message("ticket.served", 904, 3, file=number),
+        b"["
+        + message("ticket.taken", number, 4)
+        + b","
+        + message(name, 906)
+        + b","
+        + message("ticket.called", 907)
+        + b"]",
+        b"[]",
         message("ticket.called", 905).replace(b"2026-03-16T", name.encode()),
         message("ticket.called", [number]),  # type: ignore[arg-type]
         b"[" * 60_000,
@@ -76,6 +92,28 @@ class TestConformance(PushConformance):
     def headers(self, number: int, body: bytes) -> Mapping[str, str]:
         personal = {0: PERSONAL[0], 1: PERSONAL[3], 2: PERSONAL[4]}  # message ids may be personal too
         return sign(personal.get(number, f"msg_{number}_{crc32(body)}"), body)
+
+
+KEY = "clef-de-signature-partagee"
+
+
+class TestListConformance(PushConformance):
+    """Lists of records inside messages, and a signature without a message id."""
+
+    connector = webhook.CONNECTOR
+    readme = Path(webhook.__file__).with_name("README.md")
+    personal = PERSONAL
+
+    def options(self, directory: Path) -> dict[str, Any]:
+        return OPTIONS | {"records": "items", "secret": None, "signature": {"hmac": {"secret": KEY, "header": "X-Sig"}}}
+
+    def bodies(self) -> Sequence[bytes]:
+        records = [body for body in messages() if body.startswith(b"{") and b"\xff" not in body]
+        lists = [b'{"items": [' + b", ".join(records[index : index + 3]) + b"]}" for index in range(0, len(records), 3)]
+        return [*lists, b'{"items": []}', b'{"items": "' + PERSONAL[0].encode() + b'"}', b"{}", b"not json"]
+
+    def headers(self, number: int, body: bytes) -> Mapping[str, str]:
+        return {"x-sig": hmac.digest(KEY.encode(), body, "sha256").hex()}
 
 
 class RunningSource:
@@ -155,8 +193,21 @@ def test_repeated_message_is_accepted_once_and_answered_twice(running: RunningSo
     assert running.bodies_read == [BODY, other]
 
 
-def test_reused_message_id_is_refused(running: RunningSource) -> None:
-    other = message("ticket.taken", 2)
+@pytest.fixture
+def running_with_ids(tmp_path: Path) -> Iterator[RunningSource]:
+    """A source whose `verify` returns the ids of messages."""
+
+    class Named(WebhookSource):
+        def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
+            super().verify(headers, body, now)
+            return headers["webhook-id"]
+
+    with closing(RunningSource(tmp_path, kind=Named)) as running:
+        yield running
+
+
+def test_reused_message_id_is_refused(running_with_ids: RunningSource) -> None:
+    running, other = running_with_ids, message("ticket.taken", 2)
     assert [running.post("msg_1", BODY), running.post("msg_1", other), running.post("msg_1", BODY)] == [204, 409, 204]
     assert running.post("msg_2", other) == 204
     assert running.bodies_read == [BODY, other]
@@ -169,15 +220,10 @@ def test_reused_message_id_is_refused(running: RunningSource) -> None:
     assert (running.source.response_counts[409], running.source.response_counts[204]) == (2, 4)
 
 
-def test_messages_without_an_id_are_identified_by_their_body(tmp_path: Path) -> None:
-    class Nameless(WebhookSource):
-        def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
-            return ""
-
-    with closing(RunningSource(tmp_path, kind=Nameless)) as running:
-        other = message("ticket.taken", 2)
-        assert [running.post("", body) for body in (BODY, other, BODY)] == [204, 204, 204]
-        assert running.bodies_read == [BODY, other]
+def test_messages_are_identified_by_their_body_and_not_by_their_id(running: RunningSource) -> None:
+    other = message("ticket.taken", 2)
+    assert [running.post(name, body) for name, body in (("1", BODY), ("1", other), ("2", BODY))] == [204, 204, 204]
+    assert running.bodies_read == [BODY, other]
 
 
 @pytest.mark.parametrize(
@@ -265,7 +311,7 @@ def test_messages_are_refused_while_the_intake_is_full(tmp_path: Path, monkeypat
     monkeypatch.setattr(PushSource, "most_waiting", 2)
     with closing(RunningSource(tmp_path)) as running, ThreadPoolExecutor(2) as pool:
         running.acknowledges = False
-        statuses = [pool.submit(running.post, f"msg_{n}", BODY) for n in range(2)]
+        statuses = [pool.submit(running.post, f"msg_{n}", message("ticket.taken", n + 2)) for n in range(2)]
         wait_until(lambda: running.source.intake.waiting == 2, "two waiting messages")
         status, headers = post(running.port, BODY, sign("msg_3", BODY))
         assert (status, int(headers["retry-after"]) > 0) == (503, True)
@@ -285,7 +331,7 @@ def test_refusals_are_logged_at_intervals(tmp_path: Path, monkeypatch: pytest.Mo
         assert running.post("msg_1", BODY, secret=OTHER_SECRET) == 401
         wait_until(lambda: logged() == [(1, "401", "warning")], "the refusal to be logged")
         assert [running.post("msg_1", BODY, at=0), running.post("msg_1", b" " * 1_025)] == [401, 413]
-        assert running.post("msg_2", BODY) == 204, "the source was read since then"
+        assert running.post("msg_2", message("ticket.taken", 2)) == 204, "the source was read since then"
         assert len(logged()) == 1
         assert {status: count for status, count in running.source.response_counts.items() if count} == {
             204: 2,
@@ -367,3 +413,124 @@ def test_port_in_use_is_named(running: RunningSource, tmp_path: Path) -> None:
         pytest.raises(SourceUnavailableError, match=re.escape(f"127.0.0.1:{running.port}")),
     ):
         second.read(0)
+
+
+LIST = (
+    b'{"items": [' + message("ticket.taken", 1) + b', {"type": "ticket.taken"}, ' + message("ticket.taken", 2) + b"]}"
+)
+
+
+def test_record_of_a_list_is_rejected_alone_and_can_be_mapped_again(tmp_path: Path) -> None:
+    harness = ConnectorHarness(webhook.CONNECTOR, OPTIONS | {"records": "items"}, tmp_path / "data", tmp_path / "keys")
+    with running_connector(harness) as (url, events):
+        assert post(int(url.rstrip("/").rpartition(":")[2]), LIST, sign("msg_1", LIST))[0] == 204
+        assert [event.subject.rpartition(":")[2] for event in events] == ["1", "2"]
+    (stored,) = read_rejects(harness.directory)
+    assert (stored.reject.record, stored.reject.context) == (b'{"type":"ticket.taken"}', b"record 2")
+    corrected = replace(stored.reject, record=message("ticket.taken", 3))
+    with closing(open_source(tmp_path, records="items")) as source:
+        assert [event.subject[-2:] for event in source.map_rejected(corrected, stored.read_at)] == [":3"]
+
+
+def test_message_rejected_as_a_whole_is_divided_when_it_is_mapped_again(tmp_path: Path) -> None:
+    at = datetime.now(UTC)
+    whole = message("ticket.taken", 1)
+    with closing(open_source(tmp_path)) as source:
+        reject = source.reject(Message("", b"[" + whole + b"," + whole + b"]", at), Reason.INVALID_FIELD)
+        assert len(source.map_rejected(reject, at)) == 2
+        with pytest.raises(UnusableRecord):
+            source.map_rejected(replace(reject, record=b"[{}," + whole + b"]"), at)
+
+
+def test_long_lists_are_read_in_parts_and_answered_when_all_records_are_safe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.webhook.source.MOST_RECORDS", 3)
+    lists = [b"[" + b",".join(message("ticket.taken", 10 * n + i) for i in range(2)) + b"]" for n in range(5)]
+    with closing(open_source(tmp_path)) as source, ThreadPoolExecutor(5) as pool:
+        port = source.listen()
+        statuses = [pool.submit(post, port, body, sign("msg", body)) for body in lists]
+        wait_until(lambda: source.intake.offered == 5, "all messages")
+        sizes = []
+        while source.position() < 5:
+            sizes.append(len(source.read(0.0)))
+            source.acknowledge(source.position())
+        assert sizes == [4, 4, 2]
+        assert [status.result(30)[0] for status in statuses] == 5 * [204]
+
+
+HMAC = {"secret": KEY, "previous_secret": KEY[::-1], "header": "X-Signature"}
+TOKEN = {"token": KEY, "previous_token": KEY[::-1]}
+USER = {"user": "helpdesk", "password": KEY, "previous_password": KEY[::-1]}
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    return {"authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
+
+
+def hmac_of(key: str) -> dict[str, str]:
+    return {"x-signature": hmac.digest(key.encode(), BODY, "sha256").hex()}
+
+
+@pytest.mark.parametrize(
+    ("signature", "right", "wrong"),
+    [
+        ({"hmac": HMAC}, [hmac_of(KEY), hmac_of(KEY[::-1])], [hmac_of("x" * 26), {"x-signature": ""}, {}]),
+        (
+            {"basic": USER},
+            [basic("helpdesk", KEY), basic("helpdesk", KEY[::-1])],
+            [basic("helpdesk", "x" * 26), basic("Helpdesk", KEY), {"authorization": "Basic"}, {}],
+        ),
+        (
+            {"bearer": TOKEN},
+            [{"authorization": f"Bearer {KEY}"}, {"authorization": f"bearer {KEY[::-1]}"}],
+            [{"authorization": f"Basic {KEY}"}, {"authorization": "Bearer é"}, {"authorization": KEY}, {}],
+        ),
+    ],
+)
+def test_only_proven_messages_are_accepted(
+    tmp_path: Path, signature: dict[str, Any], right: list[dict[str, str]], wrong: list[dict[str, str]]
+) -> None:
+    with closing(RunningSource(tmp_path, secret=None, signature=signature)) as running:
+        for headers in (*wrong, sign("msg_1", BODY)):
+            encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+            status, answer = post(running.port, BODY, encoded)  # type: ignore[arg-type]
+            assert status == 401
+            challenge = {"hmac": None, "basic": 'Basic realm="accueil"', "bearer": "Bearer"}[next(iter(signature))]
+            assert answer["www-authenticate"] == challenge
+        assert running.bodies_read == []
+        assert [post(running.port, BODY, headers)[0] for headers in right] == [204, 204]
+        assert running.bodies_read == [BODY], "the same body is a repeated message"
+
+
+@pytest.mark.parametrize(
+    ("host", "trusted", "status"),
+    [
+        ("127.0.0.1", ["127.0.0.1"], 204),
+        ("127.0.0.1", ["192.0.2.10", "::ffff:127.0.0.1"], 204),
+        ("127.0.0.1", ["192.0.2.10"], 403),
+        ("::", ["127.0.0.1"], 204),
+        ("::", ["192.0.2.10"], 403),
+    ],
+)
+@pytest.mark.parametrize("forwarded", ["", "192.0.2.10", "127.0.0.1"])
+def test_only_connections_of_trusted_proxies_are_accepted(
+    tmp_path: Path, host: str, trusted: list[str], status: int, forwarded: str
+) -> None:
+    """The connection counts, not the address that it forwards."""
+    signature = {"none": {"trusted_proxies": trusted}}
+    with closing(RunningSource(tmp_path, host=host, secret=None, signature=signature)) as running:
+        headers = {"x-forwarded-for": forwarded} if forwarded else {}
+        assert post(running.port, BODY, headers)[0] == status
+        assert running.bodies_read == [BODY] * (status == 204)
+        assert running.source.response_counts[status] == 1
+
+
+def test_body_of_a_connection_that_is_not_admitted_is_not_read(tmp_path: Path) -> None:
+    signature = {"none": {"trusted_proxies": ["192.0.2.10"]}}
+    with (
+        closing(RunningSource(tmp_path, secret=None, signature=signature)) as running,
+        socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection,
+    ):
+        connection.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n")
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 403 ")

@@ -63,7 +63,7 @@ class WebhookProcess:
     def event_id(self, name: str, body: bytes) -> str:
         key = load_key(self._data / "keys", "social")
         mapping = WebhookMapping("webhook/guichets", WebhookConfig(**OPTIONS), key)
-        (event,) = mapping.map(Message(name, body, datetime.now(UTC)))  # type: ignore[misc]
+        (event,) = mapping.map(Message(name, body, datetime.now(UTC)))
         return event.id
 
 
@@ -76,10 +76,7 @@ def connector(broker: EmbeddedKafka, tmp_path: Path, request: pytest.FixtureRequ
 
 def visit(number: int) -> list[tuple[str, bytes]]:
     visitor = {"name": NAME, "phone": NUMBER}
-    return [
-        (f"msg_{number}_{step}", message(kind, number, step, round=1, visitor=visitor))
-        for step, kind in enumerate(STEPS)
-    ]
+    return [(f"msg_{number}_{step}", message(kind, number, step, visitor=visitor)) for step, kind in enumerate(STEPS)]
 
 
 def published(broker: EmbeddedKafka) -> dict[bytes, list[str]]:

@@ -76,7 +76,7 @@ LIBRARIES = {
     "confluent_kafka": [],
     "grafana_foundation_sdk": ["grafana/"],
     "promql_parser": [],
-    "sqlalchemy": ["streams/timeline/"],
+    "sqlalchemy": ["streams/timeline/", "connectors/sql/"],
     "alembic": ["streams/timeline/"],
 }
 

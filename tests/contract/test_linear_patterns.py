@@ -17,6 +17,8 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+from connectors.sdk.mapping.proposal import _CHANNELS, _ROLES
+
 ROOT: Final = Path(__file__).parents[2]
 FOLDERS: Final = ("models", "connectors", "streams")
 NOT_IN_OPERATION: Final = ("/simulate/", "/simulator/", "/simulating/", "/testing/", "/templates/", "/testing.py")
@@ -30,6 +32,13 @@ EXAMPLES: Final = {
         r"A(?P<year>\d{4})-(?P<number>\d+)",
         r"(?P<number>\d+)(?P<year>\d{4})",
     ],
+    # The administrator's own expressions:
+    ("connectors/sdk/mapping/conditions.py", "pattern"): [],
+    ("connectors/sdk/mapping/options.py", "text"): [],
+    ("connectors/sdk/mapping/record_mapping.py", "value.pattern"): [],
+    ("connectors/sdk/mapping/conversions.py", "pattern"): [r"([0-9]{2})/([0-9]{2})/([0-9]{4})\ ([0-9]{2}):([0-9]{2})"],
+    ("connectors/sdk/mapping/proposal.py", "_ROLES[role]"): list(_ROLES.values()),
+    ("connectors/sdk/mapping/proposal.py", "_CHANNELS[channel]"): list(_CHANNELS.values()),
     ("streams/locale/error_messages.py", "pattern"): [],  # `find_expressions` finds its tables
 }
 """Expressions that code builds at run time → examples of them."""

@@ -1,5 +1,6 @@
-"""E-mail through a real SMTP server: STARTTLS, password, refusals and outages."""
+"""E-mail through a real SMTP server (STARTTLS, password, token, refusals, outages) and a fake Graph."""
 
+import base64
 import email
 import email.policy
 import ssl
@@ -16,7 +17,8 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
+from starlette.responses import JSONResponse
 
 from streams.kafka.ports import free_port
 from streams.notify.digest_delivery import AGAIN_MS, MessageDelivery
@@ -24,6 +26,7 @@ from streams.notify.mail import MailTransport, NotMailedError
 from streams.notify.notifier import receivers, transports
 from streams.notify.options import MailOptions, Notify, NotifyOptions
 from streams.notify.store import Store
+from tests.support.fake_graph import FakeGraph, FakeMailbox, fake_graph
 from tests.support.sla_events import SlaClockStub
 
 SUPERVISORS, NIGHT = "superviseurs@example.org", "garde@example.org"
@@ -41,6 +44,7 @@ class Mailbox:
         self.refused_recipients: dict[str, str] = {}
         self.attempts = 0
         self.quit_answer = "221 Bye"
+        self.token = ""
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
         self.attempts += 1
@@ -57,6 +61,12 @@ class Mailbox:
         self.messages.append(message)
         self.recipients += envelope.rcpt_tos
         return "250 OK"
+
+    async def auth_XOAUTH2(self, server: Any, args: list[str]) -> AuthResult:  # noqa: N802 - aiosmtpd's
+        if base64.b64decode(args[1]).decode() == f"user=accueil@example.org\1auth=Bearer {self.token}\1\1":
+            return AuthResult(success=True)
+        assert await server.challenge_auth('{"status":"401"}') == b""
+        return AuthResult(success=False, handled=False)
 
     async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         return self.quit_answer
@@ -160,7 +170,9 @@ def test_password_is_sent_only_over_tls_to_a_trusted_server(
         mail.report(SlaClockStub(2))
         other = options(mailbox.port, **secured | {"password": SecretStr("autre")})
         wrong = MailTransport(other, SUPERVISORS, NotifyOptions("", tmp_path))
-        with pytest.raises(NotMailedError, match=f"localhost:{mailbox.port}: refuses the user or the password"):
+        with pytest.raises(
+            NotMailedError, match=f"localhost:{mailbox.port}: refuses the user, or the password or token"
+        ):
             MessageDelivery("mails.garde", wrong, 10).deliver(mail.store, 0)
         assert len(mailbox.messages) == 1
 
@@ -260,3 +272,93 @@ def test_repeated_message_has_the_same_id(mailbox: Mailbox, mail: MailHarness) -
     first, second = mailbox.messages
     assert first["Message-ID"] == second["Message-ID"]
     assert first.as_bytes() == second.as_bytes()
+
+
+# --------------------------------------------------------------------------------------------------------------- Microsoft 365
+@pytest.fixture
+def microsoft() -> Iterator[FakeGraph]:
+    with fake_graph() as fake:
+        fake.mailboxes["accueil@example.org"] = FakeMailbox()
+        fake.roles = frozenset({"Mail.Send"})
+        yield fake
+
+
+def by_graph(microsoft: FakeGraph, **others: Any) -> MailOptions:
+    own = {"sender": "accueil@example.org", "oauth": microsoft.options(), "recipients": (SUPERVISORS, NIGHT)}
+    return MailOptions.model_validate(own | others)
+
+
+def test_graph_sends_one_message_to_each_recipient(microsoft: FakeGraph, tmp_path: Path) -> None:
+    mail = MailHarness(tmp_path, by_graph(microsoft))
+    mail.report(SlaClockStub())
+    mail.deliver()
+    assert [sender for sender, _ in microsoft.sent] == ["accueil@example.org"] * 2
+    assert [message["To"] for _, message in microsoft.sent] == [SUPERVISORS, NIGHT]
+    _, message = microsoft.sent[0]
+    assert message["Subject"] == "Délai dépassé : solidarites, démarche en ligne, première réponse sous 10 s"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert "Échéance : 16/03/2026 13:00 CET" in message.get_content()
+    assert mail.store.waiting() == {}
+    for delivery in mail.deliveries:
+        delivery.close()
+
+
+def test_missing_permission_delays_mail_by_graph(microsoft: FakeGraph, tmp_path: Path) -> None:
+    mail = MailHarness(tmp_path, by_graph(microsoft, recipients=(SUPERVISORS,)))
+    mail.report(SlaClockStub())
+    microsoft.roles = frozenset({"Mail.Read"})
+    with pytest.raises(NotMailedError, match=r"refuses access \(403 ErrorAccessDenied\): grant the application"):
+        mail.deliver()
+    microsoft.roles = frozenset({"Mail.Send"})
+    microsoft.expire_tokens()
+    with pytest.raises(NotMailedError, match="refuses the token"):
+        mail.deliver()
+    mail.deliver()  # with a new token
+    assert len(microsoft.sent) == 1
+    microsoft.refusals = [JSONResponse({"error": {"code": "ErrorInvalidRecipients"}}, 400)]
+    mail.report(SlaClockStub(2))
+    mail.deliver()
+    assert mail.store.refused()["mails.garde"][1].endswith("refuses the request (400 ErrorInvalidRecipients)")
+    for delivery in mail.deliveries:
+        delivery.close()
+
+
+def test_smtp_accepts_a_token_of_microsoft(
+    mailbox: Mailbox, microsoft: FakeGraph, certificate: ssl.SSLContext, tmp_path: Path
+) -> None:
+    mail = MailHarness(tmp_path, options(mailbox.port, security="starttls", oauth=microsoft.options()))
+    microsoft.make_outlook_token = lambda: "jeton-d-essai"
+    mailbox.token = "jeton-d-essai"
+    with smtp_server(mailbox, tls_context=certificate, auth_required=True):
+        mail.report(SlaClockStub())
+        mail.deliver()
+        assert mailbox.recipients == [SUPERVISORS]
+        mailbox.token = "un autre"
+        mail.report(SlaClockStub(2))
+        with pytest.raises(NotMailedError, match="refuses the user, or the password or token"):
+            mail.deliver()
+    for delivery in mail.deliveries:
+        delivery.close()
+
+
+def test_refused_application_delays_mail_by_smtp(mailbox: Mailbox, microsoft: FakeGraph, tmp_path: Path) -> None:
+    oauth = microsoft.options(client_secret="un-autre", tenant=microsoft.tenant)
+    mail = MailHarness(tmp_path, by_graph(microsoft, oauth=oauth, recipients=(SUPERVISORS,)))
+    mail.report(SlaClockStub())
+    with pytest.raises(NotMailedError, match=r"AADSTS7000215\): the client secret is wrong"):
+        mail.deliver()
+    for delivery in mail.deliveries:
+        delivery.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"oauth": None}, "must have host, or else oauth to send by Microsoft Graph"),
+        ({"host": "smtp.example.org", "security": "none"}, "must not send a token unencrypted"),
+        ({"host": "smtp.example.org", "password": "sesame"}, "must have either password or oauth"),
+    ],
+)
+def test_incomplete_mail_options_are_refused(microsoft: FakeGraph, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        by_graph(microsoft, **changes)

@@ -95,6 +95,25 @@ def test_figures_match_the_last_row(events: list[Event]) -> None:
     assert current_numbers(figures) == current_numbers(count_once(row))
 
 
+RETRACTIONS = EVENT_SETS.map(
+    lambda events: numbered([*events, make("contact.retracted", 60, channel=events[0].channel)])
+)
+
+
+@given(RETRACTIONS.flatmap(lambda events: st.tuples(deliveries(events), deliveries(events))))
+def test_retracted_contact_counts_nowhere_in_any_order(both: tuple[list[Event], list[Event]]) -> None:
+    first, second = both
+    row = fold_contact(*first)
+    assert contact.encode(row) == contact.encode(fold_contact(*second))
+    assert (row.stays, row.own_events, row.identities, row.is_closed) == ((), (), "", True)
+    figures = count_events(*first)
+    assert current_numbers(figures) == current_numbers(count_once(row))
+    counted = {key[1].channel for key, figure in figures.items() if any(figure.counts) or any(figure.stocks)}
+    assert counted <= {"feedback"}
+    assert [*clock_intervals(row)] == []
+    assert WaitingIndex({b"": row}).due(LATER, TTL) == []
+
+
 def ever_counted(figure: Figure) -> list[int]:
     return [count + figure.corrected.get(index, 0) for index, count in enumerate(figure.counts)]
 

@@ -24,23 +24,29 @@ OPTIONS: Final[dict[str, Any]] = {
     "port": 0,
     "secret": SECRET,
     "sector": "social",
-    "ignored": ["desk.opened"],
-    "labels": {"CDAS Sud": "cdas-sud", "Accueil général": "accueil", "PMI": "pmi"},
-    "types": {
-        "ticket.taken": {
+    "id": "data.ticket.id",
+    "values": {
+        "site": {"CDAS Sud": "cdas-sud"},
+        "service": {"PMI": "pmi"},
+        "queue": {"Accueil général": "accueil", "PMI": "pmi"},
+    },
+    "ignored": {"type": ["desk.opened"]},
+    "events": [
+        {
             "event": "visit.arrived",
-            "id": "data.ticket.id",
+            "time": "timestamp",
+            "when": {"type": "ticket.taken"},
             "site": "data.office",
             "service": "data.service",
             "phone": "data.visitor.phone",
             "email": "data.visitor.email",
             "dossier": "data.visitor.file",
-            "data": {"queue": "data.room"},
+            "queue": "data.room",
         },
-        "ticket.called": {"event": "visit.called", "id": "data.ticket.id", "site": "data.office"},
-        "ticket.served": {"event": "visit.served", "id": "data.ticket.id", "revision": "data.round"},
-        "ticket.lost": {"event": "visit.left", "id": "data.ticket.id"},
-    },
+        {"event": "visit.called", "time": "timestamp", "when": {"type": "ticket.called"}, "site": "data.office"},
+        {"event": "visit.served", "time": "timestamp", "when": {"type": "ticket.served"}},
+        {"event": "visit.left", "time": "timestamp", "when": {"type": "ticket.lost"}},
+    ],
 }
 """Options of an instance that reads these messages."""
 

@@ -154,6 +154,18 @@ def test_erased_contact_stays_erased(timeline: Timeline) -> None:
     assert set(timeline.resolve_identities(CASE).identities) == {CASE}
 
 
+def test_retracted_contact_is_deleted_and_stays_deleted(timeline: Timeline) -> None:
+    first, second = call("call:a:1", 0, f"{CASE} {PHONE}"), call("call:a:1-v2", 1000, f"{CASE} {PHONE}")
+    timeline.write(entries_of(first))
+    timeline.revoke(Link(CASE, PHONE), 1, RevocationReason.SHARED)
+    retracted = make("contact.retracted", 2000, subject="call:a:1", channel="call")
+    timeline.write(entries_of([retracted]))
+    timeline.write(entries_of([*second, *first]))
+    assert timeline.read_contact("call:a:1") == []
+    assert len(read(timeline, CASE)) == 3
+    assert [link.reason for link in timeline.read_links(CASE, 9)] == ["shared"]
+
+
 def test_erased_contacts_and_owners_are_found(timeline: Timeline) -> None:
     erased = make("personal_data.erased", 9, subject="call:a:1", channel="call")
     timeline.write(entries_of([*call("call:a:1", 0, CASE), *call("call:a:2", 0, PHONE), erased]))

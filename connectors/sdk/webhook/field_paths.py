@@ -1,6 +1,5 @@
-"""Configured paths of values in JSON messages, and safe forms of the sender's ids."""
+"""Configured paths of values in JSON messages."""
 
-import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
@@ -9,31 +8,12 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, StringConstraints
 
 from connectors.sdk.config import check_zone
-from connectors.sdk.identifiers import keyed_digest
 from models.codec import UnusableRecord
 from models.event_time import MAX_AGE
-from models.identities import PseudonymKey
 from models.reasons import Reason
 
 MILLISECONDS: Final = 1e11
 """Numbers from here on are times in milliseconds; as seconds they would be in the year 5138."""
-PLAIN_ID: Final = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Z]{0,3}-?[0-9]{1,6}", re.ASCII
-)
-"""Contact ids without personal data: UUIDs and ticket numbers. All others are replaced by a keyed hash."""
-GENERATED: Final = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-    r"|msg_(?=.*[0-9])(?=.*[A-Z])(?=.*[a-z])(?!.*[0-9]{6})[0-9A-Za-z]{24,32}|[0-9]{1,6}",
-    re.ASCII,
-)
-"""Generated message ids: UUIDs, random ids as Standard Webhooks recommends, and counters of up to six digits."""
-PLAIN_REVISION: Final = re.compile(
-    r"[0-9]{1,6}|1[0-9]{9}(?:[0-9]{3})?"
-    r"|(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]"
-    r"(?:[T ][0-2][0-9]:[0-5][0-9](?::[0-6][0-9](?:\.[0-9]{1,9})?)?(?:Z|[+-][0-2][0-9]:?[0-5][0-9])?)?",
-    re.ASCII,
-)
-"""Revisions without personal data: up to six digits, seconds and milliseconds since 1970, ISO 8601 dates and times."""
 Value = str | int | float | bool
 Kind = TypeVar("Kind")
 
@@ -103,18 +83,3 @@ def read_time(value: Value, path: str, zone: ZoneInfo | None, received_at: datet
     except (ValueError, OverflowError, OSError):
         pass
     raise UnusableRecord(Reason.INVALID_FIELD, f"{path}: not a time with a zone, or ten years away")
-
-
-def safe_contact_id(native: str, key: PseudonymKey) -> str:
-    """Return a sender's contact id in the form that events may contain: unchanged if it has no personal data, else hashed."""
-    return native if PLAIN_ID.fullmatch(native) else keyed_digest("contact", native, key)
-
-
-def safe_message_id(name: str, key: PseudonymKey) -> str:
-    """Return a sender's message id for use in `event_id`: unchanged if it was generated, else a keyed hash."""
-    return name if GENERATED.fullmatch(name) else keyed_digest("message", name, key)
-
-
-def safe_revision(revision: str, key: PseudonymKey) -> str:
-    """Return a sender's revision for use in `event_id`: unchanged if it is a number or a time, else a keyed hash."""
-    return revision if PLAIN_REVISION.fullmatch(revision) else keyed_digest("revision", revision, key)

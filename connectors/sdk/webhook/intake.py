@@ -28,6 +28,8 @@ class Message(NamedTuple):
     """The sender's id of the message; the same for each of its facts. Empty if it has none, and for polled facts."""
     body: bytes
     received_at: datetime
+    place: str = ""
+    """Which record of the message the body is, for people, such as `record 3`; empty for a whole message, and for facts."""
 
 
 class NameTakenError(Exception):

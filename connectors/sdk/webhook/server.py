@@ -38,8 +38,8 @@ BURST_SECONDS: Final = 1.0
 SPARE_CONNECTIONS: Final = 16
 """Smallest number of connections beyond those of waiting messages. They bound the memory of incomplete bodies, and let senders
 get 503."""
-STATUSES: Final = (204, 400, 401, 408, 409, 413, 429, 500, 503)
-REFUSALS: Final = (400, 401, 408, 409, 413, 429)
+STATUSES: Final = (204, 400, 401, 403, 408, 409, 413, 429, 500, 503)
+REFUSALS: Final = (400, 401, 403, 408, 409, 413, 429)
 """Statuses whose cause is the sender's. Other failures are logged elsewhere."""
 RETRY: Final = {"retry-after": "5", "connection": "close"}
 CLOSE: Final = {"connection": "close"}
@@ -50,6 +50,8 @@ Verify = Callable[[Mapping[str, str], bytes, float], str]
 
 It raises `SignatureError` for a request to refuse (401); any other error gives 500. See `PushSource.verify`.
 """
+Admit = Callable[[str], bool]
+"""Function that returns whether requests from an address are read. See `PushSource.admits`."""
 
 log = structlog.get_logger(__name__)
 
@@ -87,12 +89,14 @@ class Gate:
         config: PushConfig,
         intake: Intake,
         response_counts: ResponseCounter,
+        admits: Admit,
         verify: Verify,
         answer_seconds: float,
     ) -> None:
         self._config = config
         self._intake = intake
         self._response_counts = response_counts
+        self._admits = admits
         self._verify = verify
         self._answer_seconds = answer_seconds
         self._rates = RateLimiter()
@@ -108,6 +112,8 @@ class Gate:
         return Response(status_code=204)
 
     async def _accept(self, request: Request) -> None:
+        if not self._admits(request.scope[http_server.PEER]):
+            raise HTTPException(403, headers=CLOSE)
         client = request.client.host if request.client else ""
         if self._rates.take(client, time.monotonic(), self._config.requests_per_second, BURST_SECONDS):
             raise HTTPException(429, headers=RETRY)
@@ -150,8 +156,10 @@ class Gate:
     def _verify_name(self, headers: Mapping[str, str], body: bytes) -> str:
         try:
             return self._verify(headers, body, time.time())
-        except SignatureError:
-            raise HTTPException(401) from None
+        except SignatureError as error:
+            raise HTTPException(
+                401, headers={"www-authenticate": error.challenge} if error.challenge else None
+            ) from None
         except Exception as error:  # noqa: BLE001 - uvicorn would log its text, which may contain the message
             log.error("verification_failed", error=safe_error_text(error))  # noqa: TRY400 - the same
             raise HTTPException(500) from None

@@ -25,6 +25,11 @@ _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
 class SignatureError(Exception):
     """A request has no valid signature. The sender does not see the text; it is for tests."""
 
+    def __init__(self, text: str, challenge: str = "") -> None:
+        super().__init__(text)
+        self.challenge = challenge
+        """Value of the header `WWW-Authenticate` of the response; empty for a response without it."""
+
 
 def check_secret(secret: SecretStr | None) -> SecretStr | None:
     """Return `secret`, which may be None. Raises `ValueError` if it is not Base64, or its key is shorter than `KEY_BYTES`."""

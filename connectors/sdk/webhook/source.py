@@ -48,10 +48,18 @@ class PushSource(Source[Message, int]):
         thread, so it may not use state that other methods change. `now` is in seconds since 1970; header names are in lower case.
         """
 
+    def admits(self, peer: str) -> bool:  # noqa: ARG002 - other sources need it
+        """Return whether to read requests of connections from the address `peer`; others get 403.
+
+        `peer` is the address of a reverse proxy, if there is one, and empty if it is unknown. Called in the server's thread. This
+        implementation reads all requests.
+        """
+        return True
+
     def listen(self) -> int:
         """Start the server at the first call, and return its port. Raises `SourceUnavailableError` if it cannot start."""
         if self._server is None:
-            gate = Gate(self._config, self.intake, self._response_counts, self.verify, self.answer_seconds)
+            gate = Gate(self._config, self.intake, self._response_counts, self.admits, self.verify, self.answer_seconds)
             self._server = Server(self._config, gate, self.intake)
         return self._server.port
 

@@ -23,22 +23,26 @@ class Webhooks(PostingSystem):
     """Number of threads. Each waits until its event is stored."""
     types: ClassVar[dict[ActionKind, tuple[str, str]]]
     """Action kind → type of its message, and type of the event that the connector makes of it."""
-    labels: ClassVar[set[str]]
-    """Labels of sites, services and queues in the messages."""
+    fields: ClassVar[dict[str, str]]
+    """Fields of messages, by the name of the option of the mapping, besides the id of the contact and its place."""
+    labels: ClassVar[dict[str, set[str]]]
+    """Names of sites, services and queues in the messages, which are those of the events."""
 
     @abstractmethod
     def data(self, action: Action) -> dict[str, Any]:
         """Return the content of an action's message, without id, site and service, which every message has."""
 
-    def kind(self, event: str) -> dict[str, Any]:
-        """Return the `webhook` connector's options for the message type that becomes an `event`, given by its event type."""
-        return {"event": event, "id": "data.id", "site": "data.site", "service": "data.service"}
-
     def options(self) -> dict[str, Any]:
         return super().options() | {
             "sector": SECTOR,
-            "labels": {label: label for label in sorted(self.labels)},
-            "types": {name: self.kind(event) for name, event in self.types.values()},
+            "id": "data.id",
+            "site": "data.site",
+            "service": "data.service",
+            **self.fields,
+            "values": {name: {label: label for label in sorted(labels)} for name, labels in self.labels.items()},
+            "events": [
+                {"event": event, "time": "timestamp", "when": {"type": name}} for name, event in self.types.values()
+            ],
         }
 
     def contact(self, citizen_case: CitizenCase) -> str:
@@ -68,20 +72,18 @@ class FrontDesks(Webhooks):
         ActionKind.VISITOR_LEFT: ("ticket.left", "visit.left"),
     }
     action_kinds = frozenset(types)
-    labels: ClassVar = {label for place, _ in VISITS.places for label in place}
-
-    def kind(self, event: str) -> dict[str, Any]:
-        """Return the options; only the first message of a visit identifies the visitor."""
-        visitor = {
-            "phone": "data.visitor.phone",
-            "email": "data.visitor.email",
-            "case": "data.visitor.case",
-            "data": {"queue": "data.room"},
-        }
-        return super().kind(event) | (visitor if event == "visit.arrived" else {})
+    fields: ClassVar = {
+        "phone": "data.visitor.phone",
+        "email": "data.visitor.email",
+        "case": "data.visitor.case",
+        "queue": "data.room",
+    }
+    labels: ClassVar = {
+        name: {getattr(place, name) for place, _ in VISITS.places} for name in ("site", "service", "queue")
+    }
 
     def data(self, action: Action) -> dict[str, Any]:
-        """Return the visitor and the room for a new ticket; nothing for later messages."""
+        """Return the visitor and the room for a new ticket; nothing for later messages, which identify nobody."""
         if action.kind is not ActionKind.TICKET_TAKEN:
             return {}
         citizen = action.citizen_case.citizen
@@ -100,10 +102,8 @@ class Helpdesk(Webhooks):
         ActionKind.EMAIL_ANSWERED: ("mail.answered", "email.answered"),
     }
     action_kinds = frozenset(types)
-    labels: ClassVar = {HEADQUARTERS, *EMAIL_SERVICES}
-
-    def kind(self, event: str) -> dict[str, Any]:
-        return super().kind(event) | {"email": "data.from"}
+    fields: ClassVar = {"email": "data.from"}
+    labels: ClassVar = {"site": {HEADQUARTERS}, "service": {*EMAIL_SERVICES}}
 
     def data(self, action: Action) -> dict[str, Any]:
         return {"from": action.citizen_case.citizen.email, "subject": "Une question"}

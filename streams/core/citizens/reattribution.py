@@ -55,8 +55,10 @@ def records(before: Contact, after: Contact, contact: str) -> tuple[tuple[bytes,
     """Return the withdrawal and the adoption of a contact whose citizen changed, each as Kafka key and JSON.
 
     Returns no record if the contact had no event with an event order. This is usual: most calls get their identity when they are
-    queued. An erasure gives no record either, as the contact then has no citizen.
+    queued. An erasure gives no record either, as the contact then has no citizen. A retraction gives only the withdrawal.
     """
+    if after.is_retracted:
+        return (_record(before.citizen, WITHDRAWN, after, contact, ()),)
     if not before.stays and _only_arrived(before):  # nearly always
         return ()
     events = () if after.is_erased else (*_past_events(before),)

@@ -39,6 +39,9 @@ from streams.core.sla.clock import SlaClock, intern_parts
 SEEN_EVENTS: Final = 32
 """Maximum number of event id fingerprints in a row."""
 ERASED: Final = "personal_data.erased"
+RETRACTED: Final = "contact.retracted"
+REMOVALS: Final = frozenset({ERASED, RETRACTED})
+"""Event types after which a contact has no identities, and no timeline entries but this event's."""
 AssignedSector = tuple[bool, int, str]
 """Sort key of a contact's sector: whether it is unknown, the earliest event time that names it, its name. The least key wins."""
 UNASSIGNED_SECTOR: Final[AssignedSector] = (True, 0, "")
@@ -109,9 +112,11 @@ class Contact(Row, tag=1):
 
     @property
     def own_events(self) -> tuple[CaseEvent, ...]:
-        """Return the case events of the contact's channel, without erasures; opinions only if it has no other channel."""
+        """Return the case events of the contact's channel, without removals; opinions only if it has no other channel."""
         return tuple(
-            event for event in self.case_events if event.dimensions.channel == self.channel and event.type != ERASED
+            event
+            for event in self.case_events
+            if event.dimensions.channel == self.channel and event.type not in REMOVALS
         )
 
     @property
@@ -123,12 +128,28 @@ class Contact(Row, tag=1):
         return False
 
     @property
+    def is_retracted(self) -> bool:
+        """Return whether the source retracted the contact. It then counts nowhere, and ignores later events of its source."""
+        for event in self.case_events:  # noqa: SIM110 - as above
+            if event.type == RETRACTED:
+                return True
+        return False
+
+    @property
+    def is_removed(self) -> bool:
+        """Return whether the contact is erased or retracted."""
+        for event in self.case_events:  # noqa: SIM110 - as above
+            if event.type in REMOVALS:
+                return True
+        return False
+
+    @property
     def has_begun(self) -> bool:
-        """Return whether the contact has any event except an erasure."""
+        """Return whether the contact has any event except removals."""
         if self.stays:
             return True
         for event in self.case_events:  # noqa: SIM110 - as above
-            if event.type != ERASED:
+            if event.type not in REMOVALS:
                 return True
         return False
 
@@ -203,7 +224,7 @@ class Contact(Row, tag=1):
 
 
 # --------------------------------------------------------------------------------------------------------------- folding
-def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:
+def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:  # noqa: C901 - runs for every event
     """Return the row with `event` added: a new row, or `row` itself for a duplicate.
 
     `at` is the event's time in milliseconds, if the caller has it. In a row with `SEEN_EVENTS` fingerprints, an event that adds
@@ -221,7 +242,7 @@ def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:
         after.seen = seen
         if at > after.last_at:
             after.last_at = at
-        if event.channel is not after.channel:
+        if event.channel is not after.channel and not row.is_retracted:
             after.channel = _channel(row, event)
     sector, identities = event.sector, event.identities
     if (
@@ -232,11 +253,20 @@ def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:
     ):
         _add_claim(after, event, sector, identities, at)
     add_event_order(after, event.type, at, event.service)
+    if (
+        after.case_events
+        and event.type not in REMOVALS
+        and after.is_retracted
+        and not _is_opinion(event.channel, after)
+    ):
+        return after
     stays = add_evidence(after.stays, event, at)
     if stays is None:
         after.case_events = add_case_event(after.case_events, event, at)
-        if event.type == ERASED:
+        if event.type in REMOVALS:
             _erase_identities(after)
+            if after.is_retracted:
+                _drop_evidence(after)
     else:
         after.stays = stays
     return row if row is not None and len(after.seen) == _SEEN_BYTES and after == row else after
@@ -255,10 +285,10 @@ def _add_fingerprint(seen: bytes, new: bytes) -> bytes | None:
 
 
 def _channel(row: Contact, event: Event) -> Channel:
-    """Return the channel of a contact after an event of another channel. An erasure decides only while it is the only event."""
-    is_erasure = event.type == ERASED
-    if row.has_begun is is_erasure:
-        return row.channel if is_erasure else event.channel
+    """Return the channel of a contact after an event of another channel. A removal decides only while it is the only event."""
+    is_removal = event.type in REMOVALS
+    if row.has_begun is is_removal:
+        return row.channel if is_removal else event.channel
     return min(event.channel, row.channel, key=_by_weight)
 
 
@@ -270,12 +300,12 @@ def _by_weight(channel: Channel) -> tuple[bool, str]:
 def _add_claim(after: Contact, event: Event, sector: str, identities: str, at: int) -> None:
     """Add the event's sector and identities to the row `after`, unless the event comes from another source than the contact's.
 
-    Once the contact is erased, identities are ignored. Raises `rows.TooManyDimensions` for too many sectors.
+    Once the contact is erased or retracted, identities are ignored. Raises `rows.TooManyDimensions` for too many sectors.
     """
     names = event.subject.split(":", 2)
     if len(names) > 2 and names[1] != event.source:
         return
-    if identities and after.case_events and after.is_erased:
+    if identities and after.case_events and after.is_removed:
         identities = ""
     if not (sector or identities):
         return
@@ -320,6 +350,22 @@ def _erase_identities(after: Contact) -> None:
         )
 
 
+def _drop_evidence(after: Contact) -> None:
+    """Remove the evidence of the contact's own source from the retracted row `after`; its channel is that of the retraction."""
+    after.channel = next(Channel(event.dimensions.channel) for event in after.case_events if event.type == RETRACTED)
+    after.stays = ()
+    after.case_events = tuple(
+        event
+        for event in after.case_events
+        if event.type in REMOVALS or _is_opinion(Channel(event.dimensions.channel), after)
+    )
+
+
+def _is_opinion(channel: Channel, row: Contact) -> bool:
+    """Return whether an event of `channel` is an opinion about the contact, and not an event of its own source."""
+    return channel is Channel.FEEDBACK and row.channel is not Channel.FEEDBACK
+
+
 def _merge_identities(known: str, new: str) -> str:
     """Return all identities of both, strongest first, at most `MAX_IDENTITIES`."""
     if known == new or not new:
@@ -334,7 +380,7 @@ def _by_time(claim: Claim) -> AssignedSector:
 
 
 def _by_completeness(event: CaseEvent) -> tuple[bool, int, int, str]:
-    return event.type != ERASED, -event.dimensions.count(""), event.last_at, event.type
+    return event.type not in REMOVALS, -event.dimensions.count(""), event.last_at, event.type
 
 
 def _by_start(stay: QueueStay) -> tuple[int, int]:

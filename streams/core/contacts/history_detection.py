@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from models.events import Event
 from models.topics import Channel
-from streams.core.contacts.contact import ERASED
+from streams.core.contacts.contact import REMOVALS
 
 _HOUR_MS: Final = 3_600_000
 HISTORY_AGE_MS: Final = 5 * 60_000
@@ -58,7 +58,7 @@ class HistoryDetector:
         if delay <= HISTORY_AGE_MS:
             if self.sources.pop(event.source, None):
                 self.has_ended = True
-        elif event.type == ERASED:
+        elif event.type in REMOVALS:
             return
         elif event.channel is Channel.CALL:
             self.sources[event.source] = now, at

@@ -48,6 +48,11 @@ def count_contact(before: Contact | None, after: Contact, edit: EditFigure) -> N
 
 
 def _count_stays(known: tuple[QueueStay, ...], stays: tuple[QueueStay, ...], edit: EditFigure) -> None:
+    if not stays:  # the contact was retracted
+        for gone in known:
+            _change(gone.dimensions, stay_facts(gone), (), QUEUE_SCHEMA, edit)
+            if gone.transferred_at is not None:
+                _change(transfer_dimensions(gone), transfer_facts(gone), (), TRANSFER_SCHEMA, edit)
     for stay in stays:
         former = find(known, stay.number)
         if former is stay:

@@ -102,6 +102,17 @@ def advance_time(
     return (clocks if news else known), news
 
 
+def cancel(known: tuple[SlaClock, ...], now: int) -> list[ClockChange]:
+    """Return the cancellations, at `now`, of the open clocks of a retracted contact."""
+    changes = []
+    for clock in known:
+        if clock.is_open:
+            cancelled = clock.__copy__()
+            cancelled.end, cancelled.ended_at = ClockEnd.CANCELLED, now
+            changes.append(ClockChange(ClockChangeKind.CANCELLED, now, cancelled))
+    return changes
+
+
 def _is_final(former: SlaClock, clock_interval: ClockInterval) -> bool:
     """Return whether a clock has ended and its interval is unchanged."""
     return (

@@ -12,7 +12,7 @@ from models.sla import SLA_SOURCE
 from models.timestamps import milliseconds, to_datetime, to_iso
 from models.topics import Channel
 from streams.core.contacts.case_event import ContactState
-from streams.core.contacts.contact import ERASED, Contact
+from streams.core.contacts.contact import REMOVALS, Contact
 from streams.core.figures.facts import is_plausible_admission
 from streams.core.sla import events as sla
 from streams.core.sla.clock_changes import ClockChange, ClockChangeKind
@@ -74,9 +74,9 @@ def reject_control_characters(texts: Iterable[str]) -> None:
 def is_recorded(kind: str, after: Contact) -> bool:
     """Return whether an event of type `kind` gets an entry, where `after` is the contact's row after it.
 
-    Once the contact is erased, only the erasure gets one.
+    Once the contact is erased or retracted, only that event gets one.
     """
-    return kind == ERASED or not after.is_erased
+    return kind in REMOVALS or not after.is_removed
 
 
 def _appointment_detail(event: AppointmentBooked | AppointmentMoved) -> str:

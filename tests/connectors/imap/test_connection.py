@@ -10,6 +10,7 @@ from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, 
 from connectors.sdk.flow import Flow
 from connectors.sdk.testing import ManualPublisher
 from tests.support.dovecot import dovecot, needs_dovecot, token_of
+from tests.support.fake_graph import fake_graph
 from tests.support.imap_mails import MAILS, Mailbox, answer, events_by_contact, mail
 from tests.support.polled_servers import unavailable
 from tests.support.processes import wait_until
@@ -104,3 +105,25 @@ def test_token_replaces_the_password(mailbox: Mailbox) -> None:
     mailbox.put(mail("a", 0))
     events = mailbox.read(password=None, token_command=["echo", token_of(mailbox.user)])
     assert events_by_contact(events) == [(0, "received")]
+
+
+def test_token_of_microsoft_replaces_the_password(mailbox: Mailbox) -> None:
+    mailbox.put(mail("a", 0))
+    with fake_graph() as microsoft:
+        microsoft.make_outlook_token = lambda: token_of(mailbox.user)
+        events = mailbox.read(password=None, oauth=microsoft.options())
+        assert microsoft.token_requests == 1
+    assert events_by_contact(events) == [(0, "received")]
+
+
+def test_refused_application_is_named_and_not_retried_soon(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
+    with fake_graph() as microsoft:
+        options = microsoft.options(client_secret="un-autre")
+        with mailbox.harness(password=None, oauth=options).opened() as (flow, _):
+            with pytest.raises(SourceRefusedError, match="AADSTS7000215"):
+                flow.step()
+            for _ in range(3):
+                with pytest.raises(SourceUnavailableError, match="AADSTS7000215"):
+                    flow.step()
+        assert microsoft.token_requests == 1

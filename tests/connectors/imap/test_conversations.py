@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.imap.headers import LIMIT_BYTES
 from connectors.sdk.errors import ConnectorError
+from connectors.sdk.mail.headers import LIMIT_BYTES
 from models.identities import IdentityKind
 from tests.support.dovecot import needs_dovecot
 from tests.support.imap_mails import BEGIN, CITIZEN, MAILS, OTHER, OURS, Mailbox, answer, events_by_contact, mail

@@ -130,7 +130,9 @@ def test_error_in_a_variable_of_a_connector_names_the_variable(monkeypatch: pyte
 def test_settings_with_the_same_port_are_refused_and_named(other: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "whsec_" + "c2VjcmV0" * 4)
     monkeypatch.setenv(f"ACCUEIL_{other.replace('.', '__').upper()}", "9000")
-    sender = 'connector = "webhook"\nsecret_env = "SECRET"\ntypes.arrived = { event = "visit.arrived", id = "id" }\n'
+    sender = (
+        'connector = "webhook"\nsecret_env = "SECRET"\nid = "id"\nevents = [{ event = "visit.arrived", time = "at" }]\n'
+    )
     Path("accueil.toml").write_text(
         f"[connectors.guichets]\nport = 9000\n{sender}[connectors.avis]\nport = 9001\n{sender}"
     )

@@ -38,7 +38,7 @@ def configure_logs(**instances: str) -> None:
 def configure_webhooks(**ports: int) -> None:
     tables = (
         f'[connectors.{name}]\nconnector = "webhook"\nport = {port}\nsecret_env = "SECRET"\n'
-        f'types.arrived = {{ event = "visit.arrived", id = "id" }}\n'
+        f'id = "id"\nevents = [{{ event = "visit.arrived", time = "at" }}]\n'
         for name, port in ports.items()
     )
     Path("accueil.toml").write_text("\n".join(tables))
@@ -197,6 +197,42 @@ class TestCheck:
         configure_webhooks(guichets=0, kiosque=-1)
         assert command("check", "guichets").exit_code == 0
         assert command("check", "kiosque").exit_code == 2
+
+
+class TestTry:
+    MESSAGES = """
+        {"id": 1, "type": "in", "at": "2026-03-16T09:00:00Z"}
+        [{"id": 1, "type": "out", "at": "2026-03-16T09:05:00Z"}]
+    """
+    MAPPING = """
+        id = "id"
+        events = [
+            { event = "visit.arrived", time = "at", when.type = "in" },
+            { event = "visit.served", time = "at", when.type = "out" },
+        ]
+    """
+
+    @pytest.mark.parametrize(
+        ("file", "head"),
+        [
+            ("visits.toml", 'connector = "webhook"'),
+            ("accueil.toml", '[connectors.visits]\nconnector = "webhook"\nsignature.bearer.token_env = "SECRET"'),
+        ],
+    )
+    def test_mapping_of_messages_is_tried_without_port_and_secret(self, file: str, head: str) -> None:
+        Path("messages.jsonl").write_text(self.MESSAGES)
+        Path(file).write_text(head + self.MAPPING)
+        result = command("try", file, "--with", "messages.jsonl")
+        assert result.exit_code == 0, result.output
+        assert "records: 2" in result.stdout
+        assert [line.split()[0] for line in result.stdout.splitlines() if line.startswith("  visit")] == [
+            "visit.arrived",
+            "visit.served",
+        ]
+
+    def test_connector_that_receives_records_needs_a_sample(self) -> None:
+        configure_webhooks(guichets=0)
+        assert "webhook/guichets receives its records: add --with FILE" in error("connectors", "try", "accueil.toml")
 
 
 class TestReread:

@@ -107,7 +107,18 @@ def test_list_prints_json_without_content() -> None:
         ("siege", "unknown_record", "SURVEY has no meaning in custom_events"),
         ("siege", "invalid_utf8", "at byte 20"),
     ]
-    assert listed[0].keys() == {"place", "connector", "read_at", "reason", "detail", "times"}
+    assert listed[0].keys() == {"place", "connector", "source_place", "read_at", "reason", "detail", "times"}
+
+
+def test_place_in_the_source_is_shown_if_the_connector_stores_it(home: Path) -> None:
+    with closing(Rejects(home)) as rejects:
+        rejects.add(Reject(Reason.UNKNOWN_ENUM, b"{}", "File: not in values.queue", b"nuit, 2026.csv, line 682"))
+    line = next(line for line in command("list").output.splitlines() if "nuit" in line)
+    assert line.endswith("  nuit, 2026.csv, line 682: File: not in values.queue")
+    place = line.split()[0]
+    assert "in the source  nuit, 2026.csv, line 682" in command("show", place).output
+    listed = [json.loads(line) for line in command("list", "--json").output.splitlines()]
+    assert [record["source_place"] for record in listed] == ["", "", "", "nuit, 2026.csv, line 682"]
 
 
 def test_list_filters_records() -> None:

@@ -291,7 +291,11 @@ def test_proof_table_and_process_have_the_same_retention_of_erased_contacts(
         assert found.proof is not None
         (until,) = (rest.until for rest in found.proof.remains if rest.what == "erased")
         rules = retention_rules(settings)
-        (days,) = (rule.days for rule in rules if rule.what == "contacts whose person was erased")
+        (days,) = (
+            rule.days
+            for rule in rules
+            if rule.what == "contacts whose person was erased, or whose record was corrected"
+        )
         assert days == 120
         requested_at = datetime.fromisoformat(found.proof.requested_at)
         assert datetime.fromisoformat(until) == requested_at + timedelta(days=days)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.sdk.decoding import decode_form, decode_json, decode_response
+from connectors.sdk.decoding import decode_form, decode_json, decode_response, decode_values
 from models.codec import UnusableRecord
 from models.reasons import Reason
 
@@ -111,3 +111,31 @@ def test_invalid_response_is_refused_in_linear_time(content: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_response(content, Page)
     assert time.process_time() - before < 3
+
+
+@pytest.mark.parametrize(
+    ("content", "values"),
+    [
+        (b'[{"a": 1, "b": [1.5, null]}]', [{"a": 1, "b": [1.5, None]}]),
+        (b'\xef\xbb\xbf[1, "caf\xc3\xa9"]', [1, "café"]),
+        (b'["\xe9", "b"]', ["\ufffd", "b"]),
+        (b'["\\ud800", "b"]', ["\ufffd", "b"]),
+        (b"[1e9999, 2]", [float("inf"), 2]),
+        (b"[" + b"9" * 5_000 + b", 2]", [float("inf"), 2]),
+        (b"[18446744073709551616]", [2**64]),
+    ],
+)
+def test_one_bad_value_does_not_hide_the_others_of_a_response(content: bytes, values: Any) -> None:
+    assert decode_values(content) == values
+
+
+def test_deep_values_of_a_response_become_null() -> None:
+    first, second = decode_values(b"[" + b"[" * 50_000 + b"]" * 50_000 + b", 2]")
+    assert str(first).count("[") < 200
+    assert second == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"[1, 2", b"\xff", b"{'a': 1}"])
+def test_response_that_is_not_json_is_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match="line 1"):
+        decode_values(content)

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from pydantic import SecretStr, ValidationError
 from connectors.sdk import instance, pull
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
-from connectors.sdk.pull import HttpClient, Interval, ServerUrl, Token
+from connectors.sdk.pull import EndpointUrl, HttpClient, Interval, ServerUrl, Token
 from connectors.sdk.retry_after import LONGEST_ASKED_SECONDS
 
 SECRET = "jeton-d-essai"
@@ -111,6 +112,28 @@ def test_requests_carry_the_token(server: ScriptedServer, client: HttpClient) ->
     ]
 
 
+def test_credentials_are_added_to_each_request(server: ScriptedServer) -> None:
+    with closing(HttpClient(server.url, auth=pull.httpx.BasicAuth("camille", SECRET))) as client:
+        client.get("/list")
+    ((_, _, authorization, _),) = server.requests
+    assert authorization == "Basic " + b64encode(f"camille:{SECRET}".encode()).decode()
+
+
+def test_accepted_status_is_returned_without_its_body_and_without_a_pause(
+    server: ScriptedServer, client: HttpClient
+) -> None:
+    server.answer = lambda handler: reply(handler, 404, PERSONAL.encode())
+    assert client.ask("GET", "/list", accepted={404})[::2] == (b"", 404)
+    assert client.ask("GET", "/list", accepted={404}).status == 404
+    assert failure(client).endswith("answers 404: is the address right?")
+
+
+def test_unusable_response_begins_a_pause(server: ScriptedServer, client: HttpClient) -> None:
+    assert isinstance(client.refusal("unusable"), SourceRefusedError)
+    assert failure(client) == "unusable"
+    assert server.requests == []
+
+
 @pytest.mark.parametrize(
     ("status", "message"),
     [
@@ -181,7 +204,10 @@ def test_response_above_the_limit_is_refused(
     server.answer = lambda handler: reply(handler, body=b"x" * 1000)
     assert len(client.get()) == 1000
     server.answer = lambda handler: reply(handler, body=b"x" * 1001)
-    assert failure(client).endswith("answers with more than 1000 bytes")
+    with pytest.raises(SourceRefusedError, match="ask for less"):
+        client.ask("GET", refusals={pull.TOO_LARGE: "ask for less"})
+    with closing(HttpClient(server.url)) as other:
+        assert failure(other).endswith("answers with more than 1000 bytes")
 
 
 def test_compressed_response_is_refused(server: ScriptedServer, client: HttpClient) -> None:
@@ -253,6 +279,16 @@ def test_untrusted_certificate_is_reported() -> None:
 )
 def test_url_with_https_or_on_this_machine_is_accepted(url: str) -> None:
     assert Config(url=url, token=SecretStr(SECRET)).url == url.rstrip("/")
+
+
+def test_address_of_a_single_route_keeps_its_last_slash() -> None:
+    class Route(ConnectorConfig):
+        url: EndpointUrl
+        """Address of a route."""
+
+    assert Route(url="https://example.org/api/").url == "https://example.org/api/"
+    with pytest.raises(ValidationError, match="personal"):
+        Route(url="http://example.org/api/")
 
 
 @pytest.mark.parametrize(

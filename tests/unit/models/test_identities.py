@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from models.identities import normalise_phone
 
 
-@given(st.from_regex(r"0[1-9][0-9]{8}", fullmatch=True))
+@given(st.from_regex(r"(0|\+33 ?|0033 ?)[1-9]([ .-]?[0-9]{2}){4}", fullmatch=True))
 def test_french_numbers_match_the_library(raw: str) -> None:
     number = phonenumbers.parse(raw, "FR")
     assert phonenumbers.is_possible_number(number)

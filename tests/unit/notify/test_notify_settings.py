@@ -57,6 +57,16 @@ def test_receivers_are_read_from_the_settings() -> None:
     assert password.get_secret_value() == "sesame"
 
 
+def test_secret_of_microsoft_is_read_and_not_shown() -> None:
+    oauth = 'oauth = { tenant = "t", client_id = "c", client_secret_file = "password" }'
+    path = write(GOOD.replace('password_file = "password"', oauth))
+    read = notify_options(load(path), brokers="127.0.0.1:9092").settings.mails["superviseurs"].oauth
+    assert read is not None
+    assert read.client_secret is not None
+    assert read.client_secret.get_secret_value() == "sesame"
+    assert "sesame" not in str(list(describe(load(path), path)))
+
+
 def test_secrets_are_not_shown() -> None:
     path = write(GOOD)
     shown = str(list(describe(load(path), path)))

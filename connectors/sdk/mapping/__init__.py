@@ -1,0 +1,1 @@
+"""Declarative mapping of records to events, shared by the generic connectors. May import `models` and `connectors.sdk`."""

@@ -1,0 +1,124 @@
+"""Configuration of a connector with a mapping: inline, in a file, or as a preset."""
+
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from pydantic import ValidationError, ValidationInfo, model_validator
+
+from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.config_errors import error_path, format_error, format_key_path, list_details, suggest
+from connectors.sdk.errors import describe_os_error
+from connectors.sdk.mapping.options import MappingError, MappingOptions, Problem
+from connectors.sdk.mapping.toml_lines import find_line
+from models.locale import _
+
+PRESETS: Final = Path(__file__).with_name("presets")
+"""Directory of the mapping files that come with Accueil."""
+MERGED: Final = frozenset({"values", "ignored"})
+"""Tables to which the settings may add rows; other options of the settings replace those of the mapping file."""
+
+
+class MappedConfig(ConnectorConfig, MappingOptions):
+    """Options of a connector with a mapping."""
+
+    described_apart: ClassVar[frozenset[str]] = frozenset(MappingOptions.model_fields)
+
+    mapping: str = ""
+    """Mapping file, or name of a preset (`accueil connectors presets`). Options beside it replace those of the file; rows of
+    `values` and `ignored` are added."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_mapping(cls, given: Any, _info: ValidationInfo) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("mapping"), str) or not given["mapping"]:
+            return given
+        try:
+            return merge(read_mapping(given["mapping"]), given)
+        except ValueError as error:
+            raise MappingError([Problem(("mapping",), str(error))]) from None
+
+    @classmethod
+    def explain_errors(cls, error: ValidationError, instance: str, given: Mapping[str, Any]) -> list[str]:
+        """Return a line per error: with the mapping file and the line, or with the key below `instance` in the settings."""
+        name = given.get("mapping")
+        path = None
+        if isinstance(name, str) and name:
+            with suppress(ValueError):  # there is no such file: that is one of the errors
+                path = mapping_path(name)
+        return explain_mapping(error, cls, instance, given, path)
+
+
+def explain_mapping(
+    error: ValidationError, model: type[MappedConfig], instance: str, given: Mapping[str, Any], file: Path | None
+) -> list[str]:
+    """Return a line per error in options `given` in the settings, or else in the mapping file."""
+    text = ""
+    if file:
+        with suppress(OSError, ValueError):  # it cannot be read: that is one of the errors
+            text = file.read_text(encoding="utf-8")
+    lines = []
+    for detail in list_details(error):
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, MappingError):
+            found = [(problem.keys, f"{format_key_path(problem.keys)} {problem.text}") for problem in cause.problems]
+        else:
+            found = [(error_path(detail), format_error(detail, model))]
+        for keys, line in found:
+            in_settings = not text or (keys and keys[0] in given)
+            lines.append(
+                f"{instance}{'.' if keys else ''}{line}" if in_settings else f"{file}:{find_line(text, keys)}: {line}"
+            )
+    return list(dict.fromkeys(lines))
+
+
+def find_presets() -> dict[str, Path]:
+    """Return the mapping files that come with Accueil, by name."""
+    return {path.stem: path for path in sorted(PRESETS.glob("*.toml"))}
+
+
+def mapping_path(name: str) -> Path:
+    """Return the file of a mapping: of the preset `name`, or the file with that path. Raises `ValueError` if there is none."""
+    presets = find_presets()
+    path = presets.get(name) or Path(name)
+    if not _exists(path) and "/" not in name and not name.endswith(".toml"):
+        raise ValueError(_("there is no preset {name!r}", name=name) + suggest(name, presets))
+    return path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # the name is too long
+        return False
+
+
+def read_mapping(name: str) -> dict[str, Any]:
+    """Return the options in the mapping file or preset `name`. Raises `ValueError`, whose text names the file and the line."""
+    path = mapping_path(name)
+    try:
+        options = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(describe_os_error(error, path)) from None
+    except ValueError as error:
+        raise ValueError(_("{path} is not valid TOML: {error}", path=path, error=error)) from None
+    options.pop("connector", None)  # names the connector for which the mapping is meant
+    return options
+
+
+def merge(file: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a mapping file with those of the settings, which win. Tables in `MERGED` are merged by row."""
+    merged = {**file, **given}
+    for name in MERGED & file.keys() & given.keys():
+        if isinstance(file[name], dict) and isinstance(given[name], dict):
+            merged[name] = {
+                key: {**_table(file[name].get(key)), **_table(given[name].get(key))} if name == "values" else value
+                for key, value in {**file[name], **given[name]}.items()
+            }
+    return merged
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

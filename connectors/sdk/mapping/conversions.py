@@ -1,0 +1,213 @@
+"""Conversion of a record's values to times, durations and numbers.
+
+Every function raises `ValueError` with an English text that contains no value.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from functools import partial
+from math import isfinite
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+from connectors.sdk.identifiers import MAX_SECONDS
+
+Unit = Literal["s", "ms", "min", "h:m", "m:s", "euros"]
+"""Unit of a duration, or of an amount of money; `h:m` and `m:s` are for texts with one colon."""
+ToTime = Callable[[Any], datetime]
+
+_EXCEL_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - spreadsheets store local times
+_CLOCK: Final = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)(?:[.,]\d+)?", re.ASCII)
+_SHORT_CLOCK: Final = re.compile(r"(\d{1,4}):([0-5]\d)", re.ASCII)
+_NUMBER: Final = re.compile(r"-?\d{1,15}(?:[.,]\d{1,15})?", re.ASCII)
+_THOUSANDS: Final = re.compile("(?<=[0-9])[\u00a0\u202f](?=[0-9]{3})")
+"""No-break space between groups of digits."""
+_WORD: Final = re.compile(r"[^\W\d_]+\.?")
+_MONTHS: Final = {
+    name: number
+    for number, names in enumerate(
+        (
+            "janvier janv jan january",
+            "février fevrier févr fevr fév fev feb february",
+            "mars mar march",
+            "avril avr apr april",
+            "mai may",
+            "juin jun june",
+            "juillet juil jul july",
+            "août aout aug august",
+            "septembre sept sep september",
+            "octobre oct october",
+            "novembre nov november",
+            "décembre decembre déc dec december",
+        ),
+        1,
+    )
+    for name in names.split()
+}
+_DIRECTIVE: Final = re.compile("%(.)")
+_DIGITS: Final = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2}
+_TIME_ERRORS: Final = (ValueError, TypeError, OverflowError, OSError, ArithmeticError)
+_UNIT_SECONDS: Final = {"s": 1.0, "ms": 0.001, "min": 60.0}
+
+
+def time_reader(time_format: str, zone: ZoneInfo | None) -> ToTime:
+    """Return a function that converts a value to an aware time in UTC.
+
+    `time_format` is `iso`, `epoch` (seconds since 1970), `epoch_ms`, `excel` (days since 1899-12-30, local time), or a format of
+    `datetime.strptime`. `%B` and `%b` also match French month names. Times without an offset are in `zone`. Dates and times of
+    databases and spreadsheets are converted in every format.
+    """
+    read = {"iso": _read_iso, "epoch": _read_epoch, "epoch_ms": _read_milliseconds, "excel": _read_serial}.get(
+        time_format
+    ) or _pattern_reader(time_format)
+
+    def convert(value: Any) -> datetime:
+        if isinstance(value, datetime):
+            at = value
+        elif isinstance(value, date):
+            at = datetime.combine(value, time())
+        else:
+            try:
+                at = read(value)
+            except _TIME_ERRORS:
+                try:  # the text of a date and a time of a spreadsheet, joined
+                    at = _read_iso(value)
+                except _TIME_ERRORS:
+                    raise ValueError(f"not a time of the format {time_format}") from None
+        if at.tzinfo is None:
+            if zone is None:
+                raise ValueError("has no offset from UTC, and `timezone` is not set")
+            at = at.replace(tzinfo=zone)
+        try:
+            return at.astimezone(UTC)
+        except OverflowError:
+            raise ValueError(f"not a time of the format {time_format}") from None
+
+    return convert
+
+
+def check_time_format(time_format: str) -> str:
+    """Return `time_format` if `time_reader` knows it. Raises `ValueError` otherwise."""
+    if time_format not in {"iso", "epoch", "epoch_ms", "excel"} and not _is_pattern(time_format):
+        raise ValueError("must be iso, epoch, epoch_ms, excel, or a format such as %d/%m/%Y %H:%M:%S")
+    return time_format
+
+
+def _is_pattern(time_format: str) -> bool:
+    try:
+        sample = datetime(2026, 11, 29, 13, 5, 7, tzinfo=UTC).strftime(time_format)
+        return "%" in time_format and datetime.strptime(sample, time_format).year == 2026  # noqa: DTZ007 - may be local
+    except (ValueError, re.error):  # `strptime` raises the latter for a repeated directive
+        return False
+
+
+def read_seconds(value: Any, unit: Unit = "s") -> float:
+    """Return a duration in seconds, rounded to the millisecond: of a number in `unit`, or of a text such as `00:02:30`.
+
+    At most seven days: a longer number may be a telephone number.
+    """
+    seconds = _read_duration(value, unit)
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise ValueError(f"not between 0 and {MAX_SECONDS} seconds")
+    return round(seconds, 3)
+
+
+def read_number(value: Any) -> float:
+    """Return a number; texts may have a decimal comma."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+        raise ValueError("not a number")  # noqa: TRY004 - as for texts
+    if isinstance(value, str):
+        value = _THOUSANDS.sub("", value)
+        if not _NUMBER.fullmatch(value):
+            raise ValueError("not a number")
+        value = value.replace(",", ".")
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise ValueError("not a number") from None
+    if not isfinite(number):
+        raise ValueError("not a number")
+    return number
+
+
+def read_whole_number(value: Any) -> int:
+    """Return a whole number; texts may have decimals that are zero."""
+    number = read_number(value)
+    if not number.is_integer():
+        raise ValueError("not a whole number")
+    return int(number)
+
+
+def read_cents(value: Any, unit: Unit = "s") -> int:
+    """Return an amount of money in cents: of a number in cents, or with the unit `euros` in euros."""
+    return read_whole_number(round(read_number(value) * 100, 6) if unit == "euros" else value)
+
+
+def _read_duration(value: Any, unit: Unit) -> float:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, time):
+        return timedelta(hours=value.hour, minutes=value.minute, seconds=value.second).total_seconds()
+    if isinstance(value, str):
+        if clock := _CLOCK.fullmatch(value):
+            hours, minutes, seconds = map(int, clock.groups())
+            return hours * 3600.0 + minutes * 60 + seconds
+        if unit in {"h:m", "m:s"} and (clock := _SHORT_CLOCK.fullmatch(value)):
+            high, low = map(int, clock.groups())
+            return (high * 60.0 + low) * (60 if unit == "h:m" else 1)
+    try:
+        return read_number(value) * _UNIT_SECONDS[unit]
+    except (ValueError, KeyError):
+        raise ValueError("not a duration") from None
+
+
+def _read_iso(value: Any) -> datetime:
+    return datetime.fromisoformat(value)
+
+
+def _read_epoch(value: Any) -> datetime:
+    return datetime.fromtimestamp(read_number(value), UTC)
+
+
+def _read_milliseconds(value: Any) -> datetime:
+    return datetime.fromtimestamp(read_number(value) / 1000, UTC)
+
+
+def _read_serial(value: Any) -> datetime:
+    return _EXCEL_EPOCH + timedelta(seconds=round(read_number(value) * 86_400))
+
+
+def _pattern_reader(time_format: str) -> Callable[[Any], datetime]:
+    numeric = time_format.replace("%B", "%m").replace("%b", "%m")
+    read = _digits_reader(numeric) or partial(_read_pattern, numeric)
+    return read if numeric == time_format else lambda value: read(_WORD.sub(_month_number, value))
+
+
+def _digits_reader(time_format: str) -> Callable[[Any], datetime] | None:
+    """Return a reader of a format that has only numbers of fixed length, ten times as fast as `strptime`; None for others."""
+    directives = _DIRECTIVE.findall(time_format)
+    if not set(directives) <= _DIGITS.keys() or not {"Y", "m", "d"} <= set(directives):
+        return None
+    pattern = _DIRECTIVE.sub(lambda found: f"([0-9]{{{_DIGITS[found[1]]}}})", re.escape(time_format))
+    match = re.compile(pattern).fullmatch
+    order = [directives.index(name) for name in "YmdHMS" if name in directives]
+
+    def read(value: Any) -> datetime:
+        found = match(value)
+        if found is None:
+            return _read_pattern(time_format, value)  # such as a day without its leading zero
+        numbers = [int(text) for text in found.groups()]
+        return datetime(*[numbers[index] for index in order])  # type: ignore[arg-type]  # noqa: DTZ001 - local
+
+    return read if {"H", "M", "S"} - set(directives) in ({"H", "M", "S"}, {"S"}, set()) else None
+
+
+def _read_pattern(time_format: str, value: Any) -> datetime:
+    return datetime.strptime(value, time_format)  # noqa: DTZ007 - the caller adds the zone
+
+
+def _month_number(word: re.Match[str]) -> str:
+    number = _MONTHS.get(word[0].lower().rstrip("."))
+    return f"{number:02}" if number else word[0]

@@ -1,0 +1,467 @@
+"""Options of a mapping: the keys of a mapping file, which may also stand in `[connectors.NAME]`.
+
+A value of an event is given as the name of a field or an expression, as a list of them (joined by spaces), or as a table.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self, get_args
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic.fields import FieldInfo
+
+from connectors.sdk.config import Options, Sector, check_zone
+from connectors.sdk.config_errors import format_key_path, suggest
+from connectors.sdk.mapping.conversions import Unit, check_time_format
+from connectors.sdk.mapping.fields import FieldName, as_text
+from connectors.sdk.pseudonyms import Region
+from models.envelope import Envelope, Label
+from models.events import (
+    AppointmentEvents,
+    CallEvents,
+    EmailEvents,
+    FeedbackEvents,
+    FormEvents,
+    LetterEvents,
+    VisitEvents,
+)
+from models.locale import N_, _
+
+EVENT_MODELS: Final[dict[str, type[Envelope]]] = {
+    kind.model_fields["type"].default: kind
+    for union in (CallEvents, LetterEvents, EmailEvents, FormEvents, AppointmentEvents, VisitEvents, FeedbackEvents)
+    for kind in get_args(union)
+    if kind.model_fields["type"].default != "agent.state_changed"  # its subject is not a contact
+}
+"""Event classes by the event types to which records can be mapped."""
+DEFAULTS: Final[Mapping[tuple[str, str], str]] = {
+    ("call.ended", "ended_by"): "unknown",
+    ("call.left_queue", "reason"): "other",
+    ("call.transferred", "kind"): "unknown",
+}
+"""Values of required data fields that most sources do not record, by event type and field."""
+ANY: Final = "*"
+"""Key of a table of values for all other values."""
+
+
+def data_fields(event: str) -> dict[str, FieldInfo]:
+    """Return the fields of an event type's `data`, by name."""
+    annotation: Any = EVENT_MODELS[event].model_fields["data"].annotation
+    fields: dict[str, FieldInfo] = annotation.model_fields
+    return fields
+
+
+def is_label(field: FieldInfo) -> bool:
+    """Return whether the values of a field must be labels from the configuration."""
+    return any(isinstance(constraint, StringConstraints) and constraint.pattern for constraint in field.metadata)
+
+
+def enum_of(field: FieldInfo) -> type[StrEnum] | None:
+    """Return the enumeration whose members are the values of a field; None for other fields."""
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, StrEnum) else None
+
+
+def _check_event(name: str) -> str:
+    if name not in EVENT_MODELS:
+        raise ValueError(_("is not an event of Accueil") + suggest(name, EVENT_MODELS))
+    return name
+
+
+def _check_format(text: str) -> str:
+    try:
+        return check_time_format(text)
+    except ValueError:
+        raise ValueError(_("must be iso, epoch, epoch_ms, excel, or a format such as %d/%m/%Y %H:%M:%S")) from None
+
+
+def _check_pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except (re.error, RecursionError):
+        raise ValueError(_("is not a regular expression")) from None
+    return text
+
+
+Scalar = str | int | float | bool
+Pattern = Annotated[str, AfterValidator(_check_pattern)]
+EventType = Annotated[str, AfterValidator(_check_event)]
+TimeFormat = Annotated[str, AfterValidator(_check_format)]
+MaybeZone = Annotated[str, AfterValidator(lambda name: name and check_zone(name))]
+"""Option type: a time zone, or empty."""
+
+
+def _as_list(given: Any) -> Any:
+    return (given,) if isinstance(given, str | int | float) and not isinstance(given, bool) else given
+
+
+def _as_texts(given: Any) -> Any:
+    given = _as_list(given)
+    return (
+        [as_text(item) if isinstance(item, int | float) else item for item in given]
+        if isinstance(given, list | tuple)
+        else given
+    )
+
+
+def _as_value(given: Any) -> Any:
+    if isinstance(given, str | list | tuple):
+        return {"field": given}
+    if not isinstance(given, dict | ValueOptions):
+        raise ValueError(_("must be a field, a list of fields, or a table"))  # noqa: TRY004 - pydantic expects it
+    return given
+
+
+def _as_test(given: Any) -> Any:
+    if isinstance(given, bool):
+        return {"has_value": given}
+    return {"one_of": given} if isinstance(given, str | int | float | list | tuple) else given
+
+
+def _as_condition(given: Any) -> Any:
+    return {given: True} if isinstance(given, str) else given
+
+
+OneOrMore = Annotated[
+    tuple[FieldName, ...], BeforeValidator(_as_list, json_schema_input_type=FieldName | list[FieldName])
+]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts, json_schema_input_type=Scalar | list[Scalar])]
+"""Option type: one value or a list of values; numbers are compared as texts."""
+
+
+class Problem(NamedTuple):
+    """What makes an option of a mapping unusable.
+
+    `keys` is the path of the option; integers are indexes of lists, from 0. `text` continues a line that begins with it.
+    """
+
+    keys: tuple[str | int, ...]
+    text: str
+
+
+class MappingError(ValueError):
+    """The options of a mapping contradict each other."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(f"{format_key_path(problem.keys)} {problem.text}" for problem in problems))
+        self.problems = problems
+
+
+class ValueOptions(Options):
+    """A value of an event, with its conversion."""
+
+    kind_name: ClassVar[str] = N_("value")
+
+    field: OneOrMore = ()
+    """Field or expression. Several are joined by spaces; if one is empty, there is no value. Names of sites, services, queues and
+    the like are looked up without the empty ones."""
+    value: Scalar | None = None
+    """Constant, instead of `field`."""
+    pattern: Pattern = ""
+    """Regular expression that the text must match as a whole. If it has a group, the group's text is the value."""
+    values: dict[str, Scalar] = Field(default_factory=dict)
+    """Value in the event by value of the field. `"*"` stands for all others; without it, others are rejected."""
+    format: TimeFormat | None = None
+    """Format of a time, instead of `time_format`."""
+    plus: OneOrMore = ()
+    """Fields with durations that are added to a time: `{ field = "start", plus = "ring" }`."""
+    unit: Unit = "s"
+    """Unit of durations: seconds, milliseconds, minutes, or `h:m` or `m:s` for texts with one colon. Texts such as `00:02:30`
+    are understood in each. `euros` is for `cost_cents`."""
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        if (self.value is None) is (not self.field):
+            raise ValueError(_("needs either field or value"))
+        return self
+
+
+Value = Annotated[
+    ValueOptions, BeforeValidator(_as_value, json_schema_input_type=FieldName | list[FieldName] | ValueOptions)
+]
+"""Option type: a value of an event, as a field, as a list of fields, or as a table."""
+
+
+class TestOptions(Options):
+    """Test of a field's value. All parts that are set must hold."""
+
+    __test__ = False  # not a test class of pytest
+    kind_name: ClassVar[str] = N_("test")
+
+    one_of: Texts = ()
+    """The value is one of these. A field that is compared with values may have no other ones, except those in `ignored`."""
+    has_value: bool | None = None
+    """True: the field has a value other than false. False: it has none."""
+    at_least: float | None = None
+    """The number is this or more."""
+    below: float | None = None
+    """The number is less than this."""
+    pattern: Pattern = ""
+    """The text matches this regular expression as a whole."""
+    in_values: str = ""
+    """The value has a name in this table of `values`: `{ in_values = "queue" }` for records of the queues in `values.queue`.
+    Records with other values do not give the event, and are not rejected."""
+
+
+Test = Annotated[
+    TestOptions, BeforeValidator(_as_test, json_schema_input_type=bool | Scalar | list[Scalar] | TestOptions)
+]
+"""Option type: a test, as a value, a list of values, `true` (has a value), `false` (has none), or as a table."""
+Condition = Annotated[
+    dict[FieldName, Test], BeforeValidator(_as_condition, json_schema_input_type=str | dict[FieldName, Test])
+]
+"""Option type: a condition on a record, as an expression that must be true, or as a table of tests by field, which must all
+hold."""
+
+
+class FieldOptions(Options):
+    """Values of events. At the top of a mapping they hold for all events that have the field."""
+
+    id: Value | None = None
+    """The source's id of the contact. All records about one contact have the same id. Without it, records that are equal in the
+    fields that the mapping names are one contact."""
+    site: Value | None = None
+    """Site; its names are in `values.site`."""
+    service: Value | None = None
+    """Service; its names are in `values.service`."""
+    phone: Value | None = None
+    """The citizen's phone number. Only its pseudonym leaves the connector, as for the following four."""
+    email: Value | None = None
+    """The citizen's e-mail address."""
+    case: Value | None = None
+    """Number of the citizen's case."""
+    dossier: Value | None = None
+    """Number of the citizen's online dossier."""
+    rdv_user: Value | None = None
+    """The citizen's id in the appointment system."""
+    queue: Value | None = None
+    """Queue or reason of an appointment; its names are in `values.queue`."""
+    visit: Value | None = None
+    """Number of the queue stay within the call. Default: 1."""
+    to_queue: Value | None = None
+    """Queue to which a call is transferred; its names are in `values.to_queue`."""
+    line: Value | None = None
+    """Line that was dialled; its names are in `values.line`."""
+    option: Value | None = None
+    """Choice in a voice menu; its names are in `values.option`."""
+    procedure: Value | None = None
+    """Procedure of a form; its names are in `values.procedure`."""
+    agent: Value | None = None
+    """Agent's name or number in the source. Only its pseudonym leaves the connector."""
+    position: Value | None = None
+    """Position in the queue."""
+    original_position: Value | None = None
+    """Position at which the caller entered the queue."""
+    wait_seconds: Value | None = None
+    """Time in the queue."""
+    ring_seconds: Value | None = None
+    """Time of ringing at the agent who answered."""
+    handle_seconds: Value | None = None
+    """Length of the conversation."""
+    duration_seconds: Value | None = None
+    """Length of a voice message."""
+    reason: Value | None = None
+    """Reason why a call left the queue. Default: `other`."""
+    kind: Value | None = None
+    """Kind of a transfer. Default: `unknown`."""
+    ended_by: Value | None = None
+    """Who ended the call. Default: `unknown`."""
+    pages: Value | None = None
+    """Number of pages of a letter."""
+    admitted_at: Value | None = None
+    """Time at which the administration received a letter, if it was scanned later."""
+    chrono: Value | None = None
+    """Number of a letter in the register."""
+    outcome: Value | None = None
+    """Outcome of a closed letter."""
+    postage: Value | None = None
+    """Postage class of a letter sent."""
+    cost_cents: Value | None = None
+    """Postage of a letter sent, in cents; with `unit = "euros"` in euros."""
+    decision: Value | None = None
+    """Decision on a form."""
+    starts_at: Value | None = None
+    """Time of an appointment."""
+    by: Value | None = None
+    """Who booked, moved or cancelled an appointment: `citizen` or `service`."""
+    scale: Value | None = None
+    """Scale of a score of satisfaction, as `{ value = "csat_1_5" }`."""
+    score: Value | None = None
+    """Score on that scale."""
+
+
+class EventOptions(FieldOptions):
+    """An event that a record may give."""
+
+    kind_name: ClassVar[str] = N_("event")
+
+    event: EventType
+    """Event type, such as `call.answered`."""
+    time: Value | None = None
+    """Time of the event. Default: with `state`, the mapping's `changed_at`."""
+    when: Condition = Field(default_factory=dict)
+    """Condition on the record: a table of tests by field, or an expression. Without one, each record gives the event."""
+    state: Texts = ()
+    """States on whose beginning the event happens, for mappings with `state`."""
+
+
+class MappingOptions(FieldOptions):
+    """Mapping of a source's records to events."""
+
+    events: Annotated[tuple[EventOptions, ...], Field(min_length=1)]
+    """Events that a record may give. One record may give several."""
+    rows: Literal["contacts", "events"] = "contacts"
+    """`contacts`: a record contains all that is known of its contact, and a record with the same id replaces it. `events`: each
+    record is about one event, and several records have the same id."""
+    each: Annotated[str, StringConstraints(max_length=1000)] = ""
+    """Field with a list, such as the history of a form: each of its elements is then a record of its own, in which the field
+    contains the element instead of the list."""
+    values: dict[str, dict[str, Label]] = Field(default_factory=dict)
+    """Tables of names: `values.queue` has the queue's name in Accueil by its name in the source. `"*"` stands for all others;
+    without it, records with others are rejected."""
+    ignored: dict[FieldName, Texts] = Field(default_factory=dict)
+    """Values, by field, of records that concern no contact: `ignored.result = ["TEST", "FAX"]`. `"*"` stands for all values that
+    no `when` names; without it, records with unknown values are rejected."""
+    state: Value | None = None
+    """Field with the present state of the contact, for sources that show states instead of events. `values.state` may have the
+    states of the events by those of the source; an empty one means that no event happens."""
+    changed_at: Value | None = None
+    """Time since which the contact has had this state."""
+    other_states: Texts = ()
+    """States that begin no event. In a state that `ignored` names, such as a draft, the record gives no events at all."""
+    timezone: MaybeZone = ""
+    """Time zone of times without an offset, such as `Europe/Paris`."""
+    time_format: TimeFormat = "iso"
+    """Format of times: `iso`, `epoch`, `epoch_ms`, `excel` (day numbers), or as `%d/%m/%Y %H:%M:%S`. Month names (`%B`, `%b`)
+    may be French."""
+    daily_ids: bool = False
+    """Set it if ids restart each day, like ticket numbers. The day of the event in `timezone` is then part of the id."""
+    region: Region = "FR"
+    """Country of phone numbers in national format."""
+    sector: Sector = "general"
+    """Sector whose key makes the pseudonyms. A citizen has different pseudonyms in different sectors."""
+
+    @model_validator(mode="after")
+    def _check_mapping(self) -> Self:
+        problems = list(_find_problems(self))
+        if problems:
+            raise MappingError(problems)
+        return self
+
+
+FIELD_NAMES: Final = frozenset(FieldOptions.model_fields)
+IDENTITY_NAMES: Final = ("case", "dossier", "rdv_user", "email", "phone")
+"""Options with identities of the citizen, the strongest first."""
+COMMON_NAMES: Final = frozenset({"id", "site", "service", *IDENTITY_NAMES})
+"""Options that every event type has."""
+
+
+def field_option(mapping: MappingOptions, event: EventOptions, name: str) -> Value | None:
+    """Return the option `name` of an event: its own, else the mapping's; None if neither is set."""
+    own: Value | None = getattr(event, name)
+    return own if own is not None else getattr(mapping, name)
+
+
+def value_table(mapping: MappingOptions, name: str, value: Value) -> Mapping[str, Scalar]:
+    """Return the table of values of the option `name`: its own, else `values.<name>` of the mapping; may be empty."""
+    return value.values or mapping.values.get(name, {})
+
+
+def find_fields(mapping: MappingOptions) -> list[FieldName]:
+    """Return the fields and expressions that a mapping reads, sorted."""
+    found = set(mapping.ignored)
+    for options in (mapping, *mapping.events):
+        for name in (*FIELD_NAMES, "time", "state", "changed_at"):
+            if isinstance(value := getattr(options, name, None), ValueOptions):
+                found.update(value.field, value.plus)
+    for event in mapping.events:
+        found.update(event.when)
+    return sorted(found)
+
+
+def _find_problems(mapping: MappingOptions) -> Iterator[Problem]:
+    """Yield what makes a mapping unusable, beyond the types of its options."""
+    used: set[str] = set()
+    for index, event in enumerate(mapping.events):
+        used.update(data_fields(event.event), COMMON_NAMES)
+        yield from _check_event_options(mapping, event, ("events", index))
+    for name in mapping.values:
+        if name not in FIELD_NAMES and (name != "state" or mapping.state is None):
+            yield Problem(("values", name), _("is unknown") + suggest(name, FIELD_NAMES, "values."))
+    if mapping.state is not None:
+        yield from _check_states(mapping, mapping.state)
+    for name in sorted(FIELD_NAMES - used):
+        if getattr(mapping, name) is not None:
+            yield Problem((name,), _("is in no event of this mapping"))
+    without_id = mapping.id is None and any(event.id is None for event in mapping.events)
+    if without_id and (mapping.rows == "events" or mapping.state is not None):
+        yield Problem(("id",), _('is missing; `state` and `rows = "events"` need it'))
+
+
+def _check_states(mapping: MappingOptions, state: ValueOptions) -> Iterator[Problem]:
+    """Yield the entries of the table of states that no event has."""
+    known = {name for event in mapping.events for name in event.state}
+    keys = ("state", "values") if state.values else ("values", "state")
+    for source, name in value_table(mapping, "state", state).items():
+        if name != "" and str(name) not in known:
+            problem = _("{wrong!r} is not a state of an event", wrong=str(name))
+            yield Problem((*keys, source), problem + suggest(str(name), known))
+
+
+def _check_event_options(
+    mapping: MappingOptions, event: EventOptions, keys: tuple[str | int, ...]
+) -> Iterator[Problem]:
+    fields = data_fields(event.event)
+    for name in sorted(FIELD_NAMES - COMMON_NAMES - fields.keys()):
+        if getattr(event, name) is not None:
+            yield Problem((*keys, name), _("is not in {event}", event=event.event) + suggest(name, fields))
+    for name in (*fields, *sorted(COMMON_NAMES)):
+        value = field_option(mapping, event, name)
+        if value is not None:
+            own = getattr(event, name) is not None
+            yield from _check_value(mapping, name, fields.get(name), value, (*keys, name) if own else (name,))
+        elif name in fields and fields[name].is_required() and (event.event, name) not in DEFAULTS:
+            yield Problem((*keys, name), _("is missing; {event} needs it", event=event.event))
+    for name, test in event.when.items():
+        # A table that a label of the event needs is reported once, by `_check_value`.
+        if test.in_values and test.in_values not in mapping.values and not _needs_table(mapping, event, test.in_values):
+            missing = _("needs the table values.{name}, with a name for each value of the source", name=test.in_values)
+            yield Problem((*keys, "when", name), missing)
+    if event.state and mapping.state is None:
+        yield Problem((*keys, "state"), _("needs the option `state` of the mapping"))
+    if event.time is None and not (event.state and mapping.changed_at is not None):
+        yield Problem((*keys, "time"), _("is missing"))
+
+
+def _needs_table(mapping: MappingOptions, event: EventOptions, name: str) -> bool:
+    """Return whether a label of an event is looked up in `values.<name>`."""
+    value = field_option(mapping, event, name) if name in FIELD_NAMES else None
+    return value is not None and value.value is None and not value.values
+
+
+def _check_value(
+    mapping: MappingOptions, name: str, field: FieldInfo | None, value: ValueOptions, keys: tuple[str | int, ...]
+) -> Iterator[Problem]:
+    table = value_table(mapping, name, value)
+    chosen = table.values() if value.value is None else (value.value,)
+    if name in {"site", "service"} or (field is not None and is_label(field)):
+        if value.value is None and not table:
+            missing = _("needs the table values.{name}, with a name for each value of the source", name=name)
+            yield Problem(keys, missing)
+        elif (wrong := _find_non_label(chosen)) is not None:
+            yield Problem(keys, _("{wrong!r} may have letters without accents, digits, . _ -", wrong=wrong))
+    elif field is not None and (members := enum_of(field)):
+        known = [member.value for member in members]
+        for wrong in map(str, chosen):
+            if wrong not in known:
+                listed = ", ".join(known)
+                yield Problem(keys, _("{wrong!r} is not one of {listed}", wrong=wrong, listed=listed))
+
+
+def _find_non_label(names: Iterable[Scalar]) -> str | None:
+    return next((str(name) for name in names if not _is_label(str(name))), None)
+
+
+def _is_label(name: str) -> bool:
+    return 0 < len(name) <= 64 and name.isascii() and all(sign.isalnum() or sign in "._-" for sign in name)

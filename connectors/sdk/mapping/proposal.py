@@ -1,0 +1,339 @@
+"""Proposal of a mapping from the columns of sample records: a mapping file to be checked and completed by a person."""
+
+import re
+import tomllib
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from connectors.sdk.mapping.conversions import read_seconds, time_reader
+from connectors.sdk.mapping.fields import Record
+from models.identities import normalise_email, normalise_phone
+from models.locale import _
+from models.topics import Channel
+
+TIME_FORMATS: Final = (
+    "iso",
+    "%d/%m/%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M",
+    "%d/%m/%Y",
+    "%d-%m-%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M:%S",
+    "%Y/%m/%d %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S",
+    "%d/%m/%y %H:%M:%S",
+    "%d/%m/%y %H:%M",
+    "%Y%m%d%H%M%S",
+    "%d %B %Y",
+)
+"""Formats of times that are recognised; day before month where both are possible."""
+ENOUGH: Final = 0.9
+"""Share of the values that must have a form."""
+FEW_VALUES: Final = 30
+_NOT_IN_TOML: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""Characters that a line of TOML may not have, also in a comment."""
+_EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
+_ROLES: Final = {
+    "phone": r"tel|phone|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b|\bnumero\b",
+    "email": r"mail|courriel",
+    "id": r"\bid\b|uid|uuid|uniqueid|\bref|reference|\bnumero\b|\bnum\b|\bn\b|chrono|dossier|ticket|\bcode\b",
+    "queue": r"queue|file|groupe|skill|pilote|motif",
+    "service": r"service|direction|pole",
+    "site": r"\bsite|lieu|antenne|guichet|\bborne",
+    "agent": r"agent|operateur|conseiller|\buser",
+    "wait_seconds": r"attente|wait",
+    "handle_seconds": r"duree|duration|talk|conversation|billsec",
+    "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|closed|traite",
+    "changed_at": r"modif|chang|update|\bmaj\b|mise a jour",
+    "answers": r"answer|repon|decroch|appel[ée] le|called|\bpris",
+    "begins": r"start|debut|arriv|depot|depos|recu|receiv|creat|creation|calldate|enregistr|\bdate|\bheure",
+    "result": r"result|statut|status|\betat\b|state|disposition|issue",
+    "score": r"\bnote\b|score|satisfaction",
+}
+"""Words in the names of columns, without accents, by role. The first role that fits by name and values counts."""
+_CHANNELS: Final = {
+    Channel.MAIL: r"courrier|\bpli|recommand|lettre|expediteur|letter",
+    Channel.APPOINTMENT: r"\brdv|rendez|appointment",
+    Channel.VISIT: r"guichet|borne|visit|accueil physique",
+    Channel.EMAIL: r"\bmail|courriel|objet|subject|\bboite|expediteur",
+    Channel.FORM: r"demarche|dossier|formulaire|procedure|teleservice",
+    Channel.CALL: r"appel|call|agent|queue|sonnerie|\bsrc\b",
+    Channel.FEEDBACK: r"\bnote\b|score|satisfaction|\bavis\b|commentaire",
+}
+_EVENTS: Final[Mapping[Channel, tuple[tuple[str, str], ...]]] = {
+    Channel.CALL: (
+        ("call.queued", "begins"),
+        ("call.answered", "answers"),
+        ("call.ended", "ends"),
+        ("call.abandoned", "ends"),
+    ),
+    Channel.MAIL: (("letter.arrived", "begins"), ("letter.answered", "answers"), ("letter.closed", "ends")),
+    Channel.EMAIL: (("email.received", "begins"), ("email.answered", "answers")),
+    Channel.FORM: (("form.submitted", "begins"), ("form.decided", "ends")),
+    Channel.APPOINTMENT: (("appointment.booked", "begins"), ("appointment.attended", "ends")),
+    Channel.VISIT: (("visit.arrived", "begins"), ("visit.called", "answers"), ("visit.served", "ends")),
+    Channel.FEEDBACK: (("feedback.given", "begins"),),
+}
+"""Events of a channel, each with the role of the column that has its time."""
+_DURATIONS: Final = {
+    "call.answered": "wait_seconds",
+    "call.abandoned": "wait_seconds",
+    "call.ended": "handle_seconds",
+}
+"""Duration that an event has if a column has its role."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the sample."""
+
+    name: str
+    values: tuple[str, ...]
+    """Values that are not empty, as texts."""
+    time_format: str
+    """Format of its times; empty if the values are not times."""
+
+    @property
+    def distinct(self) -> Counter[str]:
+        """Number of records by value."""
+        return Counter(self.values)
+
+    def fits(self, role: str) -> bool:
+        """Return whether name and values fit a role."""
+        if not re.search(_ROLES[role], _plain(self.name)):
+            return False
+        match role:
+            case "begins" | "answers" | "ends" | "changed_at":
+                return bool(self.time_format)
+            case "phone":
+                return self._is_mostly(normalise_phone)
+            case "email":
+                return self._is_mostly(normalise_email)
+            case "wait_seconds" | "handle_seconds":
+                return self._is_mostly(_duration)
+            case "score":
+                return self._is_mostly(_is_number)
+            case "id":
+                is_phone = self._is_mostly(normalise_phone)
+                return not self.time_format and not is_phone and len(self.distinct) > len(self.values) / 2
+            case "queue" | "service" | "site" | "result":
+                return 0 < len(self.distinct) <= FEW_VALUES
+        return not self.time_format
+
+    def _is_mostly(self, test: Callable[[str], object]) -> bool:
+        return bool(self.values) and sum(bool(test(value)) for value in self.values) >= ENOUGH * len(self.values)
+
+
+def propose(records: Sequence[Record], connector: str, channel: Channel | None = None, path: str = "") -> str:
+    """Return the text of a mapping file for `connector`. Without a channel, it is guessed from the names of the columns.
+
+    `path` is the JMESPath expression of the list of records in a JSON file; empty if the file is the list.
+    """
+    columns = [_describe(name, records) for name in dict.fromkeys(name for record in records for name in record)]
+    roles: dict[str, Column] = {}
+    for role in _ROLES:
+        found = next((column for column in columns if column not in roles.values() and column.fits(role)), None)
+        if found:
+            roles[role] = found
+    if channel is None:
+        channel = _guess_channel(columns)
+    lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel)]
+    if path:
+        lines.insert(2, f"records = {_quote(path)}")
+    named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
+    if unnamed := [column.name for column in columns if column.name not in named]:
+        left = _("Not named, so they never leave the connector: {columns}", columns=", ".join(unnamed))
+        lines += ["", _NOT_IN_TOML.sub(" ", f"# {left}")]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: str, channel: Channel) -> Iterator[str]:
+    head = _("Proposed from the columns of a sample: check every line, then run `accueil connectors try`.")
+    yield f"# {head}"
+    yield f'connector = "{connector}"'
+    yield 'timezone = "Europe/Paris"'
+    formats = Counter(column.time_format for column in columns if column.time_format)
+    time_format = formats.most_common(1)[0][0] if formats else "iso"
+    if time_format != "iso":
+        yield f"time_format = {_quote(time_format)}"
+    yield ""
+    yield from _field_lines(roles, channel)
+    if channel is Channel.VISIT:
+        advice = _("if the ids restart every day, like ticket numbers")
+        yield f"# daily_ids = true  # {advice}"
+    yield ""
+    yield "events = ["
+    has_states = channel is Channel.FORM and {"result", "changed_at"} <= roles.keys()
+    for event, role in _EVENTS[channel][:1] if has_states else _EVENTS[channel]:
+        yield _event_line(event, role, roles, time_format)
+    if has_states:
+        yield from _state_lines(roles["result"])
+    yield "]"
+    for name in ("queue", "service", "site"):
+        if name in roles and name in _usable_names(channel):
+            yield from ("", f"[values.{name}]")
+            for value, count in roles[name].distinct.most_common():
+                found = _("records: {count}", count=count)
+                yield f"{_quote(value)} = {_quote(_label(value))}  # {found}"
+
+
+def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]:
+    """Yield the lines of the fields that all events have."""
+    if "id" in roles:
+        yield f"id = {_quote(roles['id'].name)}"
+    else:
+        advice = _("no column found: without it, the contents of a record are its id")
+        yield f'# id = ""  # {advice}'
+    for name in (*_usable_names(channel), "phone", "email"):
+        if name in roles:
+            yield f"{name} = {_quote(roles[name].name)}"
+    if channel is Channel.CALL and "queue" not in roles:
+        advice = _("no column found: name the queue")
+        yield f'queue = {{ value = "" }}  # {advice}'
+    if channel is Channel.FORM:
+        advice = _("name the procedure")
+        yield f'procedure = {{ value = "" }}  # {advice}'
+        if {"result", "changed_at"} <= roles.keys():
+            yield f"state = {_quote(roles['result'].name)}"
+            yield f"changed_at = {_quote(roles['changed_at'].name)}"
+    if channel is Channel.FEEDBACK:
+        advice = _("or csat_1_5, ces_1_5, ces_1_7, nps_0_10, jdma_0_10")
+        yield f'scale = {{ value = "csat_1_5" }}  # {advice}'
+        if "score" in roles:
+            yield f"score = {_quote(roles['score'].name)}"
+
+
+def _state_lines(column: Column) -> Iterator[str]:
+    """Yield the events that begin with a state of the column, to be completed."""
+    states = ", ".join(map(_quote, list(column.distinct)[:FEW_VALUES]))
+    advice = _(
+        "put each state into one of the next lines, into other_states or into [ignored]: {states}", states=states
+    )
+    yield f"  # {advice}"
+    for event in ("form.taken_up", "form.correction_requested", "form.corrected"):
+        yield f"  # {{ event = {_quote(event)}, state = [] }},"
+    yield '  # { event = "form.decided", state = [], decision = { value = "accepted" } },'
+    yield '  # { event = "form.decided", state = [], decision = { value = "rejected" } },'
+
+
+def _usable_names(channel: Channel) -> tuple[str, ...]:
+    if channel is Channel.CALL:
+        return "queue", "service", "site", "agent"
+    return ("queue", "service", "site") if channel in {Channel.VISIT, Channel.EMAIL} else ("service", "site")
+
+
+def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format: str) -> str:
+    column = roles.get(role)
+    if column is None:
+        missing = _("no column found")
+        return f'  # {{ event = {_quote(event)}, time = "" }},  # {missing}'
+    time = _quote(column.name)
+    if column.time_format not in {main_format, "iso"}:
+        time = f"{{ field = {time}, format = {_quote(column.time_format)} }}"
+    parts = [f"event = {_quote(event)}", f"time = {time}"]
+    if event == "form.decided":
+        parts.append('decision = { value = "accepted" }')
+    duration = _DURATIONS.get(event, "")
+    if duration in roles:
+        parts.append(f"{duration} = {_duration_value(roles[duration])}")
+    if role != "begins":
+        answers = roles.get("answers")
+        if event == "call.abandoned":
+            parts.append(f"when = {{ {_key(answers.name)} = false }}" if answers else 'when = { "" = true }')
+        else:
+            tested = answers if event == "call.ended" and answers else column
+            parts.append(f"when = {{ {_key(tested.name)} = true }}")
+    line = f"  {{ {', '.join(parts)} }},"
+    if "result" in roles and role != "begins":
+        values = ", ".join(list(roles["result"].distinct)[:FEW_VALUES])
+        hint = _("or by {column}: {values}", column=_key(roles["result"].name), values=values)
+        line += f"  # {hint}"
+    return line
+
+
+def _duration_value(column: Column) -> str:
+    name = _quote(column.name)
+    return f'{{ field = {name}, unit = "m:s" }}' if any(value.count(":") == 1 for value in column.values) else name
+
+
+def _list_texts(value: Any) -> Iterator[str]:
+    """Yield all keys and texts in a mapping file."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for inner in value.values():
+            yield from _list_texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _list_texts(inner)
+
+
+def _describe(name: str, records: Sequence[Record]) -> Column:
+    raw = [value for record in records if (value := record.get(name)) not in (None, "")]
+    texts = tuple(str(value).strip() for value in raw if not isinstance(value, dict | list))
+    return Column(name, texts, _find_time_format(raw))
+
+
+def _find_time_format(values: Sequence[Any]) -> str:
+    if not values:
+        return ""
+    for name, (low, high) in _EPOCHS.items():
+        if all(_is_number(value) and low < float(value) < high for value in values):
+            return name
+    zone = ZoneInfo("Europe/Paris")
+    for time_format in TIME_FORMATS:
+        read = time_reader(time_format, zone)
+        if sum(_can(read, value) for value in values) >= ENOUGH * len(values):
+            return time_format
+    return ""
+
+
+def _can(read: Callable[[Any], object], value: Any) -> bool:
+    if isinstance(value, str) and len(value) < 8:
+        return False
+    try:
+        read(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _duration(value: str) -> bool:
+    try:
+        return read_seconds(value, "m:s") >= 0
+    except ValueError:
+        return False
+
+
+def _is_number(value: Any) -> bool:
+    return re.fullmatch(r"\d+(\.\d+)?", str(value)) is not None
+
+
+def _guess_channel(columns: Sequence[Column]) -> Channel:
+    names = " ".join(_plain(column.name) for column in columns)
+    return max(_CHANNELS, key=lambda channel: len(set(re.findall(_CHANNELS[channel], names))))
+
+
+def _plain(name: str) -> str:
+    """Return a name in lower case without accents, with spaces between its words."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\W]+", " ", name)
+    decomposed = unicodedata.normalize("NFKD", spaced.lower())
+    return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+
+
+def _label(value: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", _plain(value)).strip("-")[:64]
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quote(name)
+
+
+def _quote(text: str) -> str:
+    return msgspec.json.encode(text).decode()

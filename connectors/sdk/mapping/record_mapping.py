@@ -1,0 +1,612 @@
+"""Mapping of one record to its events, as the options say. Pure: no clock, no I/O.
+
+Events contain only pseudonyms, safe ids and references, bounded times and numbers, and words from the options or the event types.
+A field that no option names is not read.
+"""
+
+import hashlib
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from connectors.sdk.identifiers import keyed_digest, reference_for, safe_contact_id
+from connectors.sdk.mapping.conditions import Closed, Predicate, all_of, find_closed_fields, ignored_predicate
+from connectors.sdk.mapping.conversions import ToTime, read_cents, read_seconds, read_whole_number, time_reader
+from connectors.sdk.mapping.fields import (
+    FieldName,
+    Getter,
+    Record,
+    field_getter,
+    is_expression,
+    sparse_text_getter,
+    text_getter,
+)
+from connectors.sdk.mapping.options import (
+    ANY,
+    COMMON_NAMES,
+    DEFAULTS,
+    EVENT_MODELS,
+    IDENTITY_NAMES,
+    EventOptions,
+    MappingOptions,
+    Scalar,
+    ValueOptions,
+    data_fields,
+    enum_of,
+    field_option,
+    find_fields,
+    is_label,
+    value_table,
+)
+from connectors.sdk.pseudonyms import join
+from models.codec import UnusableRecord
+from models.envelope import Envelope
+from models.event_time import MAX_AGE, check_event_time
+from models.events import ContactRetracted, Event
+from models.identities import IdentityKind, PseudonymKey, normalise
+from models.ids import contact_id, event_id
+from models.reasons import Reason
+from models.structs import field_values
+from models.timestamps import milliseconds
+from models.topics import Channel
+
+
+class PreparedRecord(NamedTuple):
+    """A record with what identifies it and its contents."""
+
+    record: Record
+    key: str
+    """Identifies the record in its source: the id of its contact; a digest if each record is about one event, and for records
+    that concern no contact or have no id."""
+    digest: bytes
+    """Digest of the fields that the mapping reads; of all fields if there is an `error`."""
+    native: str = ""
+    """Id of the contact in the source, in a form without personal data; empty if only its event has an id."""
+    state: str = ""
+    """State of the contact, for mappings with `state`."""
+    is_ignored: bool = False
+    """True if the record concerns no contact, or none in its present state, such as a draft."""
+    error: UnusableRecord | None = None
+    """Why the record has no key of its own."""
+
+
+class RecordMapping:
+    """Maps the records of the connector instance `source`, each independently."""
+
+    def __init__(self, source: str, options: MappingOptions, key: PseudonymKey) -> None:
+        self._source = source
+        self._options = options
+        self._key = key
+        self._zone = ZoneInfo(options.timezone) if options.timezone else UTC
+        self._read_contents = _contents_reader(options)
+        closed = find_closed_fields(options)
+        ignored_states = {name: options.ignored[name] for name in _state_fields(options) & options.ignored.keys()}
+        self._has_ignored_state = ignored_predicate(ignored_states)
+        self._is_ignored = ignored_predicate(
+            {name: values for name, values in options.ignored.items() if name not in ignored_states}
+        )
+        self._state = _state_reader(options, closed) if options.state is not None else None
+        self._commons: list[_Common] = []
+        self._rules = [_Rule(source, options, event, key, closed, self._common(event)) for event in options.events]
+        has_own_ids = any(common.options["id"] != self._commons[0].options["id"] for common in self._commons)
+        self._may_lack_id = has_own_ids and options.rows == "events"
+
+    def prepare(self, record: Record, problem: str = "") -> PreparedRecord:
+        """Return `record` with its key and digest. Raises nothing: `map` raises the error of a record without a key.
+
+        `problem` says in English why the record cannot be read; empty if it can.
+        """
+        if problem:
+            return self._without_key(record, UnusableRecord(Reason.UNREADABLE_LINE, problem))
+        digest = self._digest(self._read_contents(record))
+        own_key = f"#{digest.hex()}"
+        is_ignored = False
+        try:
+            is_ignored = self._is_ignored(record)
+            native = self._read_first_native(record)
+            state = self._state(record) if self._state and not is_ignored else ""
+            is_ignored = is_ignored or self._has_ignored_state(record)
+        except UnusableRecord as error:
+            return self._without_key(record, error, is_ignored=is_ignored)
+        key = own_key if self._options.rows == "events" else native
+        return PreparedRecord(record, key, digest, native, state, is_ignored)
+
+    def map(
+        self, prepared: PreparedRecord, read_at: datetime, known_state: str = "", version: int = 0
+    ) -> tuple[Event, ...]:
+        """Return the events of a record that was read at `read_at`; none if it concerns no contact, or has no news.
+
+        `known_state` is the state of the contact at its record before; empty for its first record. `version` is the number of
+        retractions of the contact, which is part of its id. Raises `UnusableRecord`, which names the field.
+        """
+        if prepared.is_ignored:
+            return ()
+        if prepared.error:
+            raise prepared.error
+        record, state = prepared.record, prepared.state
+        commons: dict[_Common, _CommonValues] = {}
+        events = []
+        for rule in self._rules:
+            if (rule.states and (state not in rule.states or state == known_state)) or not rule.applies(record):
+                continue
+            at = rule.read_time(record, read_at)
+            values = commons.get(rule.common)
+            if values is None:
+                known = prepared.native if rule.common is self._commons[0] else ""
+                native = known or self._read_native(rule.common, record)
+                values = commons[rule.common] = rule.common.read(record, _versioned(native, version))
+            events.append(rule.make_event(record, at, read_at, values))
+        return tuple(events)
+
+    def read_natives(self, prepared: PreparedRecord) -> set[str]:
+        """Return the ids of the record's contacts in the source. Events may have ids of their own."""
+        natives = {prepared.native}
+        for common in self._commons[1:]:
+            with suppress(UnusableRecord):  # no event has this id
+                natives.add(self._read_native(common, prepared.record))
+        return natives
+
+    def retract(self, natives: Iterable[str], at: datetime, version: int) -> tuple[Event, ...]:
+        """Return the events that retract contacts: version `version` of those with these ids in the source.
+
+        There is one event per contact and channel of the mapping.
+        """
+        return tuple(
+            ContactRetracted(
+                id=event_id(self._source, f"contact.retracted|{channel}|{native}"),
+                source=self._source,
+                subject=contact_id(channel, self._source, native),
+                time=at,
+                channel=channel,
+            )
+            for native in sorted(_versioned(native, version) for native in natives)
+            for channel in sorted({rule.channel for rule in self._rules})
+        )
+
+    def _digest(self, contents: bytes) -> bytes:
+        return hashlib.blake2b(contents, digest_size=12, key=self._key.secret).digest()
+
+    def _without_key(self, record: Record, error: UnusableRecord, *, is_ignored: bool = False) -> PreparedRecord:
+        digest = self._digest(_encode(value for field in sorted(record.items(), key=_name_of) for value in field))
+        return PreparedRecord(record, f"#{digest.hex()}", digest, is_ignored=is_ignored, error=error)
+
+    def _read_first_native(self, record: Record) -> str:
+        """Return the id of the record's contact; empty if only events with an id of their own can be about the record."""
+        try:
+            return self._read_native(self._commons[0], record)
+        except UnusableRecord:
+            if not self._may_lack_id:
+                raise
+            return ""
+
+    def _read_native(self, common: "_Common", record: Record) -> str:
+        native = common.read_native(record)
+        return f"{self._day(record):%Y%m%d}-{native}" if self._options.daily_ids else native
+
+    def _day(self, record: Record) -> datetime:
+        """Return the time of the first event in `events` for which the record has a time, in the mapping's time zone."""
+        for rule in self._rules:
+            if (at := rule.maybe_time.get(record)) is not None:
+                day: datetime = at.astimezone(self._zone)
+                return day
+        raise UnusableRecord(Reason.MISSING_FIELD, self._rules[0].maybe_time.fields)
+
+    def _common(self, event: EventOptions) -> "_Common":
+        """Return the reader of the values that every event has; events with the same options share one."""
+        options = {name: field_option(self._options, event, name) for name in COMMON_NAMES}
+        known = next((common for common in self._commons if common.options == options), None)
+        if known is None:
+            known = _Common(self._options, options, self._key, self._read_contents)
+            self._commons.append(known)
+        return known
+
+
+def _versioned(native: str, version: int) -> str:
+    return f"{native}-v{version + 1}" if version else native
+
+
+def sign(event: Event) -> bytes:
+    """Return four bytes that differ for events with other facts; the contact's version does not change them."""
+    facts = (
+        event.type,
+        milliseconds(event.time),
+        event.site,
+        event.service,
+        event.identities,
+        field_values(event.data),
+    )
+    return zlib.crc32(_encode_facts(facts)).to_bytes(4)
+
+
+class _CommonValues(NamedTuple):
+    """Values that every event has."""
+
+    native: str
+    """The contact's id in the source, in a form without personal data."""
+    site: str
+    service: str
+    identities: str
+
+
+class _Common:
+    """Reader of the values that every event has."""
+
+    def __init__(
+        self,
+        mapping: MappingOptions,
+        options: Mapping[str, ValueOptions | None],
+        key: PseudonymKey,
+        read_contents: Callable[[Record], bytes],
+    ) -> None:
+        self.options = options
+        self._key = key
+        self._region = mapping.region
+        native = options["id"]
+        self._native = require(text_reader(native)) if native else partial(_digest_of_contents, read_contents, key)
+        self._site, self._service = (_maybe_label_reader(mapping, name, options[name]) for name in ("site", "service"))
+        self._identities = [
+            (IdentityKind(name), text_reader(option)) for name in IDENTITY_NAMES if (option := options[name])
+        ]
+
+    def read_native(self, record: Record) -> str:
+        """Return the id of the record's contact, in a form without personal data. Raises `UnusableRecord`."""
+        return safe_contact_id(self._native(record), self._key)
+
+    def read(self, record: Record, native: str) -> _CommonValues:
+        """Return the values of `record`, whose contact has the id `native`. Raises `UnusableRecord`."""
+        pseudonyms = []
+        for kind, reader in self._identities:
+            value = reader.get(record)
+            if value and (normalised := normalise(kind, value, self._region)):
+                pseudonyms.append(self._key.pseudonym(kind, normalised))
+        return _CommonValues(native, self._site(record) or "", self._service(record) or "", join(pseudonyms))
+
+
+class _Rule:
+    """One of the events that a record may give."""
+
+    def __init__(
+        self,
+        source: str,
+        mapping: MappingOptions,
+        options: EventOptions,
+        key: PseudonymKey,
+        closed: Closed,
+        common: _Common,
+    ) -> None:
+        self.common = common
+        self.states = frozenset(options.state)
+        self.applies: Predicate = all_of(options.when, closed, mapping.values)
+        self._source = source
+        self._sector = mapping.sector
+        self._model: type[Envelope] = EVENT_MODELS[options.event]
+        self._event = options.event
+        self.channel: Channel = self._model.model_fields["channel"].default
+        zone = ZoneInfo(mapping.timezone) if mapping.timezone else None
+        time = options.time or mapping.changed_at
+        assert time is not None  # checked by the options
+        self.maybe_time = _time_reader(mapping, time, zone)
+        self._read_time: Callable[[Record], datetime] = require(self.maybe_time)
+        self._time_fields = name_fields(time)
+        self._data, self._fields = self._data_readers(mapping, options, key, zone)
+
+    def read_time(self, record: Record, read_at: datetime) -> datetime:
+        """Return the time of the event of a record that was read at `read_at`. Raises `UnusableRecord`."""
+        at = self._read_time(record)
+        try:
+            check_event_time(at, read_at)
+        except UnusableRecord as error:
+            raise UnusableRecord(error.reason, f"{self._time_fields}: {error.detail}") from None
+        return at
+
+    def _data_readers(
+        self, mapping: MappingOptions, options: EventOptions, key: PseudonymKey, zone: ZoneInfo | None
+    ) -> tuple[list[tuple[str, Getter]], dict[str, str]]:
+        """Return a reader per data field of the event that has an option, and the fields of the records by that name."""
+        readers: list[tuple[str, Getter]] = []
+        fields: dict[str, str] = {}
+        for name, field in data_fields(options.event).items():
+            value = field_option(mapping, options, name)
+            default = DEFAULTS.get((options.event, name))
+            if value is None and default is None:
+                continue
+            if value is None:
+                value = ValueOptions(value=default)
+            read = _data_reader(mapping, name, field, value, key, zone)
+            readers.append((name, require(read) if field.is_required() else read.get))
+            fields[name] = name_fields(value)
+        return readers, fields
+
+    def make_event(self, record: Record, at: datetime, read_at: datetime, common: _CommonValues) -> Event:
+        """Return the event of `record`. Raises `UnusableRecord`."""
+        data = {name: value for name, read in self._data if (value := read(record)) is not None}
+        _check_distances(at, data, self._fields)
+        part = f"|{data.get('visit', 1)}" if "visit" in data else ""
+        # The time is part of the id: a contact may have several events of one type.
+        revision = str(milliseconds(at))
+        try:
+            return self._model.make(  # type: ignore[return-value]
+                {
+                    "type": self._event,
+                    "id": event_id(self._source, f"{self._event}|{common.native}{part}", revision),
+                    "source": self._source,
+                    "subject": contact_id(self.channel, self._source, common.native),
+                    "time": at,
+                    "recordedtime": read_at,
+                    "sector": self._sector,
+                    "site": common.site,
+                    "service": common.service,
+                    "identities": common.identities,
+                    "data": data,
+                }
+            )
+        except ValidationError as error:
+            names = [str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"][1:]]
+            field = self._fields.get(names[0] if names else "") or ", ".join(self._fields.values())
+            raise UnusableRecord(Reason.INVALID_FIELD, f"{field}: outside the limits of {self._event}") from None
+
+
+# --------------------------------------------------------------------------------------------------------------- readers
+def name_fields(value: ValueOptions) -> str:
+    """Return the names of a value's fields, for messages."""
+    return ", ".join((*value.field, *value.plus)) or repr(value.value)
+
+
+class Reader(NamedTuple):
+    """A getter and the name of its fields, for messages."""
+
+    get: Getter
+    fields: str
+
+
+def require(reader: Reader) -> Getter:
+    """Return a getter that raises `UnusableRecord` instead of returning None."""
+
+    def get(record: Record) -> Any:
+        value = reader.get(record)
+        if value is None:
+            raise UnusableRecord(Reason.MISSING_FIELD, reader.fields)
+        return value
+
+    return get
+
+
+def text_reader(value: ValueOptions, get_text: Callable[[Sequence[FieldName]], Getter] = text_getter) -> Reader:
+    """Return the reader of a value as text, with `pattern` applied. `get_text` returns the getter of its fields.
+
+    It raises `UnusableRecord` for a text that does not match.
+    """
+    fields = name_fields(value)
+    if value.value is not None:
+        constant = str(value.value)
+        return Reader(lambda _record: constant, fields)
+    get = get_text(value.field)
+    if not value.pattern:
+        return Reader(get, fields)
+    match = re.compile(value.pattern).fullmatch
+
+    def extract(record: Record) -> Any:
+        text = get(record)
+        if text is None:
+            return None
+        found = match(text)
+        if found is None:
+            raise UnusableRecord(Reason.INVALID_FIELD, f"{fields}: does not match the pattern")
+        return (found[1] if found.re.groups else text) or None
+
+    return Reader(extract, fields)
+
+
+def _converted(reader: Reader, convert: Callable[[Any], Any]) -> Reader:
+    """Return the reader of a value converted by a function that raises `ValueError`."""
+
+    def get(record: Record) -> Any:
+        value = reader.get(record)
+        if value is None:
+            return None
+        try:
+            return convert(value)
+        except ValueError as error:
+            raise UnusableRecord(Reason.INVALID_FIELD, f"{reader.fields}: {error}") from None
+
+    return Reader(get, reader.fields)
+
+
+def _raw_reader(value: ValueOptions) -> Reader:
+    """Return the reader of a value in its own type, if it is one field without a pattern; else as text."""
+    if len(value.field) == 1 and not value.pattern:
+        return Reader(field_getter(value.field[0]), name_fields(value))
+    return text_reader(value)
+
+
+def _time_reader(mapping: MappingOptions, value: ValueOptions, zone: ZoneInfo | None) -> Reader:
+    to_time: ToTime = time_reader(value.format or mapping.time_format, zone)
+    start = _converted(_raw_reader(value), to_time)._replace(fields=", ".join(value.field) or repr(value.value))
+    if not value.plus:
+        return start
+    durations = [
+        (require(_converted(Reader(field_getter(name), name), partial(read_seconds, unit=value.unit))))
+        for name in value.plus
+    ]
+
+    def get(record: Record) -> Any:
+        at = start.get(record)
+        if at is None:
+            return None
+        try:
+            return at + timedelta(seconds=sum(read(record) for read in durations))
+        except OverflowError:
+            raise UnusableRecord(Reason.INVALID_FIELD, f"{name_fields(value)}: not a time") from None
+
+    return Reader(get, start.fields)
+
+
+def _table_reader(reader: Reader, table: Mapping[str, Scalar], name: str) -> Reader:
+    """Return the reader of a value's entry in `table`; values that it does not have are rejected."""
+    texts = {key: str(value) for key, value in table.items()}
+    others = texts.get(ANY)
+
+    def get(record: Record) -> Any:
+        text = reader.get(record)
+        if text is None:
+            return None
+        entry = texts.get(text, others)
+        if entry is None:
+            raise UnusableRecord(Reason.UNKNOWN_ENUM, f"{reader.fields}: not in values.{name}")
+        return entry
+
+    return Reader(get, reader.fields)
+
+
+def _maybe_label_reader(mapping: MappingOptions, name: str, value: ValueOptions | None) -> Getter:
+    if value is None:
+        return lambda _record: ""
+    return _label_reader(mapping, name, value).get
+
+
+def _label_reader(mapping: MappingOptions, name: str, value: ValueOptions) -> Reader:
+    reader = text_reader(value, sparse_text_getter)
+    table = value_table(mapping, name, value)
+    return reader if value.value is not None else _table_reader(reader, table, name)
+
+
+def _data_reader(
+    mapping: MappingOptions,
+    name: str,
+    field: FieldInfo,
+    value: ValueOptions,
+    key: PseudonymKey,
+    zone: ZoneInfo | None,
+) -> Reader:
+    """Return the reader of a field of an event's data, in the type of that field."""
+    if is_label(field):
+        return _label_reader(mapping, name, value)
+    if name == "agent":
+        return _converted(text_reader(value), partial(key.pseudonym, IdentityKind.AGENT))
+    if name.endswith("_at"):
+        return _time_reader(mapping, value, zone)
+    reader = text_reader(value)
+    if table := value_table(mapping, name, value):
+        reader = _table_reader(reader, table, name)
+    if members := enum_of(field):
+        return _converted(reader, partial(_member, members))
+    if name.endswith("_seconds"):
+        return _converted(_raw_reader(value), partial(read_seconds, unit=value.unit))
+    if name == "chrono":
+        return _converted(reader, partial(reference_for, key=key))
+    if name.endswith("_cents"):
+        return _converted(reader, partial(read_cents, unit=value.unit))
+    return _converted(reader, read_whole_number)
+
+
+def _member(members: type[StrEnum], text: str) -> StrEnum:
+    try:
+        return members(text)
+    except ValueError:
+        raise ValueError(f"not one of {', '.join(members)}") from None
+
+
+def _state_reader(mapping: MappingOptions, closed: Closed) -> Getter:
+    """Return the getter of a record's state. States that no event, no table and no `ignored` name are rejected."""
+    assert mapping.state is not None
+    reader = text_reader(mapping.state)
+    ignored = frozenset(mapping.ignored.get(reader.fields, ()))
+    if table := value_table(mapping, "state", mapping.state):
+        return _named_state_reader(reader, table, ignored)
+    known = {state for event in mapping.events for state in event.state}
+    known |= ignored | closed.get(reader.fields, frozenset()) | set(mapping.other_states)
+    read = (lambda record: reader.get(record) or "") if "" in ignored else require(reader)
+
+    def get(record: Record) -> str:
+        state: str = read(record)
+        if state not in known and ANY not in ignored:
+            raise UnusableRecord(Reason.UNKNOWN_ENUM, f"{reader.fields}: no event has this state")
+        return state
+
+    return get
+
+
+def _named_state_reader(reader: Reader, table: Mapping[str, Scalar], ignored: frozenset[str]) -> Getter:
+    """Return the getter of the name that `table` has for a state; an empty one for the states in `ignored`."""
+    named = require(_table_reader(reader, table, "state"))
+
+    def get(record: Record) -> Any:
+        state = reader.get(record) or ""
+        return "" if state in ignored or (ANY in ignored and state not in table) else named(record)
+
+    return get
+
+
+def _state_fields(mapping: MappingOptions) -> set[str]:
+    """Return the field with the state; records in an ignored state are remembered, unlike other ignored records."""
+    fields = mapping.state.field if mapping.state else ()
+    return set(fields) if len(fields) == 1 else set()
+
+
+# ---------------------------------------------------------------------------------------------------------------- safety
+def _check_distances(at: datetime, data: Mapping[str, Any], fields: Mapping[str, str]) -> None:
+    """Raise `UnusableRecord` for a time more than ten years from the event, which may be a telephone number."""
+    for name in ("admitted_at", "starts_at"):
+        if name in data and abs(data[name] - at) > MAX_AGE:
+            raise UnusableRecord(Reason.INVALID_FIELD, f"{fields[name]}: more than ten years from the event")
+
+
+def _digest_of_contents(read_contents: Callable[[Record], bytes], key: PseudonymKey, record: Record) -> str:
+    return keyed_digest("record", read_contents(record).hex(), key)
+
+
+def _contents_reader(options: MappingOptions) -> Callable[[Record], bytes]:
+    """Return a function that returns the values of a record that the mapping reads, as bytes."""
+    names = find_fields(options)
+    if not any(map(is_expression, names)):
+        return partial(_read_contents, names)
+    getters = [field_getter(name) for name in names]
+
+    def read(record: Record) -> bytes:
+        return _encode(_value_or_none(get, record) for get in getters)
+
+    return read
+
+
+def _read_contents(names: Sequence[str], record: Record) -> bytes:
+    values = [record.get(name) for name in names]
+    try:
+        return repr(values).encode("utf-8", "surrogatepass")
+    except (RecursionError, ValueError):  # nested too deep, or a number of too many digits
+        return _encode(values)
+
+
+_encode_facts = msgspec.json.Encoder().encode
+
+
+def _value_or_none(get: Getter, record: Record) -> Any:
+    try:
+        return get(record)
+    except UnusableRecord:
+        return None
+
+
+def _encode(values: Iterable[Any]) -> bytes:
+    """Return values as bytes that differ if the values do; of values that are too deep or too long, only the types count."""
+    return "\x1f".join(map(_represent, values)).encode("utf-8", "surrogatepass")
+
+
+def _represent(value: Any) -> str:
+    try:
+        return repr(value)
+    except (RecursionError, ValueError):  # nested too deep, or a number of too many digits
+        return type(value).__name__
+
+
+def _name_of(field: tuple[Any, Any]) -> str:
+    return str(field[0])

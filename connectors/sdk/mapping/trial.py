@@ -1,0 +1,139 @@
+"""Trial of a mapping with sample records: which events each gives, and what the mapping does not know yet."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from connectors.sdk.contract import Reject
+from connectors.sdk.flow import map_or_reject
+from connectors.sdk.mapping.conditions import all_of, find_closed_fields
+from connectors.sdk.mapping.fields import Getter, Record, text_getter
+from connectors.sdk.mapping.options import (
+    ANY,
+    EventOptions,
+    MappingOptions,
+    data_fields,
+    field_option,
+    is_label,
+    value_table,
+)
+from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign, text_reader
+from connectors.sdk.samples import PlacedRecord, split_records
+from models.codec import UnusableRecord
+from models.events import Event
+from models.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class TriedRecord:
+    """A record of the sample and what became of it."""
+
+    place: str
+    events: tuple[Event, ...] = ()
+    rejected: tuple[Reason, str] | None = None
+    """Reason and detail of a rejection."""
+    is_repeated: bool = False
+    """True if an earlier record of the sample had the same contents: it is skipped."""
+    replaces: bool = False
+    """True if an earlier record of the sample with the same id gave an event that this one does not give: it is replaced."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """A trial of one mapping."""
+
+    mapping: RecordMapping
+    options: MappingOptions
+    unknown: dict[str, Counter[str]] = field(default_factory=dict)
+    """Number of records by value that the mapping does not name, by key: `values.queue`, or `ignored.<field>`."""
+
+    def run(self, records: Iterable[PlacedRecord], now: datetime) -> Iterator[TriedRecord]:
+        """Yield what becomes of each record, as in operation."""
+        known: dict[str, tuple[bytes, str, set[bytes]]] = {}
+        for record in split_records(records, self.options.each):
+            prepared = self.mapping.prepare(record.fields, record.problem)
+            if not prepared.is_ignored:
+                self._note_unknown(record.fields)
+            digest, state, facts = known.get(prepared.key, (b"", "", set()))
+            if digest == prepared.digest:
+                yield TriedRecord(record.place, is_repeated=True)
+                continue
+            tried = self._try(record, prepared, state, now)
+            if tried.rejected:
+                known[prepared.key] = prepared.digest, state, facts
+                yield tried
+                continue
+            signed = {sign(event): event for event in tried.events}
+            if replaces := bool(facts - signed.keys()) and self.options.state is None:
+                facts = set()
+            news = tuple(event for signature, event in signed.items() if signature not in facts)
+            known[prepared.key] = prepared.digest, prepared.state, facts | signed.keys()
+            yield replace(tried, events=news, replaces=replaces)
+
+    def _try(self, record: PlacedRecord, prepared: PreparedRecord, state: str, now: datetime) -> TriedRecord:
+        def map_one(item: PreparedRecord) -> tuple[Event, ...]:
+            return self.mapping.map(item, now, state)
+
+        def reject(_item: PreparedRecord, reason: Reason, detail: str) -> Reject:
+            return Reject(reason, b"", detail)
+
+        outcome = map_or_reject(map_one, reject, prepared, now)
+        if isinstance(outcome, Reject):
+            return TriedRecord(record.place, rejected=(outcome.reason, outcome.detail))
+        return TriedRecord(record.place, tuple(outcome))
+
+    def _note_unknown(self, record: Record) -> None:
+        for key, value in set(find_unknown(self.options, record)):
+            self.unknown.setdefault(key, Counter())[value] += 1
+
+
+def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str, str]]:
+    """Yield the values of a record that a table of `options` should name: the key of the table, and the value."""
+    for event in options.events:
+        if not _may_apply(event, record):
+            continue
+        fields = data_fields(event.event)
+        for name in ("site", "service", *fields):
+            value = field_option(options, event, name)
+            if value is None or value.value is not None or not (name not in fields or is_label(fields[name])):
+                continue
+            table = value_table(options, name, value)
+            if ANY not in table and (text := _read(text_reader(value).get, record)) and text not in table:
+                yield f"values.{name}", text
+    states = value_table(options, "state", options.state) if options.state else {}
+    if options.state and states and ANY not in states:
+        text = _read(text_reader(options.state).get, record)
+        if text and text not in states:
+            yield "values.state", text
+    for name, known in {**_known_states(options), **find_closed_fields(options)}.items():
+        if ANY not in known and (text := _read(text_getter((name,)), record)) and text not in known:
+            yield f"ignored.{name}", text
+
+
+def _may_apply(event: EventOptions, record: Record) -> bool:
+    """Return whether a record passes the tests of an event, without those that tables of `values` decide."""
+    tests = {name: test.model_copy(update={"in_values": ""}) for name, test in event.when.items()}
+    try:
+        return all_of(tests, {})(record)
+    except UnusableRecord:
+        return False
+
+
+def _known_states(options: MappingOptions) -> dict[str, frozenset[str]]:
+    """Return the states that events and `ignored` name, by the field of the state; empty if a table names the states."""
+    if options.state is None or len(options.state.field) != 1 or value_table(options, "state", options.state):
+        return {}
+    name = options.state.field[0]
+    return {
+        name: frozenset(state for event in options.events for state in event.state).union(
+            options.ignored.get(name, ()), options.other_states
+        )
+    }
+
+
+def _read(get: Getter, record: Record) -> str:
+    try:
+        return get(record) or ""
+    except UnusableRecord:
+        return ""

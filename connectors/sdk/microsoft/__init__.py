@@ -1,0 +1,1 @@
+"""Access to Microsoft 365: tokens of an application registered in Microsoft Entra, and Microsoft Graph."""

@@ -1,0 +1,283 @@
+"""Source of the rows in a set of files.
+
+A file is read in place, up to its end, and on when it grows. After any other change it is read from its beginning: rows that were
+read before are known and are skipped.
+"""
+
+import glob
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+import msgspec
+import structlog
+
+from connectors.sdk.attempts import REFUSED
+from connectors.sdk.config_errors import suggest
+from connectors.sdk.contract import Context
+from connectors.sdk.errors import ConfigError, describe_os_error, source_error
+from connectors.sdk.mapping.fields import may_be_column
+from connectors.sdk.mapping.options import find_fields
+from connectors.sdk.record_source import Page, PlacedRecord, RecordSource
+from connectors.table.config import TableConfig
+from connectors.table.spreadsheet_rows import SUFFIXES, SpreadsheetRows
+from connectors.table.text_rows import START, TextPosition, TextRows, checksum_of
+from models.locale import _
+
+PAGE_ROWS: Final = 4000
+LIST_SECONDS: Final = 1.0
+"""Interval between two listings of the files while there is nothing to read."""
+ALWAYS_CHECKED_BYTES: Final = 64 << 20
+"""Of a longer file that has grown, only every `CHECK_SECONDS` is it checked that the rows read before are unchanged."""
+CHECK_SECONDS: Final = 60.0
+MAX_COMPARED_COLUMNS: Final = 200
+"""Columns of which the most similar one is named for a missing column."""
+LOCK_PREFIX: Final = "~$"
+"""Begins the name of the file with which Excel marks a workbook that is open."""
+SAMPLE_ROWS: Final = 10_000
+"""Rows that a trial of a mapping reads from a file."""
+
+log = structlog.get_logger(__name__)
+
+
+def read_sample(config: TableConfig, path: Path) -> Sequence[PlacedRecord]:
+    """Return the first rows of a file, at most `SAMPLE_ROWS`. Raises `ConfigError`."""
+    try:
+        if path.suffix.lower() in SUFFIXES:
+            sheet = SpreadsheetRows(path, config)
+            _check_columns(_named_columns(config), sheet.columns)
+            return sheet.read(SAMPLE_ROWS)
+        with path.open("rb") as file:
+            rows = TextRows(file, config, START)
+            _check_columns(_named_columns(config), rows.columns)
+            return rows.read(SAMPLE_ROWS, is_settled=True)
+    except OSError as error:
+        raise ConfigError(describe_os_error(error, path)) from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+class FilePosition(msgspec.Struct, array_like=True, frozen=True):
+    """Position in one file, with the size and time of modification up to which it is read."""
+
+    size: int
+    modified_ns: int
+    text: TextPosition = START
+    is_settled: bool = False
+    """True if also an incomplete last row was read."""
+
+
+class _Trouble(NamedTuple):
+    """Why a file cannot be read, and its size and time of modification then; None if it is tried again at each listing."""
+
+    problem: str
+    status: tuple[int, int] | None
+
+
+class _OpenFile(NamedTuple):
+    name: str
+    size: int
+    modified_ns: int
+    is_settled: bool
+    rows: TextRows | SpreadsheetRows
+    file: BinaryIO | None
+
+
+class TableSource(RecordSource):
+    """Reads the rows of the files of one instance, the oldest file first."""
+
+    def __init__(self, config: TableConfig, context: Context) -> None:
+        """Open the store. Raises `ConnectorError`, and the errors of `Context.pseudonym_key`."""
+        super().__init__(config, context)
+        self._open: _OpenFile | None = None
+        self._config = config
+        self._fields = _named_columns(config)
+        try:
+            self._files = {
+                name: msgspec.msgpack.decode(saved, type=FilePosition) for name, saved in self.positions.items()
+            }
+        except (msgspec.DecodeError, TypeError):
+            self.close()
+            raise self.damaged() from None
+        self._troubles: dict[str, _Trouble] = {}
+        self._listed_at = float("-inf")
+        self._checked: dict[str, tuple[int, float]] = {}
+        """Inode and time of the last check of a file that has grown."""
+
+    @property
+    def trouble(self) -> str:
+        """The files that cannot be read, with the reason; empty if there is none."""
+        return "; ".join(f"{name}: {trouble.problem}" for name, trouble in self._troubles.items())
+
+    def read_page(self) -> Page:
+        """Return the next rows of the open file, or of the next file with new rows. Raises `SourceUnavailableError`."""
+        if self._open is None and time.monotonic() - self._listed_at >= LIST_SECONDS:
+            self._open_next()
+        if self._open is None:
+            return Page()
+        return self._read_open_file(self._open)
+
+    def close(self) -> None:
+        """Close the store and the open file."""
+        self._close_file()
+        super().close()
+
+    def _read_open_file(self, opened: _OpenFile) -> Page:
+        before = _text_position(opened.rows)
+        try:
+            records = self._read_rows(opened.rows, is_settled=opened.is_settled)
+            is_valid = _is_still_valid(opened, before, is_at_end=len(records) < PAGE_ROWS)
+        except OSError as error:
+            self._close_file()
+            raise source_error(error, opened.name) from None
+        if not is_valid:
+            self._close_file()
+            return Page()
+        if len(records) < PAGE_ROWS:
+            position = FilePosition(opened.size, opened.modified_ns, _text_position(opened.rows), opened.is_settled)
+            self._close_file()
+        else:  # of a spreadsheet that is not finished no position is saved
+            position = FilePosition(-1, 0, _text_position(opened.rows))
+        self._files[opened.name] = position
+        return Page(records, {opened.name: msgspec.msgpack.encode(position)}, Path(opened.name).name)
+
+    def _read_rows(self, rows: TextRows | SpreadsheetRows, *, is_settled: bool) -> list[PlacedRecord]:
+        if isinstance(rows, TextRows):
+            return rows.read(PAGE_ROWS, is_settled=is_settled)
+        return rows.read(PAGE_ROWS)
+
+    def _open_next(self) -> None:
+        """Open the oldest file that has changed since it was read; none if no file has."""
+        try:
+            files = self._list_files()
+        except OSError as error:
+            raise source_error(error, self._config.directory) from None
+        self._troubles = {name: self._troubles[name] for path, *_ in files if (name := str(path)) in self._troubles}
+        for path, size, modified_ns in files:
+            name = str(path)
+            is_settled = time.time() - modified_ns / 1e9 >= self._config.settle_seconds
+            known = self._files.get(name)
+            if (
+                known
+                and (known.size, known.modified_ns) == (size, modified_ns)
+                and (known.is_settled or not is_settled)
+            ):
+                continue
+            trouble = self._troubles.get(name)
+            if (trouble and trouble.status == (size, modified_ns)) or (
+                path.suffix.lower() in SUFFIXES and not is_settled
+            ):
+                continue
+            try:
+                self._open = self._open_file(path, size, modified_ns, known, is_settled=is_settled)
+            except OSError as error:
+                self._report(name, _Trouble(describe_os_error(error, name), None))
+            except ValueError as error:
+                self._report(name, _Trouble(str(error), (size, modified_ns)))
+            else:
+                self._troubles.pop(name, None)
+                return
+        self._listed_at = time.monotonic()
+
+    def _list_files(self) -> list[tuple[Path, int, int]]:
+        """Return the files, the oldest first, with size and time of modification. Raises OSError."""
+        with os.scandir(self._config.directory):
+            pass  # `glob` finds nothing in a directory that may not be read
+        found = []
+        for name in glob.glob(self._config.files):  # noqa: PTH207 - an absolute pattern
+            path = Path(name)
+            if path.name.startswith(LOCK_PREFIX):
+                continue
+            try:
+                status = path.stat()
+            except OSError:
+                continue  # just removed or renamed
+            if path.is_file():
+                found.append((path, status.st_size, status.st_mtime_ns))
+        return sorted(found, key=lambda file: (file[2], file[0]))
+
+    def _open_file(
+        self, path: Path, size: int, modified_ns: int, known: FilePosition | None, *, is_settled: bool
+    ) -> _OpenFile:
+        """Open a file at its position, or at its beginning if the rows read before have changed. Raises OSError, `ValueError`."""
+        name = str(path)
+        if path.suffix.lower() in SUFFIXES:
+            if size > self._config.max_megabytes << 20:
+                raise ValueError(_("it is larger than max_megabytes"))
+            sheet = self._attempts.attempt(
+                f"{path}|{size}|{modified_ns}".encode("utf-8", "surrogateescape"),
+                lambda: SpreadsheetRows(path, self._config),
+                _refuse_file,
+            )
+            _check_columns(self._fields, sheet.columns)
+            return _OpenFile(name, size, modified_ns, is_settled, sheet, None)
+        position = known.text if known and self._is_unchanged(path, size, known.text) else START
+        file = path.open("rb")
+        try:
+            rows = TextRows(file, self._config, position)
+            _check_columns(self._fields, rows.columns)
+        except BaseException:
+            file.close()
+            raise
+        if position is START:
+            log.info("table_opened", file=name, form=rows.form, columns=len(rows.columns))
+        return _OpenFile(name, size, modified_ns, is_settled, rows, file)
+
+    def _is_unchanged(self, path: Path, size: int, position: TextPosition) -> bool:
+        """Return whether the bytes read before are still the same. Raises OSError."""
+        if size < position.offset:
+            return False
+        with path.open("rb") as file:
+            inode, now = os.fstat(file.fileno()).st_ino, time.monotonic()
+            checked_inode, checked_at = self._checked.get(str(path), (0, 0.0))
+            if size > ALWAYS_CHECKED_BYTES and inode == checked_inode and now - checked_at < CHECK_SECONDS:
+                return True
+            self._checked[str(path)] = inode, now
+            return checksum_of(file.fileno(), START, position.offset) == position.checksum
+
+    def _report(self, name: str, trouble: _Trouble) -> None:
+        if self._troubles.get(name) != trouble:
+            log.warning("table_unusable", file=name, problem=trouble.problem)
+        self._troubles[name] = trouble
+
+    def _close_file(self) -> None:
+        if self._open and self._open.file:
+            self._open.file.close()
+        self._open = None
+
+
+def _refuse_file() -> SpreadsheetRows:
+    raise ValueError(REFUSED)
+
+
+def _named_columns(config: TableConfig) -> list[str]:
+    """Return the columns that the mapping names."""
+    return [name for name in find_fields(config) if may_be_column(name)]
+
+
+def _check_columns(named: Sequence[str], columns: Sequence[str]) -> None:
+    """Raise `ValueError` if a file with these columns has not all that the mapping names."""
+    missing = [name for name in named if name not in columns]
+    if missing:
+        # Without a header, the first row is taken for one: its values must not be logged.
+        text = _("it has no column {missing} among {count}", missing=", ".join(missing), count=len(columns))
+        raise ValueError(text + suggest(missing[0], columns[:MAX_COMPARED_COLUMNS]))
+
+
+def _is_still_valid(opened: _OpenFile, before: TextPosition, *, is_at_end: bool) -> bool:
+    """Return whether the rows after `before` are in the file: it may have been rewritten while they were read."""
+    if opened.file is None or not isinstance(opened.rows, TextRows) or opened.rows.is_copy:
+        return True
+    status = os.fstat(opened.file.fileno())
+    if (status.st_size, status.st_mtime_ns) == (opened.size, opened.modified_ns):
+        return True
+    if is_at_end and opened.is_settled:  # an incomplete last row may have been read
+        return False
+    after = opened.rows.position
+    return checksum_of(opened.file.fileno(), before, after.offset) == after.checksum
+
+
+def _text_position(rows: TextRows | SpreadsheetRows) -> TextPosition:
+    return rows.position if isinstance(rows, TextRows) else START

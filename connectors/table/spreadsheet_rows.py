@@ -1,0 +1,56 @@
+"""Rows of a spreadsheet: Excel or OpenDocument. The file is read as a whole."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from connectors.sdk.config_errors import suggest
+from connectors.sdk.record_source import PlacedRecord
+from connectors.table.config import TableConfig
+from connectors.table.text_rows import unique_names
+from models.locale import _
+
+SUFFIXES: Final = frozenset({".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
+
+
+class SpreadsheetRows:
+    """The rows of one spreadsheet, read into memory."""
+
+    def __init__(self, path: Path, config: TableConfig) -> None:
+        """Read the sheet. Raises OSError, and `ValueError` with the problem."""
+        try:
+            with CalamineWorkbook.from_path(path) as book:
+                if config.sheet and config.sheet not in book.sheet_names:
+                    raise ValueError(
+                        _("it has no sheet {name}", name=config.sheet) + suggest(config.sheet, book.sheet_names)
+                    )
+                sheet = book.get_sheet_by_name(config.sheet) if config.sheet else book.get_sheet_by_index(0)
+                rows: list[list[Any]] = sheet.to_python(skip_empty_area=False)
+        except (CalamineError, OSError) as error:
+            if isinstance(error, OSError) and error.errno:
+                raise
+            raise ValueError(_("it is not a readable spreadsheet ({error})", error=type(error).__name__)) from None
+        header = config.skip_lines
+        names = config.columns or [str(name).strip() for name in (rows[header] if len(rows) > header else ())]
+        if not any(names):
+            raise ValueError(_("it has no header"))
+        self.columns = unique_names(names)
+        """Names of the columns."""
+        self._rows = rows
+        self._next = header + (not config.columns)
+
+    def read(self, most: int) -> list[PlacedRecord]:
+        """Return the next rows that are not empty, at most `most`."""
+        found: list[PlacedRecord] = []
+        while len(found) < most and self._next < len(self._rows):
+            row = self._rows[self._next]
+            self._next += 1
+            if any(cell != "" and not (isinstance(cell, str) and cell.isspace()) for cell in row):
+                found.append(self._place(row, self._next))
+        return found
+
+    def _place(self, row: Sequence[Any], number: int) -> PlacedRecord:
+        fields = dict(zip(self.columns, row, strict=False))
+        return PlacedRecord(fields, f"row {number}")

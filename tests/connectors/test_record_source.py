@@ -1,0 +1,399 @@
+"""Source of records: each record gives its outcome once, across kills, restarts and damaged files."""
+
+import random
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.sdk import rejects
+from connectors.sdk.attempts import MOST_ATTEMPTS, REFUSED
+from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.errors import ConnectorError, CursorDamagedError
+from connectors.sdk.mapping.record_mapping import RecordMapping
+from connectors.sdk.record_source import PlacedRecord
+from connectors.sdk.record_store import FILE, RecordStore
+from connectors.sdk.testing import ConnectorHarness, FakeBroker, comparable_form, run_until_idle
+from connectors.sdk.testing.kill_injector import Killed, KillInjector
+from models.events import Event
+from models.reasons import Reason
+from tests.support.record_sources import CONNECTOR, ListSource
+
+OPTIONS: dict[str, Any] = {
+    "id": "id",
+    "phone": "phone",
+    "service": "service",
+    "values": {"service": {"MDPH": "mdph"}},
+    "events": [{"event": "letter.arrived", "time": "at", "pages": "pages"}],
+}
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    records: list[Any] = []
+    monkeypatch.setattr(ListSource, "given", records)
+    return records
+
+
+@pytest.fixture
+def harness(tmp_path: Path, given: list[Any]) -> ConnectorHarness:
+    return ConnectorHarness(CONNECTOR, OPTIONS, tmp_path / "data", tmp_path / "keys")
+
+
+def record(number: int, **changes: Any) -> dict[str, Any]:
+    at = datetime(2026, 3, 2, 9, tzinfo=UTC) + timedelta(minutes=number)
+    return {"id": f"L{number}", "phone": "0639981234", "service": "MDPH", "at": at.isoformat(), "pages": 3} | changes
+
+
+def stored(harness: ConnectorHarness) -> list[tuple[Reason, str]]:
+    return [(item.reject.reason, item.reject.detail) for item in rejects.read(harness.directory)]
+
+
+def arrivals(events: Sequence[Event]) -> list[datetime]:
+    return [event.time for event in events if event.type == "letter.arrived"]
+
+
+def events_of(outcome: Outcome) -> Sequence[Event]:
+    assert not isinstance(outcome, Reject)
+    return outcome
+
+
+def mixed(numbers: Sequence[int]) -> list[Any]:
+    """Return valid records, and an invalid one after every fifth."""
+    return [item for n in numbers for item in ([record(n)] if n % 5 else [record(n), record(n, pages="beaucoup")])]
+
+
+# ----------------------------------------------------------------------------------------------------------------- crashes
+def test_kill_at_any_point_loses_and_repeats_nothing(tmp_path: Path, given: list[Any]) -> None:
+    given += mixed(range(35))
+    kills, before = KillInjector(tmp_path), -1
+    for run in map("run-{}".format, count()):
+        (tmp_path / run).mkdir()
+        harness = ConnectorHarness(CONNECTOR, OPTIONS, tmp_path / run / "data", tmp_path / "keys")
+        broker = FakeBroker()
+        harness.run_with_kills(broker, kills)
+        assert sorted(set(arrivals(broker.events))) == [datetime.fromisoformat(record(n)["at"]) for n in range(35)]
+        assert len({event.id for event in broker.events}) == 35
+        assert len(set(stored(harness))) == 1
+        assert harness.read_all(confirm=True) == []
+        if kills.count == before:
+            break
+        before = kills.count
+    assert kills.count > 10
+
+
+def test_unconfirmed_outcomes_are_published_again_with_the_same_ids(
+    harness: ConnectorHarness, given: list[Any]
+) -> None:
+    given += mixed(range(35))
+    first = harness.read_all(confirm=False)
+    del given[:]
+    second = harness.read_all(confirm=False)
+    assert second == first
+    assert comparable_form(harness.read_all(confirm=True)) == comparable_form(first)
+    assert harness.read_all(confirm=True) == []
+
+
+def test_stop_before_the_first_read_keeps_the_unconfirmed_outcomes(harness: ConnectorHarness, given: list[Any]) -> None:
+    given += mixed(range(25))
+    first = harness.read_all(confirm=False)
+    with harness.opened() as (flow, publisher):
+        flow.drain(0.0)
+        publisher.confirm()
+        flow.drain(0.0)
+    assert harness.read_all(confirm=True) == first
+
+
+def test_confirmation_of_some_batches_keeps_the_others(harness: ConnectorHarness, given: list[Any]) -> None:
+    given += mixed(range(45))
+    with harness.opened() as (flow, publisher):
+        run_until_idle(flow, harness.records_read)
+        whole = publisher.events
+        publisher.confirm(3)
+        safe = publisher.safe
+    rest = harness.read_all(confirm=True)
+    assert safe
+    assert rest
+    assert safe + rest == whole
+
+
+def test_reread_gives_the_same_ids(harness: ConnectorHarness, given: list[Any]) -> None:
+    given += mixed(range(25))
+    first = harness.read_all(confirm=True)
+    assert harness.start_reread()
+    assert comparable_form(harness.read_all(confirm=True)) == comparable_form(first)
+
+
+def test_reread_after_a_crash_does_not_find_the_former_state(harness: ConnectorHarness, given: list[Any]) -> None:
+    given += mixed(range(25))
+    publisherless = CONNECTOR.open(harness.config, harness._context())
+    while publisherless.read(0.0):
+        pass
+    assert (harness.directory / f"{FILE}-wal").stat().st_size > 0  # as after a kill
+    assert harness.start_reread()
+    assert len(harness.read_all(confirm=True)) == 25
+    publisherless.close()
+
+
+# -------------------------------------------------------------------------------------------------------------- duplicates
+def test_known_records_are_skipped_wherever_they_come_from(harness: ConnectorHarness, given: list[Any]) -> None:
+    given += [record(1), record(2), record(1)]
+    assert len(harness.read_all(confirm=True)) == 2
+    given += [record(2), record(3), record(2, unused="x")]
+    assert len(harness.read_all(confirm=True)) == 1
+
+
+def facts_of(events: Sequence[Event]) -> list[tuple[str, str]]:
+    return [(event.type, event.subject.rpartition(":")[2]) for event in events]
+
+
+def test_contact_of_a_corrected_record_is_replaced(harness: ConnectorHarness, given: list[Any]) -> None:
+    given += [record(1), record(1, pages=4), record(1)]
+    events = harness.read_all(confirm=True)
+    assert facts_of(events) == [
+        ("letter.arrived", "L1"),
+        ("contact.retracted", "L1"),
+        ("letter.arrived", "L1-v2"),
+        ("contact.retracted", "L1-v2"),
+        ("letter.arrived", "L1-v3"),
+    ]
+    assert len({event.id for event in events}) == 5
+
+
+def test_all_contacts_of_a_corrected_record_are_replaced(tmp_path: Path, given: list[Any]) -> None:
+    answered = {"event": "letter.answered", "time": "at", "id": "answer", "service": {"value": "mdph"}}
+    options = {**OPTIONS, "events": [*OPTIONS["events"], answered]}
+    harness = ConnectorHarness(CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+    given += [record(1, answer="L9"), record(1, answer="L9", pages=4)]
+    assert sorted(facts_of(harness.read_all(confirm=True))) == [
+        ("contact.retracted", "L1"),
+        ("contact.retracted", "L9"),
+        ("letter.answered", "L9"),
+        ("letter.answered", "L9-v2"),
+        ("letter.arrived", "L1"),
+        ("letter.arrived", "L1-v2"),
+    ]
+
+
+def test_record_that_was_rejected_is_published_once_it_is_right(harness: ConnectorHarness, given: list[Any]) -> None:
+    given += [record(1, pages="beaucoup"), record(1)]
+    events = harness.read_all(confirm=True)
+    assert facts_of(events) == [("contact.retracted", "L1"), ("letter.arrived", "L1-v2")]  # a replay may have made L1
+    assert stored(harness) == [(Reason.INVALID_FIELD, "pages: not a number")]
+
+
+def test_events_that_a_list_lacks_are_not_retracted(tmp_path: Path, given: list[Any]) -> None:
+    harness = ConnectorHarness(CONNECTOR, {**OPTIONS, "rows": "events"}, tmp_path / "data", tmp_path / "keys")
+    given += [record(1), record(2)]
+    assert len(harness.read_all(confirm=True)) == 2
+    with closing(RecordStore(harness.directory)) as store:
+        store.note_listed([], is_first=True)
+        assert store.find_unlisted(10) == {}
+
+
+@pytest.mark.parametrize("method", ["prepare", "map"])
+def test_record_that_ends_the_process_is_rejected(
+    harness: ConnectorHarness, given: list[Any], method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given += [record(1), record(2), record(3)]
+    work = getattr(RecordMapping, method)
+
+    def end_process(mapping: RecordMapping, item: Any, *how: Any, **named: Any) -> Any:
+        fields = item.record if method == "map" else item
+        if fields["id"] == "L2" and how[:1] != (REFUSED,):
+            raise Killed
+        return work(mapping, item, *how, **named)
+
+    monkeypatch.setattr(RecordMapping, method, end_process)
+    for _ in range(MOST_ATTEMPTS + 1):
+        with pytest.raises(Killed):
+            harness.read_all(confirm=True)
+    assert facts_of(harness.read_all(confirm=True)) == [("letter.arrived", "L1"), ("letter.arrived", "L3")]
+    assert [detail for _, detail in stored(harness)] == [REFUSED]
+
+
+def test_each_unreadable_record_is_rejected(harness: ConnectorHarness, given: list[Any]) -> None:
+    given += [
+        PlacedRecord({"column 1": "a"}, "line 2", "1 columns instead of 5"),
+        PlacedRecord({"column 1": "b"}, "line 3", "1 columns instead of 5"),
+        PlacedRecord({"line": '"'}, "line 4", "a quotation mark is not closed"),
+        PlacedRecord(record(7), "line 5", "a quoted value contains lines that look like rows"),
+        record(7),
+        record(7) | {"id": None},
+        record(8) | {"id": ""},
+    ]
+    assert len(harness.read_all(confirm=True)) == 1
+    assert len(stored(harness)) == 6
+    given += given[:4]
+    assert harness.read_all(confirm=True) == []
+    assert len(stored(harness)) == 6
+
+
+def test_unreadable_record_does_not_replace_a_known_one(harness: ConnectorHarness, given: list[Any]) -> None:
+    given += [record(7), PlacedRecord(record(7, pages=9), "line 5", "doubtful"), record(7)]
+    assert len(harness.read_all(confirm=True)) == 1
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_reread_does_not_use_the_id_of_a_retracted_contact_again(
+    harness: ConnectorHarness, given: list[Any], is_killed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given += [record(1), record(1, pages=4), record(2)]
+    harness.read_all(confirm=True)
+    assert harness.start_reread()
+    if is_killed:
+        with monkeypatch.context() as patch:
+            patch.setattr(RecordStore, "_take_versions", _end_process)
+            with pytest.raises(Killed):
+                harness.read_all(confirm=True)
+    assert facts_of(harness.read_all(confirm=True))[0] == ("letter.arrived", "L1-v2")
+
+
+def _end_process(*_: Any) -> None:
+    raise Killed
+
+
+def test_reread_works_after_damage(harness: ConnectorHarness, given: list[Any]) -> None:
+    given += [record(1), record(1, pages=4), record(2)]
+    harness.read_all(confirm=True)
+    (harness.directory / FILE).write_bytes(b"no database" * 1000)
+    with pytest.raises(CursorDamagedError, match="run accueil connectors reread"):
+        harness.read_all(confirm=True)
+    assert harness.start_reread()
+    assert ("letter.arrived", "L2") in facts_of(harness.read_all(confirm=True))
+
+
+# ---------------------------------------------------------------------------------------------------------- hostile values
+HOSTILE: dict[str, Callable[[], Any]] = {
+    "lone surrogate": lambda: "a\ud800",
+    "NUL": lambda: "a\0b",
+    "large number": lambda: 10**400,
+    "number of 64 bits": lambda: 2**64,
+    "number of 5,000 digits": lambda: 10**5000,
+    "infinity": lambda: float("inf"),
+    "no number": lambda: float("nan"),
+    "signalling NaN": lambda: Decimal("sNaN"),
+    "large decimal": lambda: Decimal("1e9999"),
+    "list": lambda: [1, [2]],
+    "object": lambda: {"a": {"b": object()}},
+    "deep list": lambda: _nested(100_000),
+    "bytes": lambda: b"\xff\xfe",
+    "memory": lambda: memoryview(b"abc"),
+    "boolean": lambda: True,
+    "last time": lambda: datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+    "first time": lambda: datetime(1, 1, 1),  # noqa: DTZ001 - as from a database
+    "time": lambda: time(12, 0),
+    "negative duration": lambda: timedelta(days=-3),
+    "object of a driver": object,
+    "long": lambda: "x" * 1_000_000,
+}
+
+
+def _nested(depth: int) -> list[Any]:
+    node: list[Any] = []
+    for _ in range(depth):
+        node = [node]
+    return node
+
+
+@pytest.mark.parametrize("options", ["plain", "expressions", "no id"])
+@pytest.mark.parametrize("value", HOSTILE)
+def test_hostile_value_stops_nothing(tmp_path: Path, given: list[Any], value: str, options: str) -> None:
+    own: dict[str, Any] = dict(OPTIONS)
+    if options == "expressions":
+        own |= {"id": "id || other", "phone": "citizen.phone || phone"}
+        own["events"] = [{**OPTIONS["events"][0], "when": "pages > `0`"}]
+    elif options == "no id":
+        del own["id"]
+    harness = ConnectorHarness(CONNECTOR, own, tmp_path / "data", tmp_path / "keys")
+    hostile = HOSTILE[value]()
+    given += [record(1)]
+    given += [record(2) | {name: hostile} for name in (*record(2), "unused")]
+    given += [record(3)]
+    times = arrivals(harness.read_all(confirm=True))
+    assert datetime.fromisoformat(record(1)["at"]) in times
+    assert datetime.fromisoformat(record(3)["at"]) in times
+    assert set(times) <= {datetime.fromisoformat(record(number)["at"]) for number in (1, 2, 3)}
+    assert Reason.INTERNAL_ERROR not in harness.rejected()
+    for _, detail in stored(harness):
+        assert detail.partition(":")[0] in {
+            *record(1),
+            "id || other",
+            "pages > `0`",
+            "citizen.phone || phone",
+            "nested",
+        }, detail
+
+
+def test_rejected_record_can_be_mapped_again_with_its_types(tmp_path: Path, given: list[Any]) -> None:
+    options = {
+        "id": "id",
+        "events": [
+            {"event": "call.voicemail_left", "time": {"field": "day", "plus": "since"}, "duration_seconds": "length"}
+        ],
+        "timezone": "Europe/Paris",
+    }
+    harness = ConnectorHarness(CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+    day = datetime(2026, 3, 2)  # noqa: DTZ001 - as from a spreadsheet
+    typed = {"id": 7.0, "day": day, "since": timedelta(days=1, hours=9), "length": timedelta(minutes=2, seconds=30)}
+    given += [
+        PlacedRecord(typed, "row 2", "doubtful"),
+        PlacedRecord(typed | {"length": time(0, 2, 30)}, "row 3", "same"),
+    ]
+    assert harness.read_all(confirm=True) == []
+    source = CONNECTOR.open(harness.config, harness._context())
+    with closing(source):
+        again = [source.map_rejected(item.reject, datetime.now(UTC)) for item in rejects.read(harness.directory)]
+    assert [
+        (event.time, event.model_dump()["data"]["duration_seconds"])
+        for outcome in again
+        for event in events_of(outcome)
+    ] == 2 * [(datetime(2026, 3, 3, 8, tzinfo=UTC), 150.0)]
+
+
+# ------------------------------------------------------------------------------------------------------------------- damage
+@pytest.mark.parametrize("content", [b"no database" * 1000, b"SQLite format 3\0" + b"\xff" * 8000])
+def test_file_that_is_no_database_gives_a_clear_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(CursorDamagedError, match=r"records\.db is damaged: run accueil connectors reread"):
+        RecordStore(tmp_path)
+
+
+def test_damage_anywhere_gives_a_clear_error_or_none(tmp_path: Path, given: list[Any]) -> None:
+    given += mixed(range(300))
+    harness = ConnectorHarness(CONNECTOR, OPTIONS, tmp_path / "data", tmp_path / "keys")
+    harness.read_all(confirm=False)
+    path = harness.directory / FILE
+    whole = path.read_bytes()
+    random_source, damaged = random.Random(7), 0
+    given += mixed(range(300, 330))
+    for _ in range(60):
+        content = bytearray(whole)
+        begin = random_source.randrange(len(content) // 512) * 512
+        content[begin : begin + 512] = random_source.randbytes(512)
+        path.write_bytes(content)
+        for name in ("-wal", "-shm"):
+            path.with_name(FILE + name).unlink(missing_ok=True)
+        error = _read_whole(harness)
+        damaged += isinstance(error, CursorDamagedError)
+        assert error is None or str(error).startswith(str(path))
+        if isinstance(error, CursorDamagedError):
+            assert str(error) == f"{path} is damaged: run accueil connectors reread"
+    assert damaged
+
+
+def _read_whole(harness: ConnectorHarness) -> ConnectorError | None:
+    """Read and confirm all records, and return the error that this raised."""
+    try:
+        with closing(CONNECTOR.open(harness.config, harness._context())) as source:
+            while source.read(0.0):
+                pass
+            source.acknowledge(source.position())
+    except ConnectorError as error:
+        return error
+    return None

@@ -1,0 +1,74 @@
+"""Condition of a mapping that a value has a name in a table of `values`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from connectors.sdk.config import parse
+from connectors.sdk.errors import ConfigError
+from connectors.sdk.mapping.config import MappedConfig
+from connectors.sdk.mapping.record_mapping import RecordMapping
+from connectors.sdk.mapping.trial import Trial
+from connectors.sdk.samples import PlacedRecord
+from models.codec import UnusableRecord
+from models.events import CallQueued
+from models.identities import PseudonymKey
+
+KEY = PseudonymKey("general", b"k" * 32)
+READ_AT = datetime(2026, 3, 16, 10, tzinfo=UTC)
+OPTIONS: dict[str, Any] = {
+    "id": "call",
+    "queue": "number",
+    "values": {"queue": {"7000": "accueil"}},
+    "events": [{"event": "call.queued", "time": "start", "when": {"number": {"in_values": "queue"}}}],
+}
+
+
+def queues_of(record: dict[str, Any], **changes: Any) -> list[str]:
+    mapping = RecordMapping("test/in-values", MappedConfig.model_validate(OPTIONS | changes), KEY)
+    prepared = mapping.prepare({"call": "1", "start": "2026-03-16T09:00:00Z", **record})
+    return [event.data.queue for event in mapping.map(prepared, READ_AT) if isinstance(event, CallQueued)]
+
+
+def test_only_records_with_a_named_value_give_the_event() -> None:
+    assert queues_of({"number": "7000"}) == ["accueil"]
+    assert queues_of({"number": 7000}) == ["accueil"]
+    assert queues_of({"number": "7001"}) == []
+
+
+def test_a_name_for_all_others_names_every_value() -> None:
+    assert queues_of({"number": "7001"}, values={"queue": {"*": "autre"}}) == ["autre"]
+
+
+@pytest.mark.parametrize("number", ["", None, [7000]])
+def test_a_record_without_the_value_is_rejected(number: Any) -> None:
+    with pytest.raises(UnusableRecord) as caught:
+        queues_of({"number": number})
+    assert "number" in caught.value.detail
+
+
+def test_a_trial_lists_unknown_values_of_records_that_may_give_an_event() -> None:
+    when = {"kind": "in", "number": {"in_values": "queue"}}
+    options = MappedConfig.model_validate(
+        OPTIONS | {"ignored": {"kind": ["out"]}, "events": [{"event": "call.queued", "time": "start", "when": when}]}
+    )
+    trial = Trial(RecordMapping("test/in-values", options, KEY), options)
+    start = {"start": "2026-03-16T09:00:00Z"}
+    records = [
+        PlacedRecord({"call": "1", "kind": "in", "number": "7001", **start}),
+        PlacedRecord({"call": "2", "kind": "out", "number": "0639980001", **start}),
+        PlacedRecord({"call": "3", "kind": "in", "number": "7000", **start}),
+    ]
+    assert [len(tried.events) for tried in trial.run(records, READ_AT)] == [0, 0, 1]
+    assert trial.unknown == {"values.queue": {"7001": 1}}
+
+
+def test_the_table_must_exist() -> None:
+    with pytest.raises(ConfigError, match=r"values\.line"):
+        parse(
+            MappedConfig,
+            "appels",
+            OPTIONS
+            | {"events": [{"event": "call.queued", "time": "start", "when": {"number": {"in_values": "line"}}}]},
+        )

@@ -1,0 +1,84 @@
+"""Trial of a mapping, and the mapping that is proposed for a sample."""
+
+import tomllib
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.sdk.mapping.options import MappingOptions
+from connectors.sdk.mapping.proposal import propose
+from connectors.sdk.mapping.record_mapping import RecordMapping
+from connectors.sdk.mapping.trial import Trial
+from connectors.sdk.samples import PlacedRecord
+from models.identities import PseudonymKey
+
+NOW = datetime(2026, 3, 20, tzinfo=UTC)
+STATES = {
+    "timezone": "Europe/Paris",
+    "id": "n",
+    "state": "state",
+    "changed_at": "since",
+    "events": [
+        {"event": "email.received", "time": "received"},
+        {"event": "email.answered", "state": "done"},
+    ],
+}
+PHONES = ["0639980001", "0639980002", "0639980003"]
+
+
+def try_records(options: dict[str, Any], *records: dict[str, str]) -> tuple[list[list[str]], Trial]:
+    """Return the event types of each record, and the trial."""
+    mapping = MappingOptions.model_validate(options)
+    trial = Trial(RecordMapping("table/try", mapping, PseudonymKey("general", b"k" * 32)), mapping)
+    placed = [PlacedRecord(record, f"line {number}") for number, record in enumerate(records, 2)]
+    return [[event.type for event in tried.events] for tried in trial.run(placed, NOW)], trial
+
+
+def mail(state: str, day: int = 1) -> dict[str, str]:
+    return {"n": "7", "received": "2026-03-01", "state": state, "since": f"2026-03-{day:02}"}
+
+
+def test_record_with_news_gives_only_the_new_events() -> None:
+    found, _ = try_records({**STATES, "other_states": ["new"]}, mail("new"), mail("done", 2), mail("new", 3))
+    assert found == [["email.received"], ["email.answered"], []]
+
+
+def test_states_that_no_event_has_are_listed() -> None:
+    found, trial = try_records(STATES, mail("new"), mail("done", 2))
+    assert found == [[], ["email.received", "email.answered"]]
+    assert trial.unknown == {"ignored.state": {"new": 1}}
+
+
+def test_telephone_numbers_are_proposed_as_phone_and_not_as_id() -> None:
+    records = [
+        {"Numéro": phone, "Appel": f"A{number}", "Début": "16/03/2026 09:00:00"} for number, phone in enumerate(PHONES)
+    ]
+    proposed = tomllib.loads(propose(records, "table"))
+    assert proposed["phone"] == "Numéro"
+    assert "id" not in proposed
+
+
+def test_columns_that_the_proposal_does_not_name_are_listed() -> None:
+    records = [
+        {"id": f"A{number}", "start": "2026-03-16 09:00", "queue": "RSA", "wait": "1:05", "result": "OK", "note": "x"}
+        for number in range(3)
+    ]
+    text = propose(records, "table")
+    assert text.splitlines()[-1].endswith(": wait, result, note")  # no event with a wait has a time
+    text = propose([record | {"answered": "2026-03-16 09:01"} for record in records], "table")
+    assert text.splitlines()[-1].endswith(": result, note")
+    answered = tomllib.loads(text)["events"][1]
+    assert answered["wait_seconds"] == {"field": "wait", "unit": "m:s"}
+
+
+def test_values_with_line_ends_give_a_valid_file() -> None:
+    records = [
+        {
+            "id": f"A{number}",
+            "date de début": "2026-03-16 09:00",
+            "fin": "2026-03-16 09:05",
+            "état": "a\nb",
+            "x\x7f\r": "",
+        }
+        for number in range(3)
+    ]
+    assert tomllib.loads(propose(records, "table"))["id"] == "id"
