@@ -222,7 +222,7 @@ class TableSource(RecordSource):
             file.close()
             raise
         if position is START:
-            log.info("table_opened", file=name, form=rows.form, columns=len(rows.columns))
+            log.info("table_opened", file=name, detail=rows.form, count=len(rows.columns))
         return _OpenFile(name, size, modified_ns, is_settled, rows, file)
 
     def _is_unchanged(self, path: Path, size: int, position: TextPosition) -> bool:
@@ -239,7 +239,7 @@ class TableSource(RecordSource):
 
     def _report(self, name: str, trouble: _Trouble) -> None:
         if self._troubles.get(name) != trouble:
-            log.warning("table_unusable", file=name, problem=trouble.problem)
+            log.warning("table_unusable", file=name, reason=trouble.problem)
         self._troubles[name] = trouble
 
     def _close_file(self) -> None:

@@ -63,12 +63,17 @@ MESSAGES: Final = {
         "{connector}: messages refused: {count} (HTTP {reason}; 401: does the sender have another "
         "secret, or a wrong clock?)"
     ),
+    "retracted_contacts_unknown": N_(
+        "{connector}: {file} is damaged: contacts whose record was corrected before the reread may count twice"
+    ),
+    "since_has_no_effect": N_("{connector}: the option `since` has no effect: {reason}"),
     "sla_unreadable": N_(
         "an event of an SLA clock cannot be read ({topic} {partition}:{offset}): does another version write it?"
     ),
     "sla_calendars_gone": N_(
         "{path} no longer has the calendar {detail}: the clocks that used it keep their deadlines, paused or not"
     ),
+    "table_unusable": N_("{connector}: {file} cannot be read: {reason}"),
     "sla_file_refused": N_("{path} is invalid, its previous content remains in force: {detail}"),
     "sla_file_usable": N_("{path} is valid again, and in force"),
     "sla_promises_gone": N_(

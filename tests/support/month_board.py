@@ -13,6 +13,7 @@ from tests.support.simulated_workers import milliseconds
 
 BOARD_NOT_COMPARED: Final = {
     "version": "of the page",
+    "rejected": "by the connectors; the simulated records are usable",
     "agents_available": "as contact_agents",
     "agents_on_contact": "as contact_agents",
     "agents_paused": "as contact_agents",

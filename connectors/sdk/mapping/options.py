@@ -5,8 +5,7 @@ A value of an event is given as the name of a field or an expression, as a list 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic.fields import FieldInfo
@@ -14,53 +13,14 @@ from pydantic.fields import FieldInfo
 from connectors.sdk.config import Options, Sector, check_zone
 from connectors.sdk.config_errors import format_key_path, suggest
 from connectors.sdk.mapping.conversions import Unit, check_time_format
+from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields, enum_of, is_label
 from connectors.sdk.mapping.fields import FieldName, as_text
 from connectors.sdk.pseudonyms import Region
-from models.envelope import Envelope, Label
-from models.events import (
-    AppointmentEvents,
-    CallEvents,
-    EmailEvents,
-    FeedbackEvents,
-    FormEvents,
-    LetterEvents,
-    VisitEvents,
-)
+from models.envelope import Label
 from models.locale import N_, _
 
-EVENT_MODELS: Final[dict[str, type[Envelope]]] = {
-    kind.model_fields["type"].default: kind
-    for union in (CallEvents, LetterEvents, EmailEvents, FormEvents, AppointmentEvents, VisitEvents, FeedbackEvents)
-    for kind in get_args(union)
-    if kind.model_fields["type"].default != "agent.state_changed"  # its subject is not a contact
-}
-"""Event classes by the event types to which records can be mapped."""
-DEFAULTS: Final[Mapping[tuple[str, str], str]] = {
-    ("call.ended", "ended_by"): "unknown",
-    ("call.left_queue", "reason"): "other",
-    ("call.transferred", "kind"): "unknown",
-}
-"""Values of required data fields that most sources do not record, by event type and field."""
 ANY: Final = "*"
 """Key of a table of values for all other values."""
-
-
-def data_fields(event: str) -> dict[str, FieldInfo]:
-    """Return the fields of an event type's `data`, by name."""
-    annotation: Any = EVENT_MODELS[event].model_fields["data"].annotation
-    fields: dict[str, FieldInfo] = annotation.model_fields
-    return fields
-
-
-def is_label(field: FieldInfo) -> bool:
-    """Return whether the values of a field must be labels from the configuration."""
-    return any(isinstance(constraint, StringConstraints) and constraint.pattern for constraint in field.metadata)
-
-
-def enum_of(field: FieldInfo) -> type[StrEnum] | None:
-    """Return the enumeration whose members are the values of a field; None for other fields."""
-    kind = field.annotation
-    return kind if isinstance(kind, type) and issubclass(kind, StrEnum) else None
 
 
 def _check_event(name: str) -> str:

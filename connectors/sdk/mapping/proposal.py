@@ -48,10 +48,11 @@ _ROLES: Final = {
     "agent": r"agent|operateur|conseiller|\buser",
     "wait_seconds": r"attente|wait",
     "handle_seconds": r"duree|duration|talk|conversation|billsec",
+    "starts_at": r"\brdv\b|rendez|creneau|slot|appointment",
     "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|closed|traite",
     "changed_at": r"modif|chang|update|\bmaj\b|mise a jour",
     "answers": r"answer|repon|decroch|appel[ée] le|called|\bpris",
-    "begins": r"start|debut|arriv|depot|depos|recu|receiv|creat|creation|calldate|enregistr|\bdate|\bheure",
+    "begins": r"start|debut|arriv|depot|depos|recu|receiv|\bcree|creat|creation|calldate|enregistr|\bdate|\bheure",
     "result": r"result|statut|status|\betat\b|state|disposition|issue",
     "score": r"\bnote\b|score|satisfaction",
 }
@@ -80,6 +81,22 @@ _EVENTS: Final[Mapping[Channel, tuple[tuple[str, str], ...]]] = {
     Channel.FEEDBACK: (("feedback.given", "begins"),),
 }
 """Events of a channel, each with the role of the column that has its time."""
+_STATE_EVENTS: Final[Mapping[Channel, tuple[tuple[str, str], ...]]] = {
+    Channel.FORM: (
+        ("form.taken_up", ""),
+        ("form.correction_requested", ""),
+        ("form.corrected", ""),
+        ("form.decided", ', decision = { value = "accepted" }'),
+        ("form.decided", ', decision = { value = "rejected" }'),
+    ),
+    Channel.APPOINTMENT: (
+        ("appointment.moved", ""),
+        ("appointment.cancelled", ', by = { value = "citizen" }'),
+        ("appointment.attended", ""),
+        ("appointment.missed", ""),
+    ),
+}
+"""Events that begin with a state, by channel, each with its other options."""
 _DURATIONS: Final = {
     "call.answered": "wait_seconds",
     "call.abandoned": "wait_seconds",
@@ -108,7 +125,7 @@ class Column:
         if not re.search(_ROLES[role], _plain(self.name)):
             return False
         match role:
-            case "begins" | "answers" | "ends" | "changed_at":
+            case "begins" | "answers" | "ends" | "changed_at" | "starts_at":
                 return bool(self.time_format)
             case "phone":
                 return self._is_mostly(normalise_phone)
@@ -168,11 +185,11 @@ def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: st
         yield f"# daily_ids = true  # {advice}"
     yield ""
     yield "events = ["
-    has_states = channel is Channel.FORM and {"result", "changed_at"} <= roles.keys()
+    has_states = channel in _STATE_EVENTS and {"result", "changed_at"} <= roles.keys()
     for event, role in _EVENTS[channel][:1] if has_states else _EVENTS[channel]:
         yield _event_line(event, role, roles, time_format)
     if has_states:
-        yield from _state_lines(roles["result"])
+        yield from _state_lines(roles["result"], channel)
     yield "]"
     for name in ("queue", "service", "site"):
         if name in roles and name in _usable_names(channel):
@@ -192,15 +209,26 @@ def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]
     for name in (*_usable_names(channel), "phone", "email"):
         if name in roles:
             yield f"{name} = {_quote(roles[name].name)}"
+    yield from _channel_lines(roles, channel)
+
+
+def _channel_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]:
+    """Yield the lines of the fields that only events of this channel have."""
     if channel is Channel.CALL and "queue" not in roles:
         advice = _("no column found: name the queue")
         yield f'queue = {{ value = "" }}  # {advice}'
     if channel is Channel.FORM:
         advice = _("name the procedure")
         yield f'procedure = {{ value = "" }}  # {advice}'
-        if {"result", "changed_at"} <= roles.keys():
-            yield f"state = {_quote(roles['result'].name)}"
-            yield f"changed_at = {_quote(roles['changed_at'].name)}"
+    if channel is Channel.APPOINTMENT:
+        if "starts_at" in roles:
+            yield f"starts_at = {_quote(roles['starts_at'].name)}"
+        else:
+            advice = _("no column found: name the time of the appointment")
+            yield f'# starts_at = ""  # {advice}'
+    if channel in _STATE_EVENTS and {"result", "changed_at"} <= roles.keys():
+        yield f"state = {_quote(roles['result'].name)}"
+        yield f"changed_at = {_quote(roles['changed_at'].name)}"
     if channel is Channel.FEEDBACK:
         advice = _("or csat_1_5, ces_1_5, ces_1_7, nps_0_10, jdma_0_10")
         yield f'scale = {{ value = "csat_1_5" }}  # {advice}'
@@ -208,17 +236,15 @@ def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]
             yield f"score = {_quote(roles['score'].name)}"
 
 
-def _state_lines(column: Column) -> Iterator[str]:
+def _state_lines(column: Column, channel: Channel) -> Iterator[str]:
     """Yield the events that begin with a state of the column, to be completed."""
     states = ", ".join(map(_quote, list(column.distinct)[:FEW_VALUES]))
     advice = _(
         "put each state into one of the next lines, into other_states or into [ignored]: {states}", states=states
     )
     yield f"  # {advice}"
-    for event in ("form.taken_up", "form.correction_requested", "form.corrected"):
-        yield f"  # {{ event = {_quote(event)}, state = [] }},"
-    yield '  # { event = "form.decided", state = [], decision = { value = "accepted" } },'
-    yield '  # { event = "form.decided", state = [], decision = { value = "rejected" } },'
+    for event, rest in _STATE_EVENTS[channel]:
+        yield f"  # {{ event = {_quote(event)}, state = []{rest} }},"
 
 
 def _usable_names(channel: Channel) -> tuple[str, ...]:

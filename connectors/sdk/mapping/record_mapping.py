@@ -5,48 +5,44 @@ A field that no option names is not read.
 """
 
 import hashlib
-import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 
-from connectors.sdk.identifiers import keyed_digest, reference_for, safe_contact_id
+from connectors.sdk.identifiers import keyed_digest, safe_contact_id
 from connectors.sdk.mapping.conditions import Closed, Predicate, all_of, find_closed_fields, ignored_predicate
-from connectors.sdk.mapping.conversions import ToTime, read_cents, read_seconds, read_whole_number, time_reader
+from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields
 from connectors.sdk.mapping.fields import (
-    FieldName,
     Getter,
     Record,
     field_getter,
     is_expression,
-    sparse_text_getter,
-    text_getter,
 )
 from connectors.sdk.mapping.options import (
-    ANY,
     COMMON_NAMES,
-    DEFAULTS,
-    EVENT_MODELS,
     IDENTITY_NAMES,
     EventOptions,
     MappingOptions,
-    Scalar,
     ValueOptions,
-    data_fields,
-    enum_of,
     field_option,
     find_fields,
-    is_label,
-    value_table,
+)
+from connectors.sdk.mapping.readers import (
+    data_reader,
+    event_time_reader,
+    maybe_label_reader,
+    name_fields,
+    require,
+    state_fields,
+    state_reader,
+    text_reader,
 )
 from connectors.sdk.pseudonyms import join
 from models.codec import UnusableRecord
@@ -90,12 +86,12 @@ class RecordMapping:
         self._zone = ZoneInfo(options.timezone) if options.timezone else UTC
         self._read_contents = _contents_reader(options)
         closed = find_closed_fields(options)
-        ignored_states = {name: options.ignored[name] for name in _state_fields(options) & options.ignored.keys()}
+        ignored_states = {name: options.ignored[name] for name in state_fields(options) & options.ignored.keys()}
         self._has_ignored_state = ignored_predicate(ignored_states)
         self._is_ignored = ignored_predicate(
             {name: values for name, values in options.ignored.items() if name not in ignored_states}
         )
-        self._state = _state_reader(options, closed) if options.state is not None else None
+        self._state = state_reader(options, closed) if options.state is not None else None
         self._commons: list[_Common] = []
         self._rules = [_Rule(source, options, event, key, closed, self._common(event)) for event in options.events]
         has_own_ids = any(common.options["id"] != self._commons[0].options["id"] for common in self._commons)
@@ -253,7 +249,7 @@ class _Common:
         self._region = mapping.region
         native = options["id"]
         self._native = require(text_reader(native)) if native else partial(_digest_of_contents, read_contents, key)
-        self._site, self._service = (_maybe_label_reader(mapping, name, options[name]) for name in ("site", "service"))
+        self._site, self._service = (maybe_label_reader(mapping, name, options[name]) for name in ("site", "service"))
         self._identities = [
             (IdentityKind(name), text_reader(option)) for name in IDENTITY_NAMES if (option := options[name])
         ]
@@ -295,7 +291,7 @@ class _Rule:
         zone = ZoneInfo(mapping.timezone) if mapping.timezone else None
         time = options.time or mapping.changed_at
         assert time is not None  # checked by the options
-        self.maybe_time = _time_reader(mapping, time, zone)
+        self.maybe_time = event_time_reader(mapping, time, zone)
         self._read_time: Callable[[Record], datetime] = require(self.maybe_time)
         self._time_fields = name_fields(time)
         self._data, self._fields = self._data_readers(mapping, options, key, zone)
@@ -322,7 +318,7 @@ class _Rule:
                 continue
             if value is None:
                 value = ValueOptions(value=default)
-            read = _data_reader(mapping, name, field, value, key, zone)
+            read = data_reader(mapping, name, field, value, key, zone)
             readers.append((name, require(read) if field.is_required() else read.get))
             fields[name] = name_fields(value)
         return readers, fields
@@ -354,203 +350,6 @@ class _Rule:
             names = [str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"][1:]]
             field = self._fields.get(names[0] if names else "") or ", ".join(self._fields.values())
             raise UnusableRecord(Reason.INVALID_FIELD, f"{field}: outside the limits of {self._event}") from None
-
-
-# --------------------------------------------------------------------------------------------------------------- readers
-def name_fields(value: ValueOptions) -> str:
-    """Return the names of a value's fields, for messages."""
-    return ", ".join((*value.field, *value.plus)) or repr(value.value)
-
-
-class Reader(NamedTuple):
-    """A getter and the name of its fields, for messages."""
-
-    get: Getter
-    fields: str
-
-
-def require(reader: Reader) -> Getter:
-    """Return a getter that raises `UnusableRecord` instead of returning None."""
-
-    def get(record: Record) -> Any:
-        value = reader.get(record)
-        if value is None:
-            raise UnusableRecord(Reason.MISSING_FIELD, reader.fields)
-        return value
-
-    return get
-
-
-def text_reader(value: ValueOptions, get_text: Callable[[Sequence[FieldName]], Getter] = text_getter) -> Reader:
-    """Return the reader of a value as text, with `pattern` applied. `get_text` returns the getter of its fields.
-
-    It raises `UnusableRecord` for a text that does not match.
-    """
-    fields = name_fields(value)
-    if value.value is not None:
-        constant = str(value.value)
-        return Reader(lambda _record: constant, fields)
-    get = get_text(value.field)
-    if not value.pattern:
-        return Reader(get, fields)
-    match = re.compile(value.pattern).fullmatch
-
-    def extract(record: Record) -> Any:
-        text = get(record)
-        if text is None:
-            return None
-        found = match(text)
-        if found is None:
-            raise UnusableRecord(Reason.INVALID_FIELD, f"{fields}: does not match the pattern")
-        return (found[1] if found.re.groups else text) or None
-
-    return Reader(extract, fields)
-
-
-def _converted(reader: Reader, convert: Callable[[Any], Any]) -> Reader:
-    """Return the reader of a value converted by a function that raises `ValueError`."""
-
-    def get(record: Record) -> Any:
-        value = reader.get(record)
-        if value is None:
-            return None
-        try:
-            return convert(value)
-        except ValueError as error:
-            raise UnusableRecord(Reason.INVALID_FIELD, f"{reader.fields}: {error}") from None
-
-    return Reader(get, reader.fields)
-
-
-def _raw_reader(value: ValueOptions) -> Reader:
-    """Return the reader of a value in its own type, if it is one field without a pattern; else as text."""
-    if len(value.field) == 1 and not value.pattern:
-        return Reader(field_getter(value.field[0]), name_fields(value))
-    return text_reader(value)
-
-
-def _time_reader(mapping: MappingOptions, value: ValueOptions, zone: ZoneInfo | None) -> Reader:
-    to_time: ToTime = time_reader(value.format or mapping.time_format, zone)
-    start = _converted(_raw_reader(value), to_time)._replace(fields=", ".join(value.field) or repr(value.value))
-    if not value.plus:
-        return start
-    durations = [
-        (require(_converted(Reader(field_getter(name), name), partial(read_seconds, unit=value.unit))))
-        for name in value.plus
-    ]
-
-    def get(record: Record) -> Any:
-        at = start.get(record)
-        if at is None:
-            return None
-        try:
-            return at + timedelta(seconds=sum(read(record) for read in durations))
-        except OverflowError:
-            raise UnusableRecord(Reason.INVALID_FIELD, f"{name_fields(value)}: not a time") from None
-
-    return Reader(get, start.fields)
-
-
-def _table_reader(reader: Reader, table: Mapping[str, Scalar], name: str) -> Reader:
-    """Return the reader of a value's entry in `table`; values that it does not have are rejected."""
-    texts = {key: str(value) for key, value in table.items()}
-    others = texts.get(ANY)
-
-    def get(record: Record) -> Any:
-        text = reader.get(record)
-        if text is None:
-            return None
-        entry = texts.get(text, others)
-        if entry is None:
-            raise UnusableRecord(Reason.UNKNOWN_ENUM, f"{reader.fields}: not in values.{name}")
-        return entry
-
-    return Reader(get, reader.fields)
-
-
-def _maybe_label_reader(mapping: MappingOptions, name: str, value: ValueOptions | None) -> Getter:
-    if value is None:
-        return lambda _record: ""
-    return _label_reader(mapping, name, value).get
-
-
-def _label_reader(mapping: MappingOptions, name: str, value: ValueOptions) -> Reader:
-    reader = text_reader(value, sparse_text_getter)
-    table = value_table(mapping, name, value)
-    return reader if value.value is not None else _table_reader(reader, table, name)
-
-
-def _data_reader(
-    mapping: MappingOptions,
-    name: str,
-    field: FieldInfo,
-    value: ValueOptions,
-    key: PseudonymKey,
-    zone: ZoneInfo | None,
-) -> Reader:
-    """Return the reader of a field of an event's data, in the type of that field."""
-    if is_label(field):
-        return _label_reader(mapping, name, value)
-    if name == "agent":
-        return _converted(text_reader(value), partial(key.pseudonym, IdentityKind.AGENT))
-    if name.endswith("_at"):
-        return _time_reader(mapping, value, zone)
-    reader = text_reader(value)
-    if table := value_table(mapping, name, value):
-        reader = _table_reader(reader, table, name)
-    if members := enum_of(field):
-        return _converted(reader, partial(_member, members))
-    if name.endswith("_seconds"):
-        return _converted(_raw_reader(value), partial(read_seconds, unit=value.unit))
-    if name == "chrono":
-        return _converted(reader, partial(reference_for, key=key))
-    if name.endswith("_cents"):
-        return _converted(reader, partial(read_cents, unit=value.unit))
-    return _converted(reader, read_whole_number)
-
-
-def _member(members: type[StrEnum], text: str) -> StrEnum:
-    try:
-        return members(text)
-    except ValueError:
-        raise ValueError(f"not one of {', '.join(members)}") from None
-
-
-def _state_reader(mapping: MappingOptions, closed: Closed) -> Getter:
-    """Return the getter of a record's state. States that no event, no table and no `ignored` name are rejected."""
-    assert mapping.state is not None
-    reader = text_reader(mapping.state)
-    ignored = frozenset(mapping.ignored.get(reader.fields, ()))
-    if table := value_table(mapping, "state", mapping.state):
-        return _named_state_reader(reader, table, ignored)
-    known = {state for event in mapping.events for state in event.state}
-    known |= ignored | closed.get(reader.fields, frozenset()) | set(mapping.other_states)
-    read = (lambda record: reader.get(record) or "") if "" in ignored else require(reader)
-
-    def get(record: Record) -> str:
-        state: str = read(record)
-        if state not in known and ANY not in ignored:
-            raise UnusableRecord(Reason.UNKNOWN_ENUM, f"{reader.fields}: no event has this state")
-        return state
-
-    return get
-
-
-def _named_state_reader(reader: Reader, table: Mapping[str, Scalar], ignored: frozenset[str]) -> Getter:
-    """Return the getter of the name that `table` has for a state; an empty one for the states in `ignored`."""
-    named = require(_table_reader(reader, table, "state"))
-
-    def get(record: Record) -> Any:
-        state = reader.get(record) or ""
-        return "" if state in ignored or (ANY in ignored and state not in table) else named(record)
-
-    return get
-
-
-def _state_fields(mapping: MappingOptions) -> set[str]:
-    """Return the field with the state; records in an ignored state are remembered, unlike other ignored records."""
-    fields = mapping.state.field if mapping.state else ()
-    return set(fields) if len(fields) == 1 else set()
 
 
 # ---------------------------------------------------------------------------------------------------------------- safety

@@ -8,17 +8,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from connectors.sdk.config import Options, table
-from connectors.sdk.mapping.options import (
-    DEFAULTS,
-    EVENT_MODELS,
-    EventOptions,
-    FieldOptions,
-    MappingOptions,
-    TestOptions,
-    ValueOptions,
-    data_fields,
-    enum_of,
-)
+from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields, enum_of
+from connectors.sdk.mapping.options import EventOptions, FieldOptions, MappingOptions, TestOptions, ValueOptions
 from models.locale import N_, translate
 
 PAGES: Final = {Path("docs/reference/mapping.md"): "en", Path("docs/reference/mapping.fr.md"): "fr"}

@@ -8,17 +8,11 @@ from datetime import datetime
 from connectors.sdk.contract import Reject
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.conditions import all_of, find_closed_fields
+from connectors.sdk.mapping.event_fields import data_fields, is_label
 from connectors.sdk.mapping.fields import Getter, Record, text_getter
-from connectors.sdk.mapping.options import (
-    ANY,
-    EventOptions,
-    MappingOptions,
-    data_fields,
-    field_option,
-    is_label,
-    value_table,
-)
-from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign, text_reader
+from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, value_table
+from connectors.sdk.mapping.readers import text_reader
+from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign
 from connectors.sdk.samples import PlacedRecord, split_records
 from models.codec import UnusableRecord
 from models.events import Event

@@ -7,7 +7,8 @@ Only events of the source in the contact's id set its sector and identities. Eve
 without them. If the source names two sectors, because a setting changed or another service took the case, the sector with the
 earliest event time is assigned. Pseudonyms of another sector are stored separately in `claims` and linked to no citizen.
 
-All times are milliseconds since 1970 UTC, all durations milliseconds. A row is immutable once it is returned.
+All times are milliseconds since 1970 UTC, all durations milliseconds. A row is immutable once it is returned. This module is
+longer than others because the row, its fold and its encoding share private rules.
 """
 
 import sys
@@ -42,6 +43,8 @@ ERASED: Final = "personal_data.erased"
 RETRACTED: Final = "contact.retracted"
 REMOVALS: Final = frozenset({ERASED, RETRACTED})
 """Event types after which a contact has no identities, and no timeline entries but this event's."""
+_ERASURES: Final = frozenset({ERASED})
+_RETRACTIONS: Final = frozenset({RETRACTED})
 AssignedSector = tuple[bool, int, str]
 """Sort key of a contact's sector: whether it is unknown, the earliest event time that names it, its name. The least key wins."""
 UNASSIGNED_SECTOR: Final[AssignedSector] = (True, 0, "")
@@ -122,36 +125,22 @@ class Contact(Row, tag=1):
     @property
     def is_erased(self) -> bool:
         """Return whether the contact's personal data was erased. It then ignores identities of later events."""
-        for event in self.case_events:  # noqa: SIM110 - runs for every event, and a generator costs more than the loop
-            if event.type == ERASED:
-                return True
-        return False
+        return _has_event(self.case_events, _ERASURES)
 
     @property
     def is_retracted(self) -> bool:
         """Return whether the source retracted the contact. It then counts nowhere, and ignores later events of its source."""
-        for event in self.case_events:  # noqa: SIM110 - as above
-            if event.type == RETRACTED:
-                return True
-        return False
+        return _has_event(self.case_events, _RETRACTIONS)
 
     @property
     def is_removed(self) -> bool:
         """Return whether the contact is erased or retracted."""
-        for event in self.case_events:  # noqa: SIM110 - as above
-            if event.type in REMOVALS:
-                return True
-        return False
+        return _has_event(self.case_events, REMOVALS)
 
     @property
     def has_begun(self) -> bool:
         """Return whether the contact has any event except removals."""
-        if self.stays:
-            return True
-        for event in self.case_events:  # noqa: SIM110 - as above
-            if event.type not in REMOVALS:
-                return True
-        return False
+        return bool(self.stays) or any(event.type not in REMOVALS for event in self.case_events)
 
     @property
     def began_at(self) -> int:
@@ -221,6 +210,13 @@ class Contact(Row, tag=1):
         if self.stays:
             return max(max(result.outcome_at, result.finished_at) for result in map(stay_result, self.stays))
         return decisive.last_at if (decisive := latest_state_event(self.case_events)) else self.last_at
+
+
+def _has_event(case_events: tuple[CaseEvent, ...], types: frozenset[str]) -> bool:
+    for event in case_events:  # noqa: SIM110 - runs for every event, and a generator costs more than the loop
+        if event.type in types:
+            return True
+    return False
 
 
 # --------------------------------------------------------------------------------------------------------------- folding

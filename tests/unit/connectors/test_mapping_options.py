@@ -10,16 +10,8 @@ from pydantic import ValidationError
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.mapping.config import MappedConfig, merge, read_mapping
-from connectors.sdk.mapping.options import (
-    COMMON_NAMES,
-    DEFAULTS,
-    EVENT_MODELS,
-    FIELD_NAMES,
-    FieldOptions,
-    MappingOptions,
-    data_fields,
-    find_fields,
-)
+from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields
+from connectors.sdk.mapping.options import COMMON_NAMES, FIELD_NAMES, FieldOptions, MappingOptions, find_fields
 from models.events import Event
 
 CALLS: dict[str, Any] = {

@@ -7,15 +7,8 @@ from typing import Any
 
 import pytest
 
-from connectors.sdk.mapping.options import (
-    DEFAULTS,
-    EVENT_MODELS,
-    IDENTITY_NAMES,
-    MappingOptions,
-    data_fields,
-    enum_of,
-    is_label,
-)
+from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields, enum_of, is_label
+from connectors.sdk.mapping.options import IDENTITY_NAMES, MappingOptions
 from connectors.sdk.mapping.record_mapping import RecordMapping
 from models.codec import UnusableRecord, decode, encode
 from models.events import Event

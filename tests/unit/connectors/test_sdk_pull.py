@@ -119,11 +119,11 @@ def test_credentials_are_added_to_each_request(server: ScriptedServer) -> None:
     assert authorization == "Basic " + b64encode(f"camille:{SECRET}".encode()).decode()
 
 
-def test_accepted_status_is_returned_without_its_body_and_without_a_pause(
+def test_response_with_an_accepted_status_is_returned_and_begins_no_pause(
     server: ScriptedServer, client: HttpClient
 ) -> None:
     server.answer = lambda handler: reply(handler, 404, PERSONAL.encode())
-    assert client.ask("GET", "/list", accepted={404})[::2] == (b"", 404)
+    assert client.ask("GET", "/list", accepted={404})[::2] == (PERSONAL.encode(), 404)
     assert client.ask("GET", "/list", accepted={404}).status == 404
     assert failure(client).endswith("answers 404: is the address right?")
 

@@ -15,7 +15,7 @@ import connectors.webhook as webhook
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.errors import ConfigError
-from connectors.sdk.mapping.options import EVENT_MODELS, data_fields, enum_of, is_label
+from connectors.sdk.mapping.event_fields import EVENT_MODELS, data_fields, enum_of, is_label
 from connectors.sdk.testing.leaks import DISGUISED, fill, forms_outside
 from connectors.sdk.webhook.intake import Message
 from connectors.webhook.config import WebhookConfig

@@ -41,7 +41,6 @@ def detail_of(value: bytes | None) -> str:
     ("detail", "french"),
     [
         ("its type is not in `types`", "son type n'est pas dans `types`"),
-        ("data.office: not in `labels`", "data.office : valeur absente de `labels`"),
         ("sidecar: CSV", "fiche : n'est pas du CSV valide"),
         (
             "rows 2, 4, …: chrono: no letter has this number; row 3: step (unknown_enum)",

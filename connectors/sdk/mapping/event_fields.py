@@ -1,0 +1,51 @@
+"""Event types to which records can be mapped, and the fields of their data."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final, get_args
+
+from pydantic import StringConstraints
+from pydantic.fields import FieldInfo
+
+from models.envelope import Envelope
+from models.events import (
+    AppointmentEvents,
+    CallEvents,
+    EmailEvents,
+    FeedbackEvents,
+    FormEvents,
+    LetterEvents,
+    VisitEvents,
+)
+
+EVENT_MODELS: Final[dict[str, type[Envelope]]] = {
+    kind.model_fields["type"].default: kind
+    for union in (CallEvents, LetterEvents, EmailEvents, FormEvents, AppointmentEvents, VisitEvents, FeedbackEvents)
+    for kind in get_args(union)
+    if kind.model_fields["type"].default != "agent.state_changed"  # its subject is not a contact
+}
+"""Event classes by the event types to which records can be mapped."""
+DEFAULTS: Final[Mapping[tuple[str, str], str]] = {
+    ("call.ended", "ended_by"): "unknown",
+    ("call.left_queue", "reason"): "other",
+    ("call.transferred", "kind"): "unknown",
+}
+"""Values of required data fields that most sources do not record, by event type and field."""
+
+
+def data_fields(event: str) -> dict[str, FieldInfo]:
+    """Return the fields of an event type's `data`, by name."""
+    annotation: Any = EVENT_MODELS[event].model_fields["data"].annotation
+    fields: dict[str, FieldInfo] = annotation.model_fields
+    return fields
+
+
+def is_label(field: FieldInfo) -> bool:
+    """Return whether the values of a field must be labels from the configuration."""
+    return any(isinstance(constraint, StringConstraints) and constraint.pattern for constraint in field.metadata)
+
+
+def enum_of(field: FieldInfo) -> type[StrEnum] | None:
+    """Return the enumeration whose members are the values of a field; None for other fields."""
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, StrEnum) else None
