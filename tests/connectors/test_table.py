@@ -634,7 +634,8 @@ def _run_and_kill(harness: ConnectorHarness, topic: Path, after_seconds: float |
     if child == 0:
         try:
             with harness.opened_with(Topic(topic)) as flow:
-                run_until_idle(flow, harness.records_read)
+                for _ in range(5):  # a page of known rows looks idle
+                    run_until_idle(flow, harness.records_read)
             os._exit(0)
         except BaseException:  # noqa: BLE001 - the child must not continue as a second pytest
             traceback.print_exc()
