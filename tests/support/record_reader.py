@@ -9,9 +9,12 @@ import json
 import sys
 from pathlib import Path
 
+from connectors.sdk import attempts
 from connectors.sdk.registry import load
 from connectors.sdk.testing import ConnectorHarness
 from tests.support.topic_file import Topic
+
+attempts.MOST_ATTEMPTS = 1_000  # random kills must set no record aside
 
 
 def main(name: str, directory: Path) -> None:
