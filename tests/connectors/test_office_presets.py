@@ -232,8 +232,6 @@ def test_settings_only_add_what_the_preset_leaves_open(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_connector_accepts_the_preset(name: str) -> None:
     connector = find_presets()[name].read_text(encoding="utf-8").partition('connector = "')[2].partition('"')[0]
-    if connector not in registry.names():
-        pytest.skip(f"no connector {connector}")
     parse(registry.load(connector).config, "essai", {"mapping": name, **CASES[name].settings})
 
 
@@ -246,8 +244,7 @@ def test_the_settings_in_the_documentation_are_accepted(page: str, tmp_path: Pat
         block = re.sub(r"/run/secrets/\w+", str(tmp_path / "secret"), block)
         for options in tomllib.loads(block)["connectors"].values():
             connector = options.pop("connector")
-            if options["mapping"] in CASES and connector in registry.names():
+            if options["mapping"] in CASES:
                 shown.add(options["mapping"])
                 parse(registry.load(connector).config, "essai", options)
-    assert "letter-register" in shown
-    assert shown == CASES.keys() or not {"http", "sql"} <= {*registry.names()}
+    assert shown == CASES.keys()

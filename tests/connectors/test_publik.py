@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -70,8 +69,6 @@ def _is_signed(query: str) -> bool:
 
 
 def test_the_preset_reads_forms_and_later_only_changes(tmp_path: Path) -> None:
-    if "http" not in registry.names():
-        pytest.skip("no connector http")
     wcs = Wcs()
     with wcs.serving() as url:
         options = {
@@ -115,8 +112,6 @@ TABLE = """
 
 
 def test_the_sql_preset_reads_the_table_of_all_forms(tmp_path: Path) -> None:
-    if "sql" not in registry.names():
-        pytest.skip("no connector sql")
     with running_postgres() as server:
         url = server.url.replace("+psycopg", "")
         options = {
