@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from imapclient import IMAPClient
 
@@ -13,7 +13,7 @@ from connectors.imap import CONNECTOR
 from connectors.sdk.keys import load_key
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
-from models.identities import PseudonymKey
+from models.identities import IdentityKind, PseudonymKey
 from tests.support.dovecot import Dovecot
 
 BEGIN = datetime(2026, 3, 16, 8, tzinfo=UTC)
@@ -124,3 +124,35 @@ def events_by_contact(events: Sequence[Event]) -> list[tuple[int, str]]:
     """Return contact number and kind of each event; contacts are numbered in order of first appearance."""
     numbers = {subject: number for number, subject in enumerate(dict.fromkeys(event.subject for event in events))}
     return [(numbers[event.subject], event.type.partition(".")[2]) for event in events]
+
+
+class ReadableMailbox(Protocol):
+    """A mailbox with the connector that reads it."""
+
+    def put(self, *mails: Mail) -> None: ...
+
+    def read(self) -> list[Event]: ...
+
+    def pseudonym_key(self) -> PseudonymKey: ...
+
+
+def check_conversation(mailbox: ReadableMailbox) -> None:
+    """Put the conversation of `MAILS` into the mailbox, and check the events that its connector publishes."""
+    mailbox.put(*MAILS[:8])
+    events = mailbox.read()
+    expected = [(0, "received"), (0, "acknowledged"), (1, "received"), (0, "answered"), (0, "received")]
+    assert events_by_contact(events) == expected
+    assert [event.time for event in events] == [BEGIN + timedelta(minutes=minute) for minute in (0, 0.2, 1, 2, 3)]
+    assert {(event.service, event.site) for event in events} == {("accueil", "siege")}
+    assert events[0].model_dump()["data"] == {"queue": "accueil"}
+    key = mailbox.pseudonym_key()
+    mine, others = (key.pseudonym(IdentityKind.EMAIL, address) for address in (CITIZEN, OTHER))
+    assert [event.identities for event in events] == [mine, mine, others, mine, mine]
+
+
+def supply_part(mailbox: ReadableMailbox, directory: Path, part: int, parts: int) -> None:
+    """Put one of `parts` equal parts of `MAILS` into the mailbox, and a copy into `directory`."""
+    size = -(-len(MAILS) // parts)
+    mails = MAILS[part * size : (part + 1) * size]
+    mailbox.put(*mails)
+    (directory / f"supplied-{part}.eml").write_bytes(b"\n".join(mail.content for mail in mails))

@@ -10,7 +10,7 @@ from connectors.sdk.testing import Conformance
 from connectors.sdk.testing.hostile import CONTENTS, VALUES
 from tests.support.fake_graph import FakeGraph
 from tests.support.graph_mails import GraphMailbox
-from tests.support.imap_mails import MAILS, PERSONAL
+from tests.support.imap_mails import PERSONAL, supply_part
 
 
 class TestConformance(Conformance):
@@ -29,10 +29,7 @@ class TestConformance(Conformance):
         return self._mailboxes[directory].options()
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
-        size = -(-len(MAILS) // parts)
-        mails = MAILS[part * size : (part + 1) * size]
-        self._mailboxes[directory].put(*mails)
-        (directory / f"supplied-{part}.eml").write_bytes(b"\n".join(mail.content for mail in mails))
+        supply_part(self._mailboxes[directory], directory, part, parts)
 
     def supply_hostile(self, directory: Path) -> None:
         content = self._mailboxes[directory].content

@@ -17,7 +17,6 @@ from connectors.sdk.testing.harness import comparable_form
 from connectors.sdk.testing.kill_injector import KillInjector, kill_point
 from connectors.sdk.testing.leaks import contents
 from models.events import Event
-from models.identities import IdentityKind
 from models.reasons import Reason
 from tests.support.dovecot import dovecot, needs_dovecot
 from tests.support.fake_graph import PRIVATE, FakeGraph
@@ -32,6 +31,7 @@ from tests.support.imap_mails import (
     Mail,
     Mailbox,
     answer,
+    check_conversation,
     events_by_contact,
     mail,
 )
@@ -47,16 +47,7 @@ def answers(number: int) -> list[Mail]:
 
 # -------------------------------------------------------------------------------------------------------------- conversations
 def test_conversation_is_one_contact(mailbox: GraphMailbox) -> None:
-    mailbox.put(*MAILS[:8])
-    events = mailbox.read()
-    expected = [(0, "received"), (0, "acknowledged"), (1, "received"), (0, "answered"), (0, "received")]
-    assert events_by_contact(events) == expected
-    assert [event.time for event in events] == [BEGIN + timedelta(minutes=minute) for minute in (0, 0.2, 1, 2, 3)]
-    assert {(event.service, event.site) for event in events} == {("accueil", "siege")}
-    assert events[0].model_dump()["data"] == {"queue": "accueil"}
-    key = mailbox.pseudonym_key()
-    mine, others = (key.pseudonym(IdentityKind.EMAIL, address) for address in (CITIZEN, OTHER))
-    assert [event.identities for event in events] == [mine, mine, others, mine, mine]
+    check_conversation(mailbox)
 
 
 @needs_dovecot

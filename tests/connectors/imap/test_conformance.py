@@ -9,7 +9,7 @@ import connectors.imap as imap
 from connectors.sdk.testing import Conformance
 from connectors.sdk.testing.hostile import CONTENTS
 from tests.support.dovecot import Dovecot, needs_dovecot
-from tests.support.imap_mails import MAILS, PERSONAL, Mailbox, mail
+from tests.support.imap_mails import PERSONAL, Mailbox, mail, supply_part
 
 pytestmark = needs_dovecot
 
@@ -30,10 +30,7 @@ class TestConformance(Conformance):
         return self._mailboxes[directory].options()
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
-        size = -(-len(MAILS) // parts)
-        mails = MAILS[part * size : (part + 1) * size]
-        self._mailboxes[directory].put(*mails)
-        (directory / f"supplied-{part}.eml").write_bytes(b"\n".join(mail.content for mail in mails))
+        supply_part(self._mailboxes[directory], directory, part, parts)
 
     def supply_hostile(self, directory: Path) -> None:
         names = ("From", "To", "Cc", "Reply-To", "Message-ID", "References", "In-Reply-To", "Date", "Content-Type")

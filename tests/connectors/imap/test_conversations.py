@@ -1,29 +1,18 @@
 """Conversation, sender and routing of messages on a Dovecot server."""
 
-from datetime import timedelta
-
 import pytest
 
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.mail.headers import LIMIT_BYTES
 from models.identities import IdentityKind
 from tests.support.dovecot import needs_dovecot
-from tests.support.imap_mails import BEGIN, CITIZEN, MAILS, OTHER, OURS, Mailbox, answer, events_by_contact, mail
+from tests.support.imap_mails import CITIZEN, OTHER, OURS, Mailbox, answer, check_conversation, events_by_contact, mail
 
 pytestmark = needs_dovecot
 
 
 def test_conversation_is_one_contact(mailbox: Mailbox) -> None:
-    mailbox.put(*MAILS[:8])
-    events = mailbox.read()
-    expected = [(0, "received"), (0, "acknowledged"), (1, "received"), (0, "answered"), (0, "received")]
-    assert events_by_contact(events) == expected
-    assert [event.time for event in events] == [BEGIN + timedelta(minutes=minute) for minute in (0, 0.2, 1, 2, 3)]
-    assert {(event.service, event.site) for event in events} == {("accueil", "siege")}
-    assert events[0].model_dump()["data"] == {"queue": "accueil"}
-    key = mailbox.pseudonym_key()
-    mine, others = (key.pseudonym(IdentityKind.EMAIL, address) for address in (CITIZEN, OTHER))
-    assert [event.identities for event in events] == [mine, mine, others, mine, mine]
+    check_conversation(mailbox)
 
 
 def test_questions_come_before_their_answers(mailbox: Mailbox) -> None:
