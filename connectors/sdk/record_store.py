@@ -1,6 +1,6 @@
 """State of a connector that reads records: known records, positions, and outcomes that are not yet confirmed.
 
-One SQLite transaction stores what was read: the outcomes, the digests of their records, and the position after them. A crash
+One SQLite transaction stores the outcomes, the digests of their records, and the position after them. A crash
 therefore neither loses nor repeats a record: the stored outcomes are published again, with the same event ids.
 """
 
@@ -21,7 +21,7 @@ from models.reasons import Reason
 
 FILE: Final = "records.db"
 ASIDE: Final = "before-reread"
-"""Folder in the instance's directory to which a reread moves the file."""
+"""Folder in the instance's directory; a reread moves the file there."""
 _COMPLETE: Final = 1
 """Value of `user_version` once the retracted contacts of a former file were taken."""
 _TABLES: Final = (

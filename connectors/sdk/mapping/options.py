@@ -1,4 +1,4 @@
-"""Options of a mapping: the keys of a mapping file, which may also stand in `[connectors.NAME]`.
+"""Options of a mapping: the keys of a mapping file or of `[connectors.NAME]`.
 
 A value of an event is given as the name of a field or an expression, as a list of them (joined by spaces), or as a table.
 """
