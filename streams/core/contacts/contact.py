@@ -44,7 +44,6 @@ RETRACTED: Final = "contact.retracted"
 REMOVALS: Final = frozenset({ERASED, RETRACTED})
 """Event types after which a contact has no identities, and no timeline entries but this event's."""
 _ERASURES: Final = frozenset({ERASED})
-_RETRACTIONS: Final = frozenset({RETRACTED})
 AssignedSector = tuple[bool, int, str]
 """Sort key of a contact's sector: whether it is unknown, the earliest event time that names it, its name. The least key wins."""
 UNASSIGNED_SECTOR: Final[AssignedSector] = (True, 0, "")
@@ -130,7 +129,8 @@ class Contact(Row, tag=1):
     @property
     def is_retracted(self) -> bool:
         """Return whether the source retracted the contact. It then counts nowhere, and ignores later events of its source."""
-        return _has_event(self.case_events, _RETRACTIONS)
+        # It then has only removals and opinions, and the retraction is the first of these by type.
+        return bool(self.case_events) and self.case_events[0].type == RETRACTED
 
     @property
     def is_removed(self) -> bool:
@@ -251,8 +251,8 @@ def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:  
     add_event_order(after, event.type, at, event.service)
     if (
         after.case_events
+        and after.case_events[0].type == RETRACTED  # as in `is_retracted`
         and event.type not in REMOVALS
-        and after.is_retracted
         and not _is_opinion(event.channel, after)
     ):
         return after
@@ -261,7 +261,7 @@ def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:  
         after.case_events = add_case_event(after.case_events, event, at)
         if event.type in REMOVALS:
             _erase_identities(after)
-            if after.is_retracted:
+            if event.type == RETRACTED or after.is_retracted:
                 _drop_evidence(after)
     else:
         after.stays = stays
