@@ -105,7 +105,8 @@ def set_password(bootstrap: str, password: str, login: str) -> str:
     from streams.kafka.clients import open_client  # noqa: PLC0415
 
     # The warning does not apply: the connection stays on the loopback interface, and this login is valid for one start only.
-    logging.getLogger("kafka.net.sasl.plain").addFilter(_is_not_clear_text_warning)
+    logger = logging.getLogger("kafka.net.sasl.plain")
+    logger.addFilter(_is_not_clear_text_warning)
     client = {
         "bootstrap_servers": bootstrap,
         "bootstrap_timeout_ms": 30_000,
@@ -119,6 +120,8 @@ def set_password(bootstrap: str, password: str, login: str) -> str:
             errors = admin.alter_user_scram_credentials([UserScramCredentialUpsertion(USER, MECHANISM, password)])
     except KafkaError as error:
         return type(error).__name__
+    finally:
+        logger.removeFilter(_is_not_clear_text_warning)
     return errors[USER] or ""
 
 
