@@ -10,17 +10,8 @@ from typing import Final
 from streams.core.contacts.agent import Agent, states
 from streams.core.contacts.contact import Contact
 from streams.core.contacts.queue_stay import QueueStay, find, transfer_dimensions
-from streams.core.figures.facts import (
-    Fact,
-    Facts,
-    bucket_start,
-    case_facts,
-    clock_dimensions,
-    clock_facts,
-    stay_facts,
-    transfer_facts,
-)
-from streams.core.figures.figure import Dimensions, Figure
+from streams.core.figures.facts import case_facts, clock_dimensions, clock_facts, stay_facts, transfer_facts
+from streams.core.figures.figure import Dimensions, Fact, Facts, Figure, bucket_start
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, QUEUE_SCHEMA, SLA_SCHEMA, TRANSFER_SCHEMA, FigureSchema
 from streams.core.sla.clock import SlaClock
 
