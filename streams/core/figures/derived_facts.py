@@ -24,6 +24,7 @@ from streams.core.figures.figure_schemas import (
 from streams.core.rows import derived_dimensions
 
 MENU_CHOSEN: Final = "call.menu_chosen"
+_ARRIVAL_TYPES: Final = ("call.arrived", MENU_CHOSEN)
 _REQUESTS: Final = {"call.voicemail_left": "message_left", "call.callback_requested": "callback_requested"}
 """Event type → count of the calls with such an event."""
 _ARRIVED: Final = LINE_SCHEMA.index["line_arrived"]
@@ -58,6 +59,17 @@ def derived_facts(row: Contact) -> Iterator[tuple[Dimensions, Facts]]:
             yield where, ((bucket_start(row.began_at), _REASON, 0),)
     if callbacks:
         yield _callbacks(row, callbacks)
+
+
+def has_facts_of_arrival_only(row: Contact) -> bool:
+    """Return whether all facts of the case events are of the call's arrival and menu choices.
+
+    Further queue stays and SLA clocks do not change these.
+    """
+    for event in row.case_events:  # noqa: SIM110 - runs for every call, and a generator costs more than the loop
+        if not event.type.startswith(_ARRIVAL_TYPES):
+            return False
+    return True
 
 
 def _post(event: CaseEvent) -> tuple[Dimensions, Facts]:
