@@ -18,6 +18,7 @@ from streams.core.figures.figure import (
 from streams.core.figures.figure_schemas import (
     CALLBACK_CHANNEL,
     CASE_SCHEMA,
+    CONTACT_CHANNELS,
     FIGURE_SCHEMAS,
     LINE_CHANNEL,
     MENU_CHANNEL,
@@ -36,11 +37,12 @@ FORM = Dimensions("form", "siege", "social", "apa")
 APPOINTMENT = Dimensions("appointment", "annexe", "social", "")
 OPINION = Dimensions("feedback", "siege", "social", "call")
 REASON = Dimensions(REASON_CHANNEL, "siege", "social", "call:logement")
+REASONS = tuple(REASON._replace(queue=f"{channel}:logement") for channel in CONTACT_CHANNELS)
 LINE = Dimensions(LINE_CHANNEL, "siege", "social", "standard")
 MENU = Dimensions(MENU_CHANNEL, "siege", "social", "aides")
 CALLBACK = Dimensions(CALLBACK_CHANNEL, "siege", "social", "aide-sociale")
 POST = Dimensions(POST_CHANNEL, "siege", "social", "outgoing:lettre_verte")
-DERIVED = (REASON, LINE, MENU, CALLBACK, POST)
+DERIVED = (*REASONS, LINE, MENU, CALLBACK, POST)
 
 
 def facts_of(place: Dimensions) -> tuple[str, ...]:
