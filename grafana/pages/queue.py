@@ -252,8 +252,14 @@ PAGE: Final = Page(
                 Column(_("Time to listen"), f"{SCOPE.mean(HEARING, by=OF_CALLBACKS)} / {HOUR}", HOURS),
                 Column(_("Time to callback"), f"{SCOPE.mean(CALLBACK, by=OF_CALLBACKS)} / {HOUR}", HOURS),
             ),
-            width=12,
-            height=8,
+        ),
+        HeatmapPanel(
+            title=_("Times to listen"),
+            description=_(
+                "Messages listened to, by time since the message: buckets of contact_voice_message_hearing_seconds."
+            ),
+            unit=CLOCK,
+            query=SCOPE.buckets(HEARING),
         ),
         HeatmapPanel(
             title=_("Times to callback"),
