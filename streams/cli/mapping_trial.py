@@ -66,7 +66,7 @@ _ENVELOPE: Final = ("site", "service", "identities")
 )
 @click.option("--name", help=_("Connector in the settings file, if it has several."))
 @click.option("--rows", type=click.IntRange(min=0), default=20, show_default=True, help=_("Records to print."))
-@click.option("--rejected", is_flag=True, help=_("Print only rejected records."))
+@click.option("--rejected", is_flag=True, help=_("Print only rejected records and those with a warning."))
 @pass_settings
 def command(
     settings: Settings, file: Path, sample: Path | None, name: str | None, rows: int, *, rejected: bool
@@ -80,7 +80,7 @@ def command(
     trial = Trial(RecordMapping(instance.source, config, key), config)
     zone = ZoneInfo(config.timezone or "UTC")
     tried = list(trial.run(records, datetime.now(UTC)))
-    shown = [record for record in tried if not rejected or record.rejected]
+    shown = [record for record in tried if not rejected or record.rejected or record.disorder]
     for record in shown[:rows]:
         _print_record(record, zone)
     if len(shown) > rows:
@@ -233,6 +233,12 @@ def _print_record(record: TriedRecord, zone: ZoneInfo) -> None:
     click.echo(f"{place}{_(':')} {note}".rstrip())
     for event in record.events:
         click.echo(f"  {event.type:<28} {event.time.astimezone(zone):%Y-%m-%d %H:%M:%S}  {_describe(event, zone)}")
+    for pair in record.disorder:
+        click.secho(f"  {_describe_disorder(*pair)}", fg="yellow")
+
+
+def _describe_disorder(later: str, earlier: str) -> str:
+    return _("warning: {later} is before {earlier}", later=later, earlier=earlier)
 
 
 def _describe(event: Event, zone: ZoneInfo) -> str:
@@ -260,6 +266,8 @@ def _print_summary(tried: Sequence[TriedRecord]) -> None:
     ):
         if count:
             click.echo(f"{count:>8}  {text}")
+    for pair, count in Counter(pair for record in tried for pair in record.disorder).most_common():
+        click.secho(f"{count:>8}  {_describe_disorder(*pair)}", fg="yellow")
     reasons = Counter(record.rejected for record in tried if record.rejected)
     for (reason, detail), count in reasons.most_common():
         text = _describe_rejected(reason, detail)

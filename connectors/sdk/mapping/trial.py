@@ -9,6 +9,7 @@ from connectors.sdk.contract import Reject
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.conditions import all_of, find_closed_fields
 from connectors.sdk.mapping.event_fields import data_fields, is_label
+from connectors.sdk.mapping.event_order import find_disorder
 from connectors.sdk.mapping.fields import Getter, Record, text_getter
 from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, value_table
 from connectors.sdk.mapping.readers import text_reader
@@ -31,6 +32,8 @@ class TriedRecord:
     """True if an earlier record of the sample had the same contents: it is skipped."""
     replaces: bool = False
     """True if an earlier record of the sample with the same id gave an event that this one does not give: it is replaced."""
+    disorder: tuple[tuple[str, str], ...] = ()
+    """Events that this record puts into an impossible order, as `find_disorder` yields them."""
 
 
 @dataclass(slots=True)
@@ -45,6 +48,7 @@ class Trial:
     def run(self, records: Iterable[PlacedRecord], now: datetime) -> Iterator[TriedRecord]:
         """Yield what becomes of each record, as in operation."""
         known: dict[str, tuple[bytes, str, set[bytes]]] = {}
+        contacts: dict[str, tuple[Event, ...]] = {}
         for record in split_records(records, self.options.each):
             prepared = self.mapping.prepare(record.fields, record.problem)
             if not prepared.is_ignored:
@@ -63,7 +67,9 @@ class Trial:
                 facts = set()
             news = tuple(event for signature, event in signed.items() if signature not in facts)
             known[prepared.key] = prepared.digest, prepared.state, facts | signed.keys()
-            yield replace(tried, events=news, replaces=replaces)
+            yield replace(
+                tried, events=news, replaces=replaces, disorder=_find_new_disorder(contacts, news, replaces=replaces)
+            )
 
     def _try(self, record: PlacedRecord, prepared: PreparedRecord, state: str, now: datetime) -> TriedRecord:
         def map_one(item: PreparedRecord) -> tuple[Event, ...]:
@@ -80,6 +86,20 @@ class Trial:
     def _note_unknown(self, record: Record) -> None:
         for key, value in set(find_unknown(self.options, record)):
             self.unknown.setdefault(key, Counter())[value] += 1
+
+
+def _find_new_disorder(
+    contacts: dict[str, tuple[Event, ...]], news: tuple[Event, ...], *, replaces: bool
+) -> tuple[tuple[str, str], ...]:
+    """Add new events to those of their contacts, and return the impossible orders that they cause."""
+    found: dict[tuple[str, str], None] = {}
+    for subject in dict.fromkeys(event.subject for event in news):
+        former = () if replaces else contacts.get(subject, ())
+        contacts[subject] = (*former, *(event for event in news if event.subject == subject))
+        found |= dict.fromkeys(
+            pair for pair in find_disorder(contacts[subject]) if pair not in {*find_disorder(former)}
+        )
+    return tuple(found)
 
 
 def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str, str]]:
