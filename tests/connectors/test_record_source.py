@@ -165,6 +165,23 @@ def test_contact_of_a_corrected_record_is_replaced(harness: ConnectorHarness, gi
     assert len({event.id for event in events}) == 5
 
 
+def test_each_move_of_an_appointment_is_published_through_restarts(tmp_path: Path, given: list[Any]) -> None:
+    options = {
+        "id": "id",
+        "state": "state",
+        "changed_at": "at",
+        "events": [{"event": "appointment.moved", "state": "moved", "starts_at": "slot"}],
+    }
+    harness = ConnectorHarness(CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+    events: list[Event] = []
+    for slot in (1, 2, 2, 3):
+        given.append({**record(1), "state": "moved", "slot": f"2026-04-{slot:02}T09:00:00Z"})
+        assert harness.read_all(confirm=False) is not None  # killed before its events are confirmed
+        events += harness.read_all(confirm=True)
+    assert [event.model_dump()["data"]["starts_at"].day for event in events] == [1, 2, 3]
+    assert len({event.id for event in events}) == 3
+
+
 def test_all_contacts_of_a_corrected_record_are_replaced(tmp_path: Path, given: list[Any]) -> None:
     answered = {"event": "letter.answered", "time": "at", "id": "answer", "service": {"value": "mdph"}}
     options = {**OPTIONS, "events": [*OPTIONS["events"], answered]}

@@ -263,7 +263,8 @@ class EventOptions(FieldOptions):
     when: Condition = Field(default_factory=dict)
     """Condition on the record: a table of tests by field, or an expression. Without one, each record gives the event."""
     state: Texts = ()
-    """States on whose beginning the event happens, for mappings with `state`."""
+    """States on whose beginning the event happens, for mappings with `state`. `appointment.moved` also happens in the same state,
+    with each new `starts_at`."""
 
 
 class MappingOptions(FieldOptions):
@@ -287,7 +288,7 @@ class MappingOptions(FieldOptions):
     """Field with the present state of the contact, for sources that show states instead of events. `values.state` may have the
     states of the events by those of the source; an empty one means that no event happens."""
     changed_at: Value | None = None
-    """Time since which the contact has had this state."""
+    """Time since which the contact has had this state. A state that begins again needs another time."""
     other_states: Texts = ()
     """States that begin no event. In a state that `ignored` names, such as a draft, the record gives no events at all."""
     timezone: MaybeZone = ""

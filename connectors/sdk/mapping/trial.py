@@ -49,6 +49,7 @@ class Trial:
         """Yield what becomes of each record, as in operation."""
         known: dict[str, tuple[bytes, str, set[bytes]]] = {}
         contacts: dict[str, tuple[Event, ...]] = {}
+        ids: set[str] = set()
         for record in split_records(records, self.options.each):
             prepared = self.mapping.prepare(record.fields, record.problem)
             if not prepared.is_ignored:
@@ -66,6 +67,9 @@ class Trial:
             if replaces := bool(facts - signed.keys()) and self.options.state is None:
                 facts = set()
             news = tuple(event for signature, event in signed.items() if signature not in facts)
+            if self.options.state is not None:  # an event counts once, also if its data changes
+                news = tuple(event for event in news if event.id not in ids)
+                ids.update(event.id for event in news)
             known[prepared.key] = prepared.digest, prepared.state, facts | signed.keys()
             yield replace(
                 tried, events=news, replaces=replaces, disorder=_find_new_disorder(contacts, news, replaces=replaces)
