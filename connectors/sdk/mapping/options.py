@@ -384,15 +384,21 @@ def _check_event_options(
             yield from _check_value(mapping, name, fields.get(name), value, (*keys, name) if own else (name,))
         elif name in fields and fields[name].is_required() and (event.event, name) not in DEFAULTS:
             yield Problem((*keys, name), _("is missing; {event} needs it", event=event.event))
-    for name, test in event.when.items():
-        # A table that a label of the event needs is reported once, by `_check_value`.
-        if test.in_values and test.in_values not in mapping.values and not _needs_table(mapping, event, test.in_values):
-            missing = _("needs the table values.{name}, with a name for each value of the source", name=test.in_values)
-            yield Problem((*keys, "when", name), missing)
+    yield from _check_condition(mapping, event, (*keys, "when"))
     if event.state and mapping.state is None:
         yield Problem((*keys, "state"), _("needs the option `state` of the mapping"))
     if event.time is None and not (event.state and mapping.changed_at is not None):
         yield Problem((*keys, "time"), _("is missing"))
+
+
+def _check_condition(mapping: MappingOptions, event: EventOptions, keys: tuple[str | int, ...]) -> Iterator[Problem]:
+    for name, test in event.when.items():
+        # A table that a label of the event needs is reported once, by `_check_value`.
+        if test.in_values and test.in_values not in mapping.values and not _needs_table(mapping, event, test.in_values):
+            missing = _("needs the table values.{name}, with a name for each value of the source", name=test.in_values)
+            yield Problem((*keys, name), missing)
+        if event.state and mapping.state is not None and name in mapping.state.field:
+            yield Problem((*keys, name), _("is the field of `state`: name its values in `state` only"))
 
 
 def _needs_table(mapping: MappingOptions, event: EventOptions, name: str) -> bool:

@@ -113,6 +113,16 @@ def test_a_table_with_a_state_of_no_event_is_refused() -> None:
     assert "values.state.1 'submited' is not a state of an event; did you mean submitted?" in problem(wrong)
 
 
+def test_a_state_and_a_condition_on_its_field_are_refused() -> None:
+    both = {"event": "form.taken_up", "state": "taken_up", "when": {"state": "2"}}
+    expected = "events #1.when.state is the field of `state`: name its values in `state` only"
+    assert expected in problem({**STATES, "events": [both, *STATES["events"][::2]]})
+    only_condition = {"event": "form.taken_up", "time": "changed", "when": {"state": ["1", "2", "3", "9"]}}
+    assert types(run({**STATES, "events": [only_condition, *STATES["events"]]}, row(1))) == [
+        ["form.taken_up", "form.submitted"]
+    ]
+
+
 def test_a_table_of_states_needs_the_option() -> None:
     options = {name: value for name, value in STATES.items() if name not in {"state", "changed_at", "events"}}
     events = [{"event": "form.submitted", "time": "changed"}]
