@@ -244,7 +244,8 @@ class FieldOptions(Options):
     starts_at: Value | None = None
     """Time of an appointment."""
     by: Value | None = None
-    """Who booked, moved or cancelled an appointment: `citizen` or `service`."""
+    """Who booked, moved or cancelled an appointment: `citizen` or `service`. If the source does not say it, the usual one as a
+    constant: `{ value = "citizen" }`."""
     scale: Value | None = None
     """Scale of a score of satisfaction, as `{ value = "csat_1_5" }`."""
     score: Value | None = None
@@ -383,12 +384,22 @@ def _check_event_options(
             own = getattr(event, name) is not None
             yield from _check_value(mapping, name, fields.get(name), value, (*keys, name) if own else (name,))
         elif name in fields and fields[name].is_required() and (event.event, name) not in DEFAULTS:
-            yield Problem((*keys, name), _("is missing; {event} needs it", event=event.event))
+            yield Problem(
+                (*keys, name), _("is missing; {event} needs it", event=event.event) + _advise(name, fields[name])
+            )
     yield from _check_condition(mapping, event, (*keys, "when"))
     if event.state and mapping.state is None:
         yield Problem((*keys, "state"), _("needs the option `state` of the mapping"))
     if event.time is None and not (event.state and mapping.changed_at is not None):
         yield Problem((*keys, "time"), _("is missing"))
+
+
+def _advise(name: str, field: FieldInfo) -> str:
+    """Return how to give a required field with a closed list of values; empty for other fields."""
+    if not (members := enum_of(field)):
+        return ""
+    constant = f'{name} = {{ value = "{next(iter(members))}" }}'
+    return _(": a field, or if the source has none, a constant such as {constant}", constant=constant)
 
 
 def _check_condition(mapping: MappingOptions, event: EventOptions, keys: tuple[str | int, ...]) -> Iterator[Problem]:

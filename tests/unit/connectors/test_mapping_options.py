@@ -95,6 +95,13 @@ def test_valid_mappings_have_no_problem() -> None:
             "essai.events #1.queue is missing; call.queued needs it",
         ),
         (
+            {"events": [{"event": "appointment.cancelled", "time": "at"}]},
+            (
+                "essai.events #1.by is missing; appointment.cancelled needs it: a field, or if the source has none, "
+                'a constant such as by = { value = "citizen" }'
+            ),
+        ),
+        (
             {name: value for name, value in CALLS.items() if name != "values"},
             "essai.queue needs the table values.queue, with a name for each value of the source",
         ),
