@@ -115,17 +115,23 @@ def schema(connector: str) -> None:
     click.echo(json.dumps(described, indent=2, ensure_ascii=False))
 
 
-def create_mapping(name: str, sample: Path, channel: str | None, into: Path) -> None:
-    """Write the mapping file `NAME.toml` proposed for a sample. Raise `OperatorError` if it exists or there are no records."""
+def create_mapping(name: str, sample: Path, channel: str | None, widths: tuple[int, ...], into: Path) -> None:
+    """Write the mapping file `NAME.toml` proposed for a sample. Raise `OperatorError` if it exists or there are no records.
+
+    `widths` has the widths of the columns of a file of fixed width, in characters.
+    """
     path = into / f"{name}.toml"
     if path.exists():
         raise OperatorError(_("{path} already exists", path=path))
     connector = "http" if sample.suffix.lower() in JSON_SUFFIXES else DEFAULT_CONNECTOR
-    records, place = _read_unmapped(connector, sample)
+    records, options = _read_json(sample) if connector != DEFAULT_CONNECTOR else _read_table(sample, widths)
     if not records:
         raise OperatorError(_("{sample} has no records", sample=sample))
+    if len(records[0]) == 1 and connector == DEFAULT_CONNECTOR:
+        advice = _("for columns of fixed width, add their widths in characters, such as --widths 10,8,20")
+        raise OperatorError(_("{sample} has only one column", sample=sample) + f"{_(':')} {advice}")
     into.mkdir(parents=True, exist_ok=True)
-    path.write_text(propose(records, connector, Channel(channel) if channel else None, place), encoding="utf-8")
+    path.write_text(propose(records, connector, Channel(channel) if channel else None, options), encoding="utf-8")
     click.echo(path)
     click.echo(_("Next:"))
     step = _("check every line of {path}", path=path)
@@ -133,19 +139,41 @@ def create_mapping(name: str, sample: Path, channel: str | None, into: Path) -> 
     click.echo(f"  accueil connectors try {path} --with {sample}")
 
 
-def _read_unmapped(connector: str, sample: Path) -> tuple[Sequence[Mapping[str, Any]], str]:
-    """Return the first records of a sample, for which there is no mapping yet, and the place of their list in a JSON file."""
-    if connector != DEFAULT_CONNECTOR:
-        found = read_json_sample(sample)
-        lists = find_lists(found[0].fields) if len(found) == 1 else []
-        place = lists[0] if lists else ""
-        return [flatten(record.fields) for record in read_json_sample(sample, place)][:SAMPLE_RECORDS], place
-    table = registry.load(connector)
-    options = {"id": {"value": "1"}, "events": [{"event": "email.received", "time": {"value": "2026-01-01"}}]}
+Options = dict[str, str | int | list[str | int]]
+"""Options of a connector with which a sample was read."""
+
+
+def _read_json(sample: Path) -> tuple[Sequence[Mapping[str, Any]], Options]:
+    """Return the first records of a JSON file, for which there is no mapping yet, and the place of their list."""
+    found = read_json_sample(sample)
+    lists = find_lists(found[0].fields) if len(found) == 1 else []
+    records = [flatten(record.fields) for record in read_json_sample(sample, lists[0] if lists else "")]
+    return records[:SAMPLE_RECORDS], {"records": lists[0]} if lists else {}
+
+
+def _read_table(sample: Path, widths: tuple[int, ...]) -> tuple[Sequence[Mapping[str, Any]], Options]:
+    """Return the first rows of a table, for which there is no mapping yet, and the widths and names of its columns, if given.
+
+    A first line of fixed width is a header if it has no digit. Without a header, the columns get numbers as names.
+    """
+    if not widths:
+        return _read_rows(sample, {}), {}
+    form: Options = {"widths": [*widths], "columns": [f"column {number}" for number in range(1, len(widths) + 1)]}
+    rows = _read_rows(sample, form)
+    if rows and not any(map(str.isdigit, "".join(rows[0].values()))):
+        del form["columns"]
+        rows = _read_rows(sample, form)
+    return rows, form
+
+
+def _read_rows(sample: Path, form: Options) -> Sequence[Mapping[str, Any]]:
+    table = registry.load(DEFAULT_CONNECTOR)
+    mapping = {"id": {"value": "1"}, "events": [{"event": "email.received", "time": {"value": "2026-01-01"}}]}
     assert table.sample
-    config = configure(TRIAL_NAME, connector, {**options, **table.sample.required_options(sample)}).config
-    rows = [record.fields for record in table.sample.read(config, sample) if not record.problem]
-    return rows[:SAMPLE_RECORDS], ""
+    config = configure(
+        TRIAL_NAME, DEFAULT_CONNECTOR, {**mapping, **form, **table.sample.required_options(sample)}
+    ).config
+    return [record.fields for record in table.sample.read(config, sample) if not record.problem][:SAMPLE_RECORDS]
 
 
 def _find_instance(file: Path, name: str | None, sample: Path | None) -> Instance:

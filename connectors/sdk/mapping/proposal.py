@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -146,10 +147,15 @@ class Column:
         return bool(self.values) and sum(bool(test(value)) for value in self.values) >= ENOUGH * len(self.values)
 
 
-def propose(records: Sequence[Record], connector: str, channel: Channel | None = None, path: str = "") -> str:
+def propose(
+    records: Sequence[Record],
+    connector: str,
+    channel: Channel | None = None,
+    options: Mapping[str, str | int | Sequence[str | int]] = MappingProxyType({}),
+) -> str:
     """Return the text of a mapping file for `connector`. Without a channel, it is guessed from the names of the columns.
 
-    `path` is the JMESPath expression of the list of records in a JSON file; empty if the file is the list.
+    `options` are those with which the connector has read the sample, such as `records` or `widths`.
     """
     columns = [_describe(name, records) for name in dict.fromkeys(name for record in records for name in record)]
     roles: dict[str, Column] = {}
@@ -160,9 +166,8 @@ def propose(records: Sequence[Record], connector: str, channel: Channel | None =
     if channel is None:
         channel = _guess_channel(columns)
     lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel)]
-    if path:
-        lines.insert(2, f"records = {_quote(path)}")
     named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
+    lines[2:2] = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in options.items()]
     if unnamed := [column.name for column in columns if column.name not in named]:
         left = _("Not named, so they never leave the connector: {columns}", columns=", ".join(unnamed))
         lines += ["", _NOT_IN_TOML.sub(" ", f"# {left}")]

@@ -1,10 +1,13 @@
 """`accueil connectors try` and `new --from`: what they print."""
 
+import tomllib
 from pathlib import Path
+from typing import Any
 
+import pytest
 from click.testing import Result
 
-from tests.support.commands import run
+from tests.support.commands import error, run
 
 MAPPING = """
 timezone = "Europe/Paris"
@@ -32,3 +35,40 @@ def test_an_impossible_order_is_a_warning_in_the_record_and_the_summary() -> Non
     assert "  warning: call.answered is before call.queued\n" in result.stdout
     assert "       1  warning: call.answered is before call.queued\n" in result.stdout
     assert "line 3" not in result.stdout
+
+
+FIXED = ("Numero  Debut              File  ", "A1      2026-03-16 09:00:00RSA   ", "A2      2026-03-16 09:01:00APA   ")
+
+
+def propose_fixed(*lines: str) -> dict[str, Any]:
+    """Return the mapping that is proposed for lines of fixed width."""
+    Path("calls.txt").write_text("".join(f"{line}\n" for line in lines))
+    result = run("connectors", "new", "calls", "--from", "calls.txt", "--widths", "8,19,6", "--channel", "call")
+    assert result.exit_code == 0, result.output
+    return tomllib.loads(Path("calls.toml").read_text())
+
+
+def test_a_mapping_is_proposed_for_columns_of_fixed_width() -> None:
+    proposed = propose_fixed(*FIXED)
+    assert (proposed["widths"], "columns" in proposed) == ([8, 19, 6], False)
+    assert (proposed["id"], proposed["events"][0]["time"]) == ("Numero", "Debut")
+    tried = run("connectors", "try", "calls.toml", "--with", "calls.txt")
+    assert "2  call.queued" in tried.stdout, tried.output
+
+
+def test_columns_of_fixed_width_without_a_header_get_numbers() -> None:
+    assert propose_fixed(*FIXED[1:])["columns"] == ["column 1", "column 2", "column 3"]
+
+
+def test_lines_of_one_column_need_widths() -> None:
+    Path("calls.txt").write_text("\n".join(FIXED) + "\n")
+    expected = "calls.txt has only one column: for columns of fixed width, add their widths in characters"
+    assert expected in error("connectors", "new", "calls", "--from", "calls.txt")
+    assert not Path("calls.toml").exists()
+
+
+@pytest.mark.parametrize("widths", ["a", "8,,6", "0,8", "-1"])
+def test_widths_must_be_numbers(widths: str) -> None:
+    Path("calls.txt").write_text("\n".join(FIXED) + "\n")
+    refusal = error("connectors", "new", "calls", "--from", "calls.txt", "--widths", widths)
+    assert "must be numbers of characters, such as 10,8,20" in refusal
