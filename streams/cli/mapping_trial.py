@@ -2,7 +2,6 @@
 
 import json
 import tomllib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -11,29 +10,23 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import click
-import msgspec
 
 from connectors.sdk import registry
-from connectors.sdk.config_errors import format_key_path
 from connectors.sdk.errors import describe_os_error
 from connectors.sdk.instance import Instance
 from connectors.sdk.mapping.config import MappedConfig, find_presets, mapping_path
 from connectors.sdk.mapping.proposal import propose
 from connectors.sdk.mapping.record_mapping import RecordMapping
-from connectors.sdk.mapping.trial import Trial, TriedRecord
+from connectors.sdk.mapping.trial import Trial, find_unnamed
 from connectors.sdk.probe import scratch
 from connectors.sdk.record_source import RecordSource
 from connectors.sdk.runner import configure
 from connectors.sdk.samples import PlacedRecord, find_lists, flatten, read_json_sample
-from models.events import Event
 from models.locale import _
-from models.reasons import Reason
 from models.topics import Channel
 from streams.cli.base import pass_settings
 from streams.cli.output_tables import print_table
-from streams.locale.reason_texts import describe as describe_reason
-from streams.locale.reason_texts import describe_place
-from streams.locale.reason_texts import explain as explain_detail
+from streams.cli.trial_report import print_records, print_summary, print_unknown, print_unnamed
 from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
@@ -44,9 +37,6 @@ CHANNELS: Final = tuple(channel.value for channel in Channel)
 JSON_SUFFIXES: Final = frozenset({".json", ".jsonl", ".ndjson"})
 SAMPLE_RECORDS: Final = 1000
 """Records from which a mapping is proposed."""
-MOST_UNKNOWN: Final = 20
-"""Unknown values printed for each table."""
-_ENVELOPE: Final = ("site", "service", "identities")
 
 
 @click.command(
@@ -78,15 +68,12 @@ def command(
     with instance.locked(settings.data / "connectors", lasting=False) as context:
         key = context.pseudonym_key(config.sector)
     trial = Trial(RecordMapping(instance.source, config, key), config)
-    zone = ZoneInfo(config.timezone or "UTC")
     tried = list(trial.run(records, datetime.now(UTC)))
     shown = [record for record in tried if not rejected or record.rejected or record.disorder]
-    for record in shown[:rows]:
-        _print_record(record, zone)
-    if len(shown) > rows:
-        click.echo(_("… and {count} more records (--rows prints more)", count=len(shown) - rows))
-    _print_summary(tried)
-    _print_unknown(trial.unknown, config)
+    print_records(shown, rows, ZoneInfo(config.timezone or "UTC"))
+    print_summary(tried)
+    print_unnamed(find_unnamed(config, (record.fields for record in records if not record.problem)))
+    print_unknown(trial.unknown, config)
     if any(record.rejected for record in tried):
         raise SystemExit(1)
 
@@ -243,98 +230,3 @@ def _read_source(instance: Instance, directory: Path) -> Sequence[PlacedRecord]:
     ):
         assert isinstance(source, RecordSource)
         return source.read_page().records
-
-
-def _print_record(record: TriedRecord, zone: ZoneInfo) -> None:
-    place = describe_place(record.place) or record.place
-    if record.rejected:
-        text = click.style(_("rejected: {reason}", reason=_describe_rejected(*record.rejected)), fg="red")
-        click.echo(f"{place}{_(':')} {text}")
-        return
-    note = ""
-    if record.is_repeated:
-        note = _("same contents as an earlier record: skipped")
-    elif not record.events:
-        note = _("no event")
-    elif record.replaces:
-        note = _("replaces the earlier record with this id")
-    click.echo(f"{place}{_(':')} {note}".rstrip())
-    for event in record.events:
-        click.echo(f"  {event.type:<28} {event.time.astimezone(zone):%Y-%m-%d %H:%M:%S}  {_describe(event, zone)}")
-    for pair in record.disorder:
-        click.secho(f"  {_describe_disorder(*pair)}", fg="yellow")
-
-
-def _describe_disorder(later: str, earlier: str) -> str:
-    return _("warning: {later} is before {earlier}", later=later, earlier=earlier)
-
-
-def _describe(event: Event, zone: ZoneInfo) -> str:
-    values = {name: getattr(event, name) for name in _ENVELOPE}
-    values |= event.data.model_dump(exclude_defaults=True)
-    for name, value in values.items():
-        if isinstance(value, datetime):
-            values[name] = f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
-    parts = [f"{name}={value}" for name, value in values.items() if value not in ("", None)]
-    return " ".join([event.subject.rsplit(":", 1)[-1], *parts])
-
-
-def _print_summary(tried: Sequence[TriedRecord]) -> None:
-    click.echo()
-    click.echo(_("records: {count}", count=len(tried)))
-    for kind, count in sorted(Counter(event.type for record in tried for event in record.events).items()):
-        click.echo(f"{count:>8}  {kind}")
-    silent = sum(not record.events and not record.rejected and not record.is_repeated for record in tried)
-    repeated = sum(record.is_repeated for record in tried)
-    replacing = sum(record.replaces for record in tried)
-    for count, text in (
-        (silent, _("without an event")),
-        (repeated, _("skipped: same contents as an earlier record")),
-        (replacing, _('replace an earlier record with the same id; if each row is one event, set rows = "events"')),
-    ):
-        if count:
-            click.echo(f"{count:>8}  {text}")
-    for pair, count in Counter(pair for record in tried for pair in record.disorder).most_common():
-        click.secho(f"{count:>8}  {_describe_disorder(*pair)}", fg="yellow")
-    reasons = Counter(record.rejected for record in tried if record.rejected)
-    for (reason, detail), count in reasons.most_common():
-        text = _describe_rejected(reason, detail)
-        click.echo(_("{count:>8}  rejected: {reason}", count=count, reason=text))
-
-
-def _describe_rejected(reason: Reason, detail: str) -> str:
-    return f"{describe_reason(reason)} ({explain_detail(detail)})" if detail else describe_reason(reason)
-
-
-def _print_unknown(unknown: Mapping[str, Counter[str]], config: MappedConfig) -> None:
-    """Print the values that a table should name, as TOML to be completed."""
-    if not unknown:
-        return
-    click.echo()
-    click.echo(_("The mapping does not name these values of the source. Complete it:"))
-    ignored = {}
-    for key, counts in unknown.items():
-        table, _dot, name = key.partition(".")
-        if table == "ignored":
-            ignored[name] = counts
-            continue
-        click.echo("\n" + _head(format_key_path((table, name)), exists=name in config.values))
-        for value, count in counts.most_common(MOST_UNKNOWN):
-            found = _("records: {count}", count=count)
-            click.echo(f'{_quote(value)} = ""  # {found}')
-    if ignored:
-        click.echo("\n" + _head("ignored", exists=bool(config.ignored)))
-    for name, counts in ignored.items():
-        values = ", ".join(_quote(value) for value, _count in counts.most_common(MOST_UNKNOWN))
-        hint = _("or name them in a `when` or a `state`")
-        click.echo(f"{format_key_path((name,))} = [{values}]  # {hint}")
-
-
-def _head(table: str, *, exists: bool) -> str:
-    """Return the line above rows of a table: its header, or if the mapping has the table, where they belong."""
-    where = _("in [{table}]:", table=table)
-    return f"# {where}" if exists else f"[{table}]"
-
-
-def _quote(text: str) -> str:
-    return msgspec.json.encode(text).decode()

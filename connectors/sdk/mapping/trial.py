@@ -1,5 +1,6 @@
 """Trial of a mapping with sample records: which events each gives, and what the mapping does not know yet."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -10,11 +11,11 @@ from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.conditions import all_of, find_closed_fields
 from connectors.sdk.mapping.event_fields import data_fields, is_label
 from connectors.sdk.mapping.event_order import find_disorder
-from connectors.sdk.mapping.fields import Getter, Record, text_getter
-from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, value_table
+from connectors.sdk.mapping.fields import Getter, Record, is_expression, text_getter
+from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, find_fields, value_table
 from connectors.sdk.mapping.readers import text_reader
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign
-from connectors.sdk.samples import PlacedRecord, split_records
+from connectors.sdk.samples import PlacedRecord, flatten, split_records
 from models.codec import UnusableRecord
 from models.events import Event
 from models.reasons import Reason
@@ -127,6 +128,18 @@ def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str,
     for name, known in {**_known_states(options), **find_closed_fields(options)}.items():
         if ANY not in known and (text := _read(text_getter((name,)), record)) and text not in known:
             yield f"ignored.{name}", text
+
+
+def find_unnamed(options: MappingOptions, records: Iterable[Record]) -> list[str]:
+    """Return the fields of records that the mapping does not read, in their order; nested ones by their path."""
+    named = [*find_fields(options), options.each]
+    columns = dict.fromkeys(name for record in records for name in flatten(record))
+    return [column for column in columns if column not in named and not any(_is_in(column, text) for text in named)]
+
+
+def _is_in(column: str, text: str) -> bool:
+    """Return whether an expression contains the name of a column."""
+    return is_expression(text) and re.search(rf"(?<![\w.]){re.escape(column)}(?!\w)", text) is not None
 
 
 def _may_apply(event: EventOptions, record: Record) -> bool:

@@ -1,5 +1,6 @@
 """`accueil connectors try` and `new --from`: what they print."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -72,3 +73,32 @@ def test_widths_must_be_numbers(widths: str) -> None:
     Path("calls.txt").write_text("\n".join(FIXED) + "\n")
     refusal = error("connectors", "new", "calls", "--from", "calls.txt", "--widths", widths)
     assert "must be numbers of characters, such as 10,8,20" in refusal
+
+
+def test_pseudonyms_get_short_names_and_unnamed_columns_are_listed() -> None:
+    rows = [
+        "id;phone;start;answer;note",
+        "A1;0639980001;2026-03-16 09:00:00;;x",
+        "Léa Exemple;0639980002;2026-03-16 09:00:00;;",
+        "A3;0639980001;2026-03-16 09:00:00;;",
+    ]
+    result = try_calls("\n".join(rows) + "\n")
+    assert re.findall(r"(\S+) identities=(\S+)", result.stdout) == [
+        ("A1", "phone#1"),
+        ("contact#1", "phone#2"),
+        ("A3", "phone#1"),
+    ]
+    assert "\nphone#1 stands for a pseudonym, and within this output always for the same one\n" in result.stdout
+    assert "\nNot named, so they never leave the connector: note\n" in result.stdout
+
+
+def test_fields_of_objects_that_expressions_name_are_not_listed() -> None:
+    Path("forms.json").write_text(
+        '[{"ref": {"no": "7"}, "at": "2026-03-16T09:00:00Z", "who": {"name": "x", "mail": "y"}}]'
+    )
+    Path("forms.toml").write_text(
+        'connector = "http"\nid = "ref.no || at"\nemail = "who.mail"\n'
+        'events = [{ event = "email.received", time = "at" }]\n'
+    )
+    result = run("connectors", "try", "forms.toml", "--with", "forms.json")
+    assert "Not named, so they never leave the connector: who.name\n" in result.stdout
