@@ -4,6 +4,7 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -50,31 +51,34 @@ SAMPLE_RECORDS: Final = 1000
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--with",
-    "sample",
+    "samples",
+    multiple=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help=_("File with sample records. Default: the first records of the source."),
+    help=_("File with sample records; repeated, each file comes later. Default: the first records of the source."),
 )
 @click.option("--name", help=_("Connector in the settings file, if it has several."))
-@click.option("--rows", type=click.IntRange(min=0), default=20, show_default=True, help=_("Records to print."))
+@click.option("--rows", type=click.IntRange(min=0), default=20, show_default=True, help=_("Records to print, by file."))
 @click.option("--rejected", is_flag=True, help=_("Print only rejected records and those with a warning."))
 @pass_settings
 def command(
-    settings: Settings, file: Path, sample: Path | None, name: str | None, rows: int, *, rejected: bool
+    settings: Settings, file: Path, samples: tuple[Path, ...], name: str | None, rows: int, *, rejected: bool
 ) -> None:
-    instance = _find_instance(file, name, sample)
+    instance = _find_instance(file, name, samples)
     config = instance.config
     assert isinstance(config, MappedConfig)  # as its connector supports samples
-    records = _read_sample(instance, sample) if sample else _read_source(instance, settings.data / "connectors")
-    with instance.locked(settings.data / "connectors", lasting=False) as context:
+    directory = settings.data / "connectors"
+    parts = _read_samples(instance, samples) if samples else [_read_source(instance, directory)]
+    with instance.locked(directory, lasting=False) as context:
         key = context.pseudonym_key(config.sector)
-    trial = Trial(RecordMapping(instance.source, config, key), config)
-    tried = list(trial.run(records, datetime.now(UTC)))
-    shown = [record for record in tried if not rejected or record.rejected or record.disorder]
+    trial, now = Trial(RecordMapping(instance.source, config, key), config), datetime.now(UTC)
+    tried = [list(trial.run(records, now)) for records in parts]
+    shown = [[record for record in part if not rejected or record.rejected or record.disorder] for part in tried]
     print_records(shown, rows, ZoneInfo(config.timezone or "UTC"))
-    print_summary(tried)
-    print_unnamed(find_unnamed(config, (record.fields for record in records if not record.problem)))
+    everything = [record for part in tried for record in part]
+    print_summary(everything)
+    print_unnamed(find_unnamed(config, (record.fields for part in parts for record in part if not record.problem)))
     print_unknown(trial.unknown, config)
-    if any(record.rejected for record in tried):
+    if any(record.rejected for record in everything):
         raise SystemExit(1)
 
 
@@ -163,7 +167,7 @@ def _read_rows(sample: Path, form: Options) -> Sequence[Mapping[str, Any]]:
     return [record.fields for record in table.sample.read(config, sample) if not record.problem][:SAMPLE_RECORDS]
 
 
-def _find_instance(file: Path, name: str | None, sample: Path | None) -> Instance:
+def _find_instance(file: Path, name: str | None, samples: Sequence[Path]) -> Instance:
     """Return the instance of a settings file, or one made from a mapping file or a preset. Raise `OperatorError`."""
     try:
         options = _read_toml(mapping_path(str(file)))
@@ -173,10 +177,10 @@ def _find_instance(file: Path, name: str | None, sample: Path | None) -> Instanc
     if isinstance(connectors, dict):
         table = _choose(connectors, name, file)
         connector = table.pop("connector", "")
-        return _configure(name or next(iter(connectors)), connector, table, sample)
-    if sample is None:
+        return _configure(name or next(iter(connectors)), connector, table, samples)
+    if not samples:
         raise OperatorError(_("{file} has no address of a source: add --with FILE", file=file))
-    return _configure(TRIAL_NAME, options.get("connector", DEFAULT_CONNECTOR), {"mapping": str(file)}, sample)
+    return _configure(TRIAL_NAME, options.get("connector", DEFAULT_CONNECTOR), {"mapping": str(file)}, samples)
 
 
 def _choose(connectors: Mapping[str, Any], name: str | None, file: Path) -> dict[str, Any]:
@@ -189,12 +193,12 @@ def _choose(connectors: Mapping[str, Any], name: str | None, file: Path) -> dict
     return dict(table)
 
 
-def _configure(name: str, connector: str, options: dict[str, Any], sample: Path | None) -> Instance:
+def _configure(name: str, connector: str, options: dict[str, Any], samples: Sequence[Path]) -> Instance:
     support = registry.load(connector).sample
     if support is None:
         raise OperatorError(_("{connector} has no mapping to try", connector=connector))
-    if sample is not None:
-        options = support.complete(options, sample)
+    if samples:
+        options = support.complete(options, samples[0])
     return configure(name, connector, options)
 
 
@@ -214,10 +218,17 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise OperatorError(_("{path} is not valid TOML: {error}", path=path, error=error)) from None
 
 
-def _read_sample(instance: Instance, sample: Path) -> Sequence[PlacedRecord]:
+def _read_samples(instance: Instance, samples: Sequence[Path]) -> list[Sequence[PlacedRecord]]:
+    """Return the records of each sample; if there are several, their places name the file."""
     support = instance.connector.sample
     assert support is not None  # checked by `_configure`
-    return support.read(instance.config, sample)
+    found = [support.read(instance.config, sample) for sample in samples]
+    if len(samples) == 1:
+        return found
+    return [
+        [replace(record, place=f"{sample.name}, {record.place}") for record in records]
+        for sample, records in zip(samples, found, strict=True)
+    ]
 
 
 def _read_source(instance: Instance, directory: Path) -> Sequence[PlacedRecord]:

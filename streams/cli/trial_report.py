@@ -29,8 +29,8 @@ _PSEUDONYM: Final = re.compile(
 """Pseudonyms of persons, and keyed digests of ids and references."""
 
 
-def print_records(records: Sequence[TriedRecord], most: int, zone: ZoneInfo) -> None:
-    """Print the events of the first `most` records, with short names instead of pseudonyms."""
+def print_records(samples: Sequence[Sequence[TriedRecord]], most: int, zone: ZoneInfo) -> None:
+    """Print the events of the first `most` records of each sample, with short names instead of pseudonyms."""
     names: dict[str, str] = {}
     kinds = Counter[str]()
 
@@ -41,10 +41,11 @@ def print_records(records: Sequence[TriedRecord], most: int, zone: ZoneInfo) -> 
             names[found[0]] = f"{kind}#{kinds[kind]}"
         return names[found[0]]
 
-    for record in records[:most]:
-        _print_record(record, zone, lambda text: _PSEUDONYM.sub(name, text))
-    if len(records) > most:
-        click.echo(_("… and {count} more records (--rows prints more)", count=len(records) - most))
+    for records in samples:
+        for record in records[:most]:
+            _print_record(record, zone, lambda text: _PSEUDONYM.sub(name, text))
+        if len(records) > most:
+            click.echo(_("… and {count} more records (--rows prints more)", count=len(records) - most))
     if names:
         example = next(iter(names.values()))
         click.echo()
@@ -62,10 +63,10 @@ def _print_record(record: TriedRecord, zone: ZoneInfo, shorten: Callable[[str], 
     note = ""
     if record.is_repeated:
         note = _("same contents as an earlier record: skipped")
-    elif not record.events:
-        note = _("no event")
     elif record.replaces:
         note = _("replaces the earlier record with this id")
+    elif not record.events:
+        note = _("no event")
     click.echo(f"{place}{_(':')} {note}".rstrip())
     for event in record.events:
         click.echo(

@@ -45,23 +45,24 @@ class Trial:
     options: MappingOptions
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
     """Number of records by value that the mapping does not name, by key: `values.queue`, or `ignored.<field>`."""
+    _known: dict[str, tuple[bytes, str, set[bytes]]] = field(default_factory=dict)
+    """Digest, state and signatures of events by key of the record."""
+    _contacts: dict[str, tuple[Event, ...]] = field(default_factory=dict)
+    _ids: set[str] = field(default_factory=set)
 
     def run(self, records: Iterable[PlacedRecord], now: datetime) -> Iterator[TriedRecord]:
-        """Yield what becomes of each record, as in operation."""
-        known: dict[str, tuple[bytes, str, set[bytes]]] = {}
-        contacts: dict[str, tuple[Event, ...]] = {}
-        ids: set[str] = set()
+        """Yield what becomes of each record, as in operation. Records of an earlier run are known."""
         for record in split_records(records, self.options.each):
             prepared = self.mapping.prepare(record.fields, record.problem)
             if not prepared.is_ignored:
                 self._note_unknown(record.fields)
-            digest, state, facts = known.get(prepared.key, (b"", "", set()))
+            digest, state, facts = self._known.get(prepared.key, (b"", "", set()))
             if digest == prepared.digest:
                 yield TriedRecord(record.place, is_repeated=True)
                 continue
             tried = self._try(record, prepared, state, now)
             if tried.rejected:
-                known[prepared.key] = prepared.digest, state, facts
+                self._known[prepared.key] = prepared.digest, state, facts
                 yield tried
                 continue
             signed = {sign(event): event for event in tried.events}
@@ -69,11 +70,14 @@ class Trial:
                 facts = set()
             news = tuple(event for signature, event in signed.items() if signature not in facts)
             if self.options.state is not None:  # an event counts once, also if its data changes
-                news = tuple(event for event in news if event.id not in ids)
-                ids.update(event.id for event in news)
-            known[prepared.key] = prepared.digest, prepared.state, facts | signed.keys()
+                news = tuple(event for event in news if event.id not in self._ids)
+                self._ids.update(event.id for event in news)
+            self._known[prepared.key] = prepared.digest, prepared.state, facts | signed.keys()
             yield replace(
-                tried, events=news, replaces=replaces, disorder=_find_new_disorder(contacts, news, replaces=replaces)
+                tried,
+                events=news,
+                replaces=replaces,
+                disorder=_find_new_disorder(self._contacts, news, replaces=replaces),
             )
 
     def _try(self, record: PlacedRecord, prepared: PreparedRecord, state: str, now: datetime) -> TriedRecord:

@@ -102,3 +102,24 @@ def test_fields_of_objects_that_expressions_name_are_not_listed() -> None:
     )
     result = run("connectors", "try", "forms.toml", "--with", "forms.json")
     assert "Not named, so they never leave the connector: who.name\n" in result.stdout
+
+
+def test_a_second_sample_comes_later() -> None:
+    Path("later.csv").write_text(
+        "id;phone;start;answer\n"
+        "A1;;2026-03-16 09:00:00;\n"  # unchanged
+        "A2;;2026-03-16 09:00:00;2026-03-16 09:00:30\n"  # now answered
+        "A3;;2026-03-16 08:00:00;\n"  # corrected
+    )
+    rows = "id;phone;start;answer\n" + "".join(f"A{number};;2026-03-16 09:00:00;\n" for number in (1, 2, 3))
+    result = try_calls(rows, "--with", "later.csv", "--rows", "10")
+    assert result.exit_code == 0, result.output
+    of_second = [line for line in result.stdout.partition("later.csv, line 2")[2].splitlines() if line][:5]
+    assert of_second == [
+        ": same contents as an earlier record: skipped",
+        "later.csv, line 3:",
+        "  call.answered                2026-03-16 09:00:30  A2 queue=rsa",
+        "later.csv, line 4: replaces the earlier record with this id",
+        "  call.queued                  2026-03-16 08:00:00  A3 queue=rsa",
+    ]
+    assert "records: 6\n" in result.stdout
