@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 import click
 
 from connectors.sdk import registry
-from connectors.sdk.errors import describe_os_error
+from connectors.sdk.errors import ConfigError, describe_os_error
 from connectors.sdk.instance import Instance
-from connectors.sdk.mapping.config import MappedConfig, find_presets, mapping_path
+from connectors.sdk.mapping.config import MappedConfig, find_missing_tables, find_presets, mapping_path
 from connectors.sdk.mapping.proposal import propose
 from connectors.sdk.mapping.record_mapping import RecordMapping
-from connectors.sdk.mapping.trial import Trial, find_unnamed
+from connectors.sdk.mapping.trial import NO_NAMES, Trial, find_unnamed
 from connectors.sdk.probe import scratch
 from connectors.sdk.record_source import RecordSource
 from connectors.sdk.runner import configure
@@ -63,7 +63,7 @@ SAMPLE_RECORDS: Final = 1000
 def command(
     settings: Settings, file: Path, samples: tuple[Path, ...], name: str | None, rows: int, *, rejected: bool
 ) -> None:
-    instance = _find_instance(file, name, samples)
+    instance, problem = _find_instance(file, name, samples)
     config = instance.config
     assert isinstance(config, MappedConfig)  # as its connector supports samples
     directory = settings.data / "connectors"
@@ -78,6 +78,8 @@ def command(
     print_summary(everything)
     print_unnamed(find_unnamed(config, (record.fields for part in parts for record in part if not record.problem)))
     print_unknown(trial.unknown, config)
+    if problem:
+        raise OperatorError(problem)
     if any(record.rejected for record in everything):
         raise SystemExit(1)
 
@@ -167,8 +169,11 @@ def _read_rows(sample: Path, form: Options) -> Sequence[Mapping[str, Any]]:
     return [record.fields for record in table.sample.read(config, sample) if not record.problem][:SAMPLE_RECORDS]
 
 
-def _find_instance(file: Path, name: str | None, samples: Sequence[Path]) -> Instance:
-    """Return the instance of a settings file, or one made from a mapping file or a preset. Raise `OperatorError`."""
+def _find_instance(file: Path, name: str | None, samples: Sequence[Path]) -> tuple[Instance, str]:
+    """Return the instance of a settings file, or one made from a mapping file or a preset. Raise `OperatorError`.
+
+    If tables of names are missing, it gets empty ones, to list the values; the text says which ones.
+    """
     try:
         options = _read_toml(mapping_path(str(file)))
     except ValueError as error:
@@ -193,13 +198,23 @@ def _choose(connectors: Mapping[str, Any], name: str | None, file: Path) -> dict
     return dict(table)
 
 
-def _configure(name: str, connector: str, options: dict[str, Any], samples: Sequence[Path]) -> Instance:
-    support = registry.load(connector).sample
-    if support is None:
+def _configure(name: str, connector: str, options: dict[str, Any], samples: Sequence[Path]) -> tuple[Instance, str]:
+    found = registry.load(connector)
+    if found.sample is None:
         raise OperatorError(_("{connector} has no mapping to try", connector=connector))
     if samples:
-        options = support.complete(options, samples[0])
-    return configure(name, connector, options)
+        options = found.sample.complete(options, samples[0])
+    try:
+        return configure(name, connector, options), ""
+    except ConfigError as error:
+        missing = find_missing_tables(found.config, options)
+        if not missing:
+            raise
+        values = {**options.get("values", {}), **dict.fromkeys(missing, NO_NAMES)}
+        try:
+            return configure(name, connector, {**options, "values": values}), str(error)
+        except ConfigError:
+            raise error from None
 
 
 def _read_text(preset: str) -> str:

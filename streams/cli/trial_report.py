@@ -12,7 +12,9 @@ import msgspec
 
 from connectors.sdk.config_errors import format_key_path
 from connectors.sdk.mapping.config import MappedConfig
-from connectors.sdk.mapping.trial import TriedRecord
+from connectors.sdk.mapping.event_fields import CLOSED_LISTS
+from connectors.sdk.mapping.proposal import propose_label
+from connectors.sdk.mapping.trial import NO_NAMES, TriedRecord
 from models.events import Event
 from models.locale import _
 from models.reasons import Reason
@@ -136,16 +138,29 @@ def print_unknown(unknown: Mapping[str, Counter[str]], config: MappedConfig) -> 
         if table == "ignored":
             ignored[name] = counts
             continue
-        click.echo("\n" + _head(format_key_path((table, name)), exists=name in config.values))
+        exists = bool(config.values.get(name, {}).keys() - NO_NAMES.keys())
+        click.echo("\n" + _head(format_key_path((table, name)), exists=exists))
+        if name in CLOSED_LISTS:
+            known = _("the names may be: {names}", names=", ".join(CLOSED_LISTS[name]))
+            click.echo(f"# {known}")
         for value, count in counts.most_common(MOST_UNKNOWN):
             found = _("records: {count}", count=count)
-            click.echo(f'{_quote(value)} = ""  # {found}')
+            click.echo(f"{_quote(value)} = {_quote(_propose_name(name, value))}  # {found}")
     if ignored:
         click.echo("\n" + _head("ignored", exists=bool(config.ignored)))
     for name, counts in ignored.items():
         values = ", ".join(_quote(value) for value, _count in counts.most_common(MOST_UNKNOWN))
         hint = _("or name them in a `when` or a `state`")
         click.echo(f"{format_key_path((name,))} = [{values}]  # {hint}")
+
+
+def _propose_name(field: str, value: str) -> str:
+    """Return a name for a value of the source; empty if the name is one of a few, and none of them is similar."""
+    name = propose_label(value)
+    if field == "state":
+        return ""
+    names = {propose_label(known): known for known in CLOSED_LISTS.get(field, ())}
+    return names.get(name, "") if names else name
 
 
 def _head(table: str, *, exists: bool) -> str:

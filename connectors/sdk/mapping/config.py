@@ -74,6 +74,17 @@ def explain_mapping(
     return list(dict.fromkeys(lines))
 
 
+def find_missing_tables(model: type[MappedConfig], options: Mapping[str, Any]) -> list[str]:
+    """Return the names of the tables in `values` that the options of a connector need and do not have."""
+    try:
+        model.model_validate(options)
+    except ValidationError as error:
+        causes = [detail.get("ctx", {}).get("error") for detail in list_details(error)]
+        problems = [problem for cause in causes if isinstance(cause, MappingError) for problem in cause.problems]
+        return sorted({problem.table for problem in problems if problem.table})
+    return []
+
+
 def find_presets() -> dict[str, Path]:
     """Return the mapping files that come with Accueil, by name."""
     return {path.stem: path for path in sorted(PRESETS.glob("*.toml"))}

@@ -94,10 +94,12 @@ class Problem(NamedTuple):
     """What makes an option of a mapping unusable.
 
     `keys` is the path of the option; integers are indexes of lists, from 0. `text` continues a line that begins with it.
+    `table` names the table in `values` that is missing, if that is the problem.
     """
 
     keys: tuple[str | int, ...]
     text: str
+    table: str = ""
 
 
 class MappingError(ValueError):
@@ -407,7 +409,7 @@ def _check_condition(mapping: MappingOptions, event: EventOptions, keys: tuple[s
         # A table that a label of the event needs is reported once, by `_check_value`.
         if test.in_values and test.in_values not in mapping.values and not _needs_table(mapping, event, test.in_values):
             missing = _("needs the table values.{name}, with a name for each value of the source", name=test.in_values)
-            yield Problem((*keys, name), missing)
+            yield Problem((*keys, name), missing, test.in_values)
         if event.state and mapping.state is not None and name in mapping.state.field:
             yield Problem((*keys, name), _("is the field of `state`: name its values in `state` only"))
 
@@ -426,7 +428,7 @@ def _check_value(
     if name in {"site", "service"} or (field is not None and is_label(field)):
         if value.value is None and not table:
             missing = _("needs the table values.{name}, with a name for each value of the source", name=name)
-            yield Problem(keys, missing)
+            yield Problem(keys, missing, name)
         elif (wrong := _find_non_label(chosen)) is not None:
             yield Problem(keys, _("{wrong!r} may have letters without accents, digits, . _ -", wrong=wrong))
     elif field is not None and (members := enum_of(field)):

@@ -201,7 +201,7 @@ def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: st
             yield from ("", f"[values.{name}]")
             for value, count in roles[name].distinct.most_common():
                 found = _("records: {count}", count=count)
-                yield f"{_quote(value)} = {_quote(_label(value))}  # {found}"
+                yield f"{_quote(value)} = {_quote(propose_label(value))}  # {found}"
 
 
 def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]:
@@ -358,7 +358,8 @@ def _plain(name: str) -> str:
     return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
 
 
-def _label(value: str) -> str:
+def propose_label(value: str) -> str:
+    """Return a name for a value of a source; empty if the value has no letter or digit."""
     return re.sub(r"[^a-z0-9.]+", "-", _plain(value)).strip("-")[:64]
 
 

@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from connectors.sdk.contract import Reject
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.conditions import all_of, find_closed_fields
-from connectors.sdk.mapping.event_fields import data_fields, is_label
+from connectors.sdk.mapping.event_fields import CLOSED_LISTS, data_fields, is_label
 from connectors.sdk.mapping.event_order import find_disorder
-from connectors.sdk.mapping.fields import Getter, Record, is_expression, text_getter
+from connectors.sdk.mapping.fields import Getter, Record, is_expression, sparse_text_getter, text_getter
 from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, find_fields, value_table
 from connectors.sdk.mapping.readers import text_reader
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign
@@ -19,6 +20,10 @@ from connectors.sdk.samples import PlacedRecord, flatten, split_records
 from models.codec import UnusableRecord
 from models.events import Event
 from models.reasons import Reason
+
+_PATH: Final = re.compile(r"[\w.]+")
+NO_NAMES: Final = {" ": "unnamed"}
+"""Stands for a table of names that the mapping lacks: no value of a record is a space, as values are stripped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +121,7 @@ def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str,
     for event in options.events:
         if not _may_apply(event, record):
             continue
-        fields = data_fields(event.event)
-        for name in ("site", "service", *fields):
-            value = field_option(options, event, name)
-            if value is None or value.value is not None or not (name not in fields or is_label(fields[name])):
-                continue
-            table = value_table(options, name, value)
-            if ANY not in table and (text := _read(text_reader(value).get, record)) and text not in table:
-                yield f"values.{name}", text
+        yield from _find_unnamed_values(options, event, record)
     states = value_table(options, "state", options.state) if options.state else {}
     if options.state and states and ANY not in states:
         text = _read(text_reader(options.state).get, record)
@@ -132,6 +130,23 @@ def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str,
     for name, known in {**_known_states(options), **find_closed_fields(options)}.items():
         if ANY not in known and (text := _read(text_getter((name,)), record)) and text not in known:
             yield f"ignored.{name}", text
+
+
+def _find_unnamed_values(options: MappingOptions, event: EventOptions, record: Record) -> Iterator[tuple[str, str]]:
+    fields = data_fields(event.event)
+    for name in ("site", "service", *fields):
+        value = field_option(options, event, name)
+        if value is None or value.value is not None:
+            continue
+        is_name = name not in fields or is_label(fields[name])
+        table = value_table(options, name, value)
+        known = table if table or is_name else CLOSED_LISTS.get(name, (ANY,))
+        text = _read(text_reader(value, sparse_text_getter if is_name else text_getter).get, record)
+        if text and text not in known and ANY not in known:
+            yield f"values.{name}", text
+    for name, test in event.when.items():
+        if options.values.get(test.in_values) == NO_NAMES and (text := _read(text_getter((name,)), record)):
+            yield f"values.{test.in_values}", text
 
 
 def find_unnamed(options: MappingOptions, records: Iterable[Record]) -> list[str]:
@@ -143,7 +158,7 @@ def find_unnamed(options: MappingOptions, records: Iterable[Record]) -> list[str
 
 def _is_in(column: str, text: str) -> bool:
     """Return whether an expression contains the name of a column."""
-    return is_expression(text) and re.search(rf"(?<![\w.]){re.escape(column)}(?!\w)", text) is not None
+    return is_expression(text) and (column in _PATH.findall(text) or f'"{column}"' in text)
 
 
 def _may_apply(event: EventOptions, record: Record) -> bool:

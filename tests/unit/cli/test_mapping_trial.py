@@ -123,3 +123,53 @@ def test_a_second_sample_comes_later() -> None:
         "  call.queued                  2026-03-16 08:00:00  A3 queue=rsa",
     ]
     assert "records: 6\n" in result.stdout
+
+
+LETTERS = """
+timezone = "Europe/Paris"
+id = "id"
+service = "service"
+cost_cents = "cost"
+events = [{ event = "letter.sent", time = "at", postage = "class" }]
+"""
+SENT = """id;at;service;class;cost
+1;2026-03-16;Aide à l'enfance;Lettre verte;110
+2;2026-03-16;MDPH;Recommandé AR;600
+3;2026-03-17;MDPH;Lettre verte;110
+"""
+
+
+def unknown_tables(output: str) -> dict[str, Any]:
+    """Return the tables that are printed to be pasted into the mapping."""
+    return tomllib.loads(output.partition("Complete it:\n")[2])
+
+
+def test_missing_tables_are_printed_with_all_values() -> None:
+    result = try_calls(SENT, mapping=LETTERS)
+    assert result.exit_code == 2
+    assert unknown_tables(result.stdout)["values"] == {
+        "service": {"MDPH": "mdph", "Aide à l'enfance": "aide-a-l-enfance"},
+        "postage": {"Lettre verte": "lettre_verte", "Recommandé AR": ""},
+    }
+    assert "# the names may be: lettre_verte, lettre_services_plus," in result.stdout
+    assert "calls.toml:4: service needs the table values.service" in result.stderr
+
+
+def test_printed_tables_complete_the_mapping() -> None:
+    printed = try_calls(SENT, mapping=LETTERS).stdout.partition("Complete it:\n")[2]
+    completed = printed.replace('AR" = ""', 'AR" = "lettre_recommandee_avec_avis"')
+    result = try_calls(SENT, mapping=LETTERS + completed)
+    assert result.exit_code == 0, result.output
+    assert "Complete it" not in result.stdout
+
+
+def test_values_of_a_condition_without_its_table_are_printed() -> None:
+    mapping = MAPPING.replace('"start" }', '"start", when = { phone = { in_values = "line" } } }')
+    result = try_calls("id;phone;start;answer\nA1;0199001001;2026-03-16 09:00:00;\n", mapping=mapping)
+    assert (result.exit_code, unknown_tables(result.stdout)) == (2, {"values": {"line": {"0199001001": "0199001001"}}})
+
+
+def test_other_mistakes_are_named_without_a_trial() -> None:
+    refusal = try_calls(SENT, mapping=LETTERS.replace("cost_cents", "cost_cent"))
+    assert (refusal.exit_code, refusal.stdout) == (2, "")
+    assert "did you mean cost_cents?" in refusal.stderr
