@@ -57,13 +57,14 @@ def _lines(language: str) -> Iterator[str]:
         yield ""
     yield f"## {translate(_BY_EVENT, language)}"
     yield ""
-    yield translate(N_("| event | required | optional |"), language)
-    yield "|---|---|---|"
-    for event in EVENT_MODELS:
+    yield translate(N_("| event | meaning | required | optional |"), language)
+    yield "|---|---|---|---|"
+    for event, model in EVENT_MODELS.items():
         fields = data_fields(event)
         required = [name for name, field in fields.items() if field.is_required() and (event, name) not in DEFAULTS]
         optional = [name for name in fields if name not in required]
-        yield f"| `{event}` | {_quoted(required)} | {_quoted(optional)} |"
+        meaning = " ".join((model.__doc__ or "").split())
+        yield f"| `{event}` | {translate(meaning, language)} | {_quoted(required)} | {_quoted(optional)} |"
     yield ""
     yield f"## {translate(_BY_FIELD, language)}"
     yield ""
