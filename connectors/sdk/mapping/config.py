@@ -11,7 +11,8 @@ from pydantic import ValidationError, ValidationInfo, model_validator
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.config_errors import error_path, format_error, format_key_path, list_details, suggest
 from connectors.sdk.errors import describe_os_error
-from connectors.sdk.mapping.options import MappingError, MappingOptions, Problem
+from connectors.sdk.mapping.options import MappingOptions
+from connectors.sdk.mapping.problems import MappingError, Problem
 from connectors.sdk.mapping.toml_lines import find_line
 from models.locale import _
 

@@ -4,17 +4,18 @@ A value of an event is given as the name of a field or an expression, as a list 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic.fields import FieldInfo
 
 from connectors.sdk.config import Options, Sector, check_zone
-from connectors.sdk.config_errors import format_key_path, suggest
+from connectors.sdk.config_errors import suggest
 from connectors.sdk.mapping.conversions import Unit, check_time_format
 from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields, enum_of, is_label
 from connectors.sdk.mapping.fields import FieldName, as_text
+from connectors.sdk.mapping.problems import MappingError, Problem
 from connectors.sdk.pseudonyms import Region
 from models.envelope import Label
 from models.locale import N_, _
@@ -27,6 +28,13 @@ def _check_event(name: str) -> str:
     if name not in EVENT_MODELS:
         raise ValueError(_("is not an event of Accueil") + suggest(name, EVENT_MODELS))
     return name
+
+
+def _check_not_empty(events: tuple["EventOptions", ...]) -> tuple["EventOptions", ...]:
+    if not events:
+        example = '{ event = "call.queued", time = "start" }'
+        raise ValueError(_("is empty: it needs an event, such as {example}", example=example))
+    return events
 
 
 def _check_format(text: str) -> str:
@@ -88,26 +96,6 @@ OneOrMore = Annotated[
 ]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts, json_schema_input_type=Scalar | list[Scalar])]
 """Option type: one value or a list of values; numbers are compared as texts."""
-
-
-class Problem(NamedTuple):
-    """What makes an option of a mapping unusable.
-
-    `keys` is the path of the option; integers are indexes of lists, from 0. `text` continues a line that begins with it.
-    `table` names the table in `values` that is missing, if that is the problem.
-    """
-
-    keys: tuple[str | int, ...]
-    text: str
-    table: str = ""
-
-
-class MappingError(ValueError):
-    """The options of a mapping contradict each other."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(f"{format_key_path(problem.keys)} {problem.text}" for problem in problems))
-        self.problems = problems
 
 
 class ValueOptions(Options):
@@ -234,7 +222,8 @@ class FieldOptions(Options):
     admitted_at: Value | None = None
     """Time at which the administration received a letter, if it was scanned later."""
     chrono: Value | None = None
-    """Number of a letter in the register."""
+    """Number of a letter in the register. It leaves the connector unchanged if it consists of capitals, digits and `. / _ -`,
+    with fewer than nine digits in a row; otherwise as a keyed digest."""
     outcome: Value | None = None
     """Outcome of a closed letter."""
     postage: Value | None = None
@@ -273,7 +262,9 @@ class EventOptions(FieldOptions):
 class MappingOptions(FieldOptions):
     """Mapping of a source's records to events."""
 
-    events: Annotated[tuple[EventOptions, ...], Field(min_length=1)]
+    events: Annotated[
+        tuple[EventOptions, ...], AfterValidator(_check_not_empty), Field(json_schema_extra={"minItems": 1})
+    ]
     """Events that a record may give. One record may give several."""
     rows: Literal["contacts", "events"] = "contacts"
     """`contacts`: a record contains all that is known of its contact, and a record with the same id replaces it. `events`: each
