@@ -6,6 +6,7 @@ import signal
 import time
 import tomllib
 import traceback
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -606,6 +607,33 @@ def test_spreadsheet_that_ends_the_process_is_given_up(tmp_path: Path, monkeypat
         run_until_idle(flow, harness.records_read)
         assert calls_of(publisher.events) == expected([2])
         assert flow.trouble == f"{tmp_path}/in/a.xlsx: {REFUSED}"
+
+
+@pytest.mark.parametrize(
+    ("cut_after", "problem"),
+    [
+        (b"</table:table-row>", "it is incomplete or encrypted"),
+        (b"<table:table ", "it is incomplete or encrypted"),
+        (b"", "it is not a readable spreadsheet (BadZipFile)"),
+    ],
+)
+def test_incomplete_opendocument_file_is_reported(tmp_path: Path, cut_after: bytes, problem: str) -> None:
+    harness = table_harness(tmp_path, "*.ods", settle_seconds=0)
+    path = tmp_path / "in/a.ods"
+    write_ods(path, [COLUMNS, row(1)])
+    if cut_after:
+        with zipfile.ZipFile(path) as book:
+            parts = {name: book.read(name) for name in book.namelist()}
+        content = parts["content.xml"]
+        parts["content.xml"] = content[: content.index(b">", content.index(cut_after) + len(cut_after) - 1) + 1]
+        with zipfile.ZipFile(path, "w") as book:
+            for name, part in parts.items():
+                book.writestr(name, part)
+    else:
+        path.write_bytes(path.read_bytes()[:-30])
+    with harness.opened() as (flow, _):
+        run_until_idle(flow, harness.records_read)
+        assert flow.trouble == f"{path}: {problem}"
 
 
 def test_columns_that_are_not_named_stay_inside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
