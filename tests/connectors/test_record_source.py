@@ -16,6 +16,7 @@ from connectors.sdk.attempts import MOST_ATTEMPTS, REFUSED
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.errors import ConnectorError, CursorDamagedError
 from connectors.sdk.mapping.record_mapping import RecordMapping
+from connectors.sdk.probe import read_first, scratch
 from connectors.sdk.record_source import PlacedRecord
 from connectors.sdk.record_store import FILE, RecordStore
 from connectors.sdk.testing import ConnectorHarness, FakeBroker, comparable_form, run_until_idle
@@ -294,6 +295,29 @@ def test_reread_works_after_damage(harness: ConnectorHarness, given: list[Any]) 
         harness.read_all(confirm=True)
     assert harness.start_reread()
     assert ("letter.arrived", "L2") in facts_of(harness.read_all(confirm=True))
+
+
+# ------------------------------------------------------------------------------------------------------------------- probe
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_probe_knows_the_records_and_changes_nothing(
+    harness: ConnectorHarness, given: list[Any], monkeypatch: pytest.MonkeyPatch, is_killed: bool
+) -> None:
+    monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
+    given += mixed(range(25))
+    harness.read_all(confirm=True)
+    context = harness._context()
+    if is_killed:  # the last change is then in a second file
+        (harness.directory / f"{FILE}-wal").touch()
+    with scratch(context) as own:
+        assert (own.directory / FILE).exists() is is_killed
+        assert own.base == (None if is_killed else harness.directory)
+    given += [record(1), record(2, pages=4), record(2, pages=4), record(30)]
+    before = (harness.directory / FILE).read_bytes()
+    for _ in range(2):
+        outcomes = read_first(CONNECTOR, harness.config, context)
+        found = [fact for outcome in outcomes for fact in facts_of(events_of(outcome))]
+        assert found == [("contact.retracted", "L2"), ("letter.arrived", "L2-v2"), ("letter.arrived", "L30")]
+    assert (harness.directory / FILE).read_bytes() == before
 
 
 # ---------------------------------------------------------------------------------------------------------- hostile values
