@@ -221,6 +221,8 @@ class CallVoicemailLeftData(EventPart):
     """Data of `call.voicemail_left`. The recording stays in the telephone system."""
 
     duration_seconds: Seconds | None = None
+    queue: Label = ""
+    """The queue whose mailbox has the message. If empty, the last queue of the call counts."""
 
 
 class CallVoicemailLeft(CallEvent):
@@ -228,6 +230,34 @@ class CallVoicemailLeft(CallEvent):
 
     type: Literal["call.voicemail_left"] = "call.voicemail_left"
     data: CallVoicemailLeftData = CallVoicemailLeftData()
+
+
+class CallVoicemailHeard(CallEvent):
+    """An agent listened to a voice message."""
+
+    type: Literal["call.voicemail_heard"] = "call.voicemail_heard"
+    data: NoData = NoData()
+
+
+class CallCallbackRequestedData(EventPart):
+    """Data of `call.callback_requested`."""
+
+    queue: Label = ""
+    """The queue that must call back. If empty, the last queue of the call counts."""
+
+
+class CallCallbackRequested(CallEvent):
+    """A citizen asked to be called back."""
+
+    type: Literal["call.callback_requested"] = "call.callback_requested"
+    data: CallCallbackRequestedData = CallCallbackRequestedData()
+
+
+class CallCalledBack(CallEvent):
+    """An agent called the citizen back, after a request or a voice message."""
+
+    type: Literal["call.called_back"] = "call.called_back"
+    data: NoData = NoData()
 
 
 class AgentStateChangedData(EventPart):
@@ -349,6 +379,49 @@ class LetterSent(LetterEvent):
 
     type: Literal["letter.sent"] = "letter.sent"
     data: LetterSentData
+
+
+class PostDirection(StrEnum):
+    """Direction of counted post."""
+
+    INCOMING = "incoming"
+    OUTGOING = "outgoing"
+
+
+class PostClass(StrEnum):
+    """Class of counted post: the postage classes of La Poste, and others that mailrooms count."""
+
+    GREEN = "lettre_verte"
+    SERVICES_PLUS = "lettre_services_plus"
+    REGISTERED = "lettre_recommandee"
+    REGISTERED_RECEIPT = "lettre_recommandee_avec_avis"
+    ECONOMY = "economique"
+    ONLINE = "lettre_en_ligne"
+    ORDINARY = "courrier_ordinaire"
+    PARCEL = "colis"
+    PRESS = "presse"
+    OTHER = "autre"
+
+
+class PostCountedData(EventPart):
+    """Data of `post.counted`."""
+
+    post_class: PostClass
+    direction: PostDirection = PostDirection.OUTGOING
+    items: Count
+    """Number of items."""
+    cost_cents: Annotated[int, Field(ge=0, le=100_000_000)] = 0
+    """Total postage in euro cents."""
+
+
+class PostCounted(LetterEvent):
+    """Items of post were counted in total, by a franking machine or a mailroom. They are no contacts of known citizens.
+
+    The subject is the total, for example of one day, service and class. Letters known one by one have `letter.*` events instead.
+    """
+
+    type: Literal["post.counted"] = "post.counted"
+    data: PostCountedData
 
 
 # --------------------------------------------------------------------------------------------------------------- e-mail
@@ -617,6 +690,22 @@ class FeedbackGiven(FeedbackEvent):
     data: FeedbackGivenData
 
 
+# --------------------------------------------------------------------------------------------------------------- reason
+class ContactReasonSetData(EventPart):
+    """Data of `contact.reason_set`."""
+
+    contact_reason: Annotated[Label, StringConstraints(min_length=1)]
+    """Name of the reason in the settings (`contact_reasons`)."""
+
+
+class ContactReasonSet(Envelope):
+    """The reason for a contact was set: by a menu choice, a form, a rule or an agent. The latest reason counts."""
+
+    channel: Channel
+    type: Literal["contact.reason_set"] = "contact.reason_set"
+    data: ContactReasonSetData
+
+
 # -------------------------------------------------------------------------------------------------------------- erasure
 class PersonalDataErased(Envelope):
     """The source erased the personal data of a contact, or was asked to. `channel` is the contact's channel."""
@@ -645,10 +734,20 @@ CallEvents = (
     | CallTransferred
     | CallEnded
     | CallVoicemailLeft
+    | CallVoicemailHeard
+    | CallCallbackRequested
+    | CallCalledBack
     | AgentStateChanged
 )
 LetterEvents = (
-    LetterArrived | LetterRegistered | LetterAssigned | LetterAcknowledged | LetterAnswered | LetterClosed | LetterSent
+    LetterArrived
+    | LetterRegistered
+    | LetterAssigned
+    | LetterAcknowledged
+    | LetterAnswered
+    | LetterClosed
+    | LetterSent
+    | PostCounted
 )
 EmailEvents = EmailReceived | EmailAcknowledged | EmailAnswered
 FormEvents = FormSubmitted | FormTakenUp | FormCorrectionRequested | FormCorrected | FormDecided
@@ -671,6 +770,7 @@ Event = Annotated[
     | AppointmentEvents
     | VisitEvents
     | FeedbackEvents
+    | ContactReasonSet
     | PersonalDataErased
     | ContactRetracted,
     Field(discriminator="type"),

@@ -229,7 +229,8 @@ def _describe_other_cluster(instances: "Sequence[Instance]", directory: Path) ->
 def web_options(settings: Settings, cluster: Cluster | None = None) -> WebOptions:
     """Return the board's options, by default with the brokers of `find_cluster`. Raises `ConfigError` without brokers."""
     brokers, client = cluster or find_cluster(settings)
-    return settings.web.to_board_options(brokers, client)
+    reasons = tuple(reason.to_board_options(name) for name, reason in settings.contact_reasons.items())
+    return settings.web.to_board_options(brokers, client, reasons)
 
 
 def serve(settings: Settings, config: Path | None) -> int:

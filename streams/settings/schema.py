@@ -27,11 +27,13 @@ from pydantic_settings import (
 
 from connectors.sdk.errors import describe_os_error
 from connectors.sdk.pseudonyms import IdentityBlocklist, Region
+from models.envelope import Label
 from models.locale import _
 from streams.core.citizens.identity_resolution import LinkLimits
 from streams.notify.options import Notify
 from streams.settings.api import Api
 from streams.settings.base import Section
+from streams.settings.contact_reasons import ContactReason
 from streams.settings.errors import OperatorError
 from streams.settings.web import Web
 
@@ -308,6 +310,8 @@ class Settings(BaseSettings):
     retention: Retention = Retention()
     log: Log = Log()
     demo: Demo = Demo()
+    contact_reasons: dict[Label, ContactReason] = {}
+    """Closed list of the reasons for contact, in the order of the board."""
     connectors: dict[Name, Instance] = {}
 
     @classmethod

@@ -14,7 +14,14 @@ from streams.core.figures.figure import Dimensions, Formula
 from streams.core.figures.figure_schemas import WAIT_BOUNDS
 from streams.settings.base import Port, Section
 from streams.web import options
-from streams.web.options import BACKLOG_AGE_SECONDS, LONGEST_WAIT_SECONDS, QueueOptions, ServiceOptions, WebOptions
+from streams.web.options import (
+    BACKLOG_AGE_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    QueueOptions,
+    ReasonOptions,
+    ServiceOptions,
+    WebOptions,
+)
 
 _BOARD: Final = WebOptions(brokers="")
 _BOARD_QUEUE: Final = QueueOptions(Dimensions("", "", "", ""), label_fr="", label_en="")
@@ -236,8 +243,13 @@ class Web(Section):
         named = {queue.dimensions: queue.label_fr if language == "fr" else queue.label_en for queue in queues}
         return {(at.channel, at.site, at.queue): name for at, name in named.items() if name != at.queue}
 
-    def to_board_options(self, brokers: str, client: Mapping[str, Any]) -> WebOptions:
-        """Return the options of the board, which reads from `brokers` with the Kafka client options `client`."""
+    def to_board_options(
+        self, brokers: str, client: Mapping[str, Any], reasons: tuple[ReasonOptions, ...] = ()
+    ) -> WebOptions:
+        """Return the options of the board, which reads from `brokers` with the Kafka client options `client`.
+
+        `reasons` are the reasons for contact.
+        """
         same = {field.name: getattr(self, field.name) for field in fields(WebOptions) if field.name in Web.model_fields}
         ages = dict(BACKLOG_AGE_SECONDS)
         ages |= {name: thresholds.to_board_options() for name, thresholds in self.backlog_age_seconds.items()}
@@ -250,7 +262,7 @@ class Web(Section):
             "abandonment": self.abandonment.to_board_options(),
             "backlog_age_seconds": ages,
         }
-        return WebOptions(brokers=brokers, client=client, **same | converted)
+        return WebOptions(brokers=brokers, client=client, reasons=reasons, **same | converted)
 
     @property
     def zone(self) -> ZoneInfo:

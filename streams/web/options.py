@@ -66,6 +66,17 @@ class ServiceOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasonOptions:
+    """Labels and channels of a configured reason for contact."""
+
+    reason: str
+    label_fr: str
+    label_en: str
+    channels: tuple[str, ...] = ()
+    """Channels in which the reason may occur; empty for all."""
+
+
+@dataclass(frozen=True, slots=True)
 class WebOptions:
     """Options of `accueil web`: the settings of the same names (`streams.settings.web.Web` describes them), and the broker."""
 
@@ -92,6 +103,8 @@ class WebOptions:
     fewest_answers: int = 5
     queues: tuple[QueueOptions, ...] = ()
     services: tuple[ServiceOptions, ...] = ()
+    reasons: tuple[ReasonOptions, ...] = ()
+    """Reasons for contact, the settings `contact_reasons`, in display order."""
     service_level: Thresholds = Thresholds(attention=0.80, action=0.60)
     abandonment: Thresholds = Thresholds(attention=0.10, action=0.20)
     backlog_age_seconds: Mapping[str, Thresholds] = field(default_factory=lambda: BACKLOG_AGE_SECONDS)
@@ -116,6 +129,11 @@ class WebOptions:
         """Return the French and the English label of a service. A service that is not configured has its name as both."""
         labels = ((known.label_fr, known.label_en) for known in self.services if known.service == service)
         return next(labels, (service, service))
+
+    def reason_labels(self, reason: str) -> tuple[str, str]:
+        """Return the French and the English label of a reason. A reason that is not configured has its name as both."""
+        labels = ((known.label_fr, known.label_en) for known in self.reasons if known.reason == reason)
+        return next(labels, (reason, reason))
 
     def service_level_target(self, channel: str) -> int:
         """Return the target wait of the channel `call` or `visit`, in seconds."""

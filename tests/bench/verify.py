@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from models import topics
+from models.topics import Channel
 from streams.agents.codecs import AGENT_PREFIX
 from streams.core.contacts import contact
 from streams.core.contacts.stay_outcome import stay_result
@@ -85,6 +86,8 @@ def _figures(read: Read, ledger: Ledger, *, kept: bool) -> Iterator[str]:
             events += progress.events
             repeated += progress.duplicates
             unusable += sum(progress.dead_letters.values())
+            continue
+        if place.channel != Channel.CALL:
             continue
         figure = decode_figure(value)
         counter = counts if kind == "total" else by_bucket

@@ -113,7 +113,11 @@ def test_recomputed_figures_equal_the_stored_ones(data: Path, records: list[Stor
         recount.fold(event.topic, [event])
     found = recount.count()
     assert len(known) > 100
-    assert compare(known, found.again, found.earlier) == []
+    stored = {dimensions.channel for _, dimensions in known}
+    differences = compare(known, found.again, found.earlier)
+    assert [
+        one for one in differences if one.dimensions.channel in stored
+    ] == []  # lines are counted since a later release
     assert FIGURES.name in {record.topic for record in records}
 
 

@@ -35,7 +35,7 @@ _serial = count()
 def channel_of(kind: str) -> str:
     """Return the channel of an event type."""
     noun = kind.partition(".")[0]
-    return {"letter": "mail", "agent": "call"}.get(noun, noun)
+    return {"letter": "mail", "post": "mail", "agent": "call"}.get(noun, noun)
 
 
 def make(kind: str, at: float = 0, /, *, subject: str = CALL, native_id: object = None, **fields: Any) -> Event:
@@ -162,6 +162,11 @@ _IN_QUEUE = {
 }
 _OTHERS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "call.arrived": {"line": st.sampled_from(["", "accueil", "urgences"])},
+    "call.menu_chosen": {"option": st.sampled_from(["", "apa", "pch"])},
+    "call.voicemail_left": {"queue": st.sampled_from(["", "mdph"])},
+    "call.voicemail_heard": {},
+    "call.callback_requested": {"queue": st.sampled_from(["", "rsa"])},
+    "call.called_back": {},
     "letter.arrived": {"admitted_at": st.sampled_from([None, START - timedelta(hours=3), START + timedelta(hours=1)])},
     "letter.registered": {"chrono": st.sampled_from(["2025A/1", "2025A/2"])},
     "letter.assigned": {},
@@ -169,6 +174,11 @@ _OTHERS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "letter.answered": {},
     "letter.closed": {"outcome": st.sampled_from(CloseOutcome)},
     "letter.sent": {"postage": st.sampled_from(["lettre_verte", "economique"]), "cost_cents": st.integers(100, 102)},
+    "post.counted": {
+        "post_class": st.sampled_from(["lettre_verte", "courrier_ordinaire"]),
+        "items": st.integers(0, 3),
+        "cost_cents": st.integers(0, 2),
+    },
     "email.received": {},
     "email.acknowledged": {},
     "email.answered": {},
@@ -189,11 +199,12 @@ _OTHERS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "visit.left": {},
     "feedback.invited": {},
     "feedback.given": {"scale": st.sampled_from(FeedbackScale)},
+    "contact.reason_set": {"contact_reason": st.sampled_from(["aide", "dossier"])},
     "personal_data.erased": {},
 }
 CONTACT_TYPES = (*_IN_QUEUE, *_OTHERS)
 KINDS_OF_CHANNELS = tuple(
-    tuple(kind for kind in CONTACT_TYPES if kind.partition(".")[0] in (noun, "feedback", "personal_data"))
+    tuple(kind for kind in CONTACT_TYPES if kind.partition(".")[0] in (noun, "feedback", "contact", "personal_data"))
     for noun in ("letter", "email", "form", "appointment", "visit")
 )
 """Event types of a contact by channel."""
@@ -213,7 +224,7 @@ def contact_events(
         data["score"] = draw(st.sampled_from(data["scale"].scores))
     if kind in _IN_QUEUE:
         data |= {"queue": draw(st.sampled_from(["mdph", "apa"])), "visit": draw(st.integers(1, 3))}
-    if kind == "personal_data.erased":
+    if kind in ("personal_data.erased", "contact.reason_set"):
         data["channel"] = draw(st.sampled_from(["call", "mail"]))
     return make(
         kind,

@@ -9,6 +9,8 @@ from models.events import AppointmentBooked, AppointmentMoved, Event
 
 _CHAINS: Final = (
     ("call.arrived", "call.menu_chosen", "call.queued", "call.answered", "call.ended"),
+    ("call.arrived", "call.voicemail_left", "call.voicemail_heard"),
+    ("call.arrived", "call.callback_requested", "call.called_back"),
     ("call.queued", "call.abandoned"),
     ("call.queued", "call.left_queue"),
     ("call.answered", "call.transferred"),

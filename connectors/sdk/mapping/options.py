@@ -229,7 +229,13 @@ class FieldOptions(Options):
     postage: Value | None = None
     """Postage class of a letter sent."""
     cost_cents: Value | None = None
-    """Postage of a letter sent, in cents; with `unit = "euros"` in euros."""
+    """Postage of a letter sent or of counted post, in cents; with `unit = "euros"` in euros."""
+    post_class: Value | None = None
+    """Class of counted post, such as `lettre_verte` or `courrier_ordinaire`."""
+    direction: Value | None = None
+    """Direction of counted post: `incoming` or `outgoing` (default)."""
+    items: Value | None = None
+    """Number of items of counted post."""
     decision: Value | None = None
     """Decision on a form."""
     starts_at: Value | None = None

@@ -81,7 +81,8 @@ class CaseEvent(Row):
     """All events of one type that concern the contact as a whole, not one queue stay."""
 
     type: str
-    """Event type. Opinions include the scale, as a contact may have several: `feedback.given:csat_1_5`."""
+    """Event type. Opinions include the scale, and menu choices the option, as a contact may have several:
+    `feedback.given:csat_1_5`."""
     first_at: int
     last_at: int
     dimensions: Dimensions
@@ -109,6 +110,15 @@ class Detail(msgspec.Struct, frozen=True, gc=False):
     cost_cents: int = 0
     scale: str = ""
     score: int = 0
+    line: str = ""
+    contact_reason: str = ""
+    post_class: str = ""
+    direction: str = ""
+    items: int = 0
+
+
+_DIMENSION_FIELDS: Final = ("line", "option", "contact_reason")
+"""Fields of `data` that derived figures use as a dimension."""
 
 
 def add_case_event(case_events: tuple[CaseEvent, ...], event: Event, at: int) -> tuple[CaseEvent, ...]:
@@ -116,7 +126,11 @@ def add_case_event(case_events: tuple[CaseEvent, ...], event: Event, at: int) ->
     data = field_values(event.data)
     present = {name: value for name, value in data.items() if value not in (None, "")}
     detail = sys.intern(_encode_json(present).decode()) if present else ""
-    kind = event.type if (scale := data.get("scale")) is None else sys.intern(f"{event.type}:{scale}")
+    part = data.get("scale") or data.get("option")
+    kind = sys.intern(f"{event.type}:{part}") if part else event.type
+    for name in _DIMENSION_FIELDS:
+        if value := data.get(name):  # refuses a source that puts a value per contact there
+            intern_dimensions(name, event.site, event.service, value, MAX_DIMENSIONS)
     queue = data.get("queue") or data.get("procedure") or ""
     new = CaseEvent(
         kind, at, at, intern_dimensions(event.channel, event.site, event.service, queue, MAX_DIMENSIONS), detail

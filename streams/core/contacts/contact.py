@@ -41,9 +41,12 @@ SEEN_EVENTS: Final = 32
 """Maximum number of event id fingerprints in a row."""
 ERASED: Final = "personal_data.erased"
 RETRACTED: Final = "contact.retracted"
+REASON_SET: Final = "contact.reason_set"
 REMOVALS: Final = frozenset({ERASED, RETRACTED})
 """Event types after which a contact has no identities, and no timeline entries but this event's."""
 _ERASURES: Final = frozenset({ERASED})
+_REMARKS: Final = REMOVALS | {REASON_SET}
+"""Event types of any channel, which say nothing about the contact's begin, state and dimensions."""
 AssignedSector = tuple[bool, int, str]
 """Sort key of a contact's sector: whether it is unknown, the earliest event time that names it, its name. The least key wins."""
 UNASSIGNED_SECTOR: Final[AssignedSector] = (True, 0, "")
@@ -114,11 +117,14 @@ class Contact(Row, tag=1):
 
     @property
     def own_events(self) -> tuple[CaseEvent, ...]:
-        """Return the case events of the contact's channel, without removals; opinions only if it has no other channel."""
+        """Return the case events of the contact's channel, without removals and reasons.
+
+        Opinions are part of it only if the contact has no other channel.
+        """
         return tuple(
             event
             for event in self.case_events
-            if event.dimensions.channel == self.channel and event.type not in REMOVALS
+            if event.dimensions.channel == self.channel and event.type not in _REMARKS
         )
 
     @property
@@ -139,8 +145,8 @@ class Contact(Row, tag=1):
 
     @property
     def has_begun(self) -> bool:
-        """Return whether the contact has any event except removals."""
-        return bool(self.stays) or any(event.type not in REMOVALS for event in self.case_events)
+        """Return whether the contact has any event except removals and reasons."""
+        return bool(self.stays) or any(event.type not in _REMARKS for event in self.case_events)
 
     @property
     def began_at(self) -> int:
@@ -281,10 +287,13 @@ def _add_fingerprint(seen: bytes, new: bytes) -> bytes | None:
 
 
 def _channel(row: Contact, event: Event) -> Channel:
-    """Return the channel of a contact after an event of another channel. A removal decides only while it is the only event."""
-    is_removal = event.type in REMOVALS
-    if row.has_begun is is_removal:
-        return row.channel if is_removal else event.channel
+    """Return the channel of a contact after an event of another channel.
+
+    A removal or reason decides only while the contact has not begun.
+    """
+    is_remark = event.type in _REMARKS
+    if row.has_begun is is_remark:
+        return row.channel if is_remark else event.channel
     return min(event.channel, row.channel, key=_by_weight)
 
 
@@ -376,7 +385,7 @@ def _by_time(claim: Claim) -> AssignedSector:
 
 
 def _by_completeness(event: CaseEvent) -> tuple[bool, int, int, str]:
-    return event.type not in REMOVALS, -event.dimensions.count(""), event.last_at, event.type
+    return event.type not in _REMARKS, -event.dimensions.count(""), event.last_at, event.type
 
 
 def _by_start(stay: QueueStay) -> tuple[int, int]:

@@ -21,7 +21,8 @@ from streams.core.contacts.case_event import (
 from streams.core.contacts.contact import Contact
 from streams.core.contacts.queue_stay import QueueStay
 from streams.core.contacts.stay_outcome import stay_result
-from streams.core.figures.figure import BUCKET_SECONDS, Dimensions
+from streams.core.figures.derived_facts import derived_facts
+from streams.core.figures.figure import Dimensions, Fact, Facts, bucket_start
 from streams.core.figures.figure_schemas import (
     APPOINTMENT_SCHEMA,
     CASE_SCHEMA,
@@ -39,20 +40,8 @@ from streams.core.figures.figure_schemas import (
 from streams.core.rows import derived_dimensions
 from streams.core.sla.clock import ClockEnd, SlaClock
 
-Fact = tuple[int | None, int, int]
-"""Start of the five minutes in seconds since 1970, index in counts, and duration in milliseconds or amount (0 without either).
-For a stock: None, index in stocks, 0."""
-Facts = tuple[Fact, ...]
-
 LONGEST_ADMISSION_MS: Final = 366 * 86_400_000
 """Longest time from a letter's admission to its scan, in milliseconds. A longer one is a mistyped year."""
-_BUCKET_MS: Final = BUCKET_SECONDS * 1000
-
-
-def bucket_start(at: int) -> int:
-    """Return the start of the five minutes of `at` (milliseconds since 1970) in seconds since 1970."""
-    return at // _BUCKET_MS * BUCKET_SECONDS
-
 
 # ---------------------------------------------------------------------------------------------------------------- queues
 _INDEX: Final = dict(QUEUE_SCHEMA.index)
@@ -94,10 +83,10 @@ def transfer_facts(stay: QueueStay) -> Facts:
 
 # ----------------------------------------------------------------------------------------------------------- case events
 def case_facts(row: Contact) -> dict[Dimensions, Facts]:
-    """Return dimensions → facts of a contact's case or appointment, and of its opinions; without facts of queue stays."""
+    """Return dimensions → facts of a contact's case or appointment, its opinions and derived figures; without queue stays."""
     if not row.case_events:
         return {}
-    found: dict[Dimensions, Facts] = {}
+    found = dict(derived_facts(row))
     figure_schema = FIGURE_SCHEMAS[row.channel]
     if figure_schema is not QUEUE_SCHEMA and not row.stays and (own_events := row.own_events):
         facts = (

@@ -23,6 +23,7 @@ import msgspec
 from streams.core.figures.figure_schemas import LEFT_COUNTS, QUEUE_SCHEMA, FigureSchema
 
 BUCKET_SECONDS: Final = 300
+_BUCKET_MS: Final = BUCKET_SECONDS * 1000
 HOURS: Final = 24
 """Number of local hours in a day. An hour that a clock change repeats counts as one; a skipped hour is empty."""
 ARRIVALS_INDEX: Final = 0
@@ -33,14 +34,20 @@ class Dimensions(NamedTuple):
     """Key of a figure. `channel` selects the figure schema, see `FIGURE_SCHEMAS`. Other values are empty if unknown.
 
     Values must not differ per contact: a process accepts at most `streams.core.rows.MAX_DIMENSIONS` combinations. In derived
-    figures, `channel` may be `SLA` or `TRANSFER_CHANNEL`, and `queue` holds other values. For feedback, `queue` is the contact's
-    channel.
+    figures, `channel` is a name of its own, such as `SLA` or `REASON_CHANNEL`, and `queue` holds other values. For feedback,
+    `queue` is the contact's channel.
     """
 
     channel: str
     site: str
     service: str
     queue: str
+
+
+Fact = tuple[int | None, int, int]
+"""Start of the five minutes in seconds since 1970, index in counts, and duration in milliseconds or amount (0 without either).
+For a stock: None, index in stocks, 0."""
+Facts = tuple[Fact, ...]
 
 
 class Figure(msgspec.Struct, array_like=True):
@@ -58,6 +65,11 @@ class Figure(msgspec.Struct, array_like=True):
     open_since: dict[int, int] | None = None
     """Start of the half hour of receipt, in seconds since 1970 → number of cases that wait for a service. Only in total rows of
     cases."""
+
+
+def bucket_start(at: int) -> int:
+    """Return the start of the five minutes of `at` (milliseconds since 1970) in seconds since 1970."""
+    return at // _BUCKET_MS * BUCKET_SECONDS
 
 
 def new_figure(figure_schema: FigureSchema = QUEUE_SCHEMA) -> Figure:

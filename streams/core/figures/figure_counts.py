@@ -10,17 +10,9 @@ from typing import Final
 from streams.core.contacts.agent import Agent, states
 from streams.core.contacts.contact import Contact
 from streams.core.contacts.queue_stay import QueueStay, find, transfer_dimensions
-from streams.core.figures.facts import (
-    Fact,
-    Facts,
-    bucket_start,
-    case_facts,
-    clock_dimensions,
-    clock_facts,
-    stay_facts,
-    transfer_facts,
-)
-from streams.core.figures.figure import Dimensions, Figure
+from streams.core.figures.derived_facts import has_facts_of_arrival_only
+from streams.core.figures.facts import case_facts, clock_dimensions, clock_facts, stay_facts, transfer_facts
+from streams.core.figures.figure import Dimensions, Fact, Facts, Figure, bucket_start
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, QUEUE_SCHEMA, SLA_SCHEMA, TRANSFER_SCHEMA, FigureSchema
 from streams.core.sla.clock import SlaClock
 
@@ -42,7 +34,9 @@ def count_contact(before: Contact | None, after: Contact, edit: EditFigure) -> N
         if after.case_events:
             _count_case_events({}, case_facts(after), edit)
     elif after.case_events is not before.case_events or (
-        after.case_events and (after.stays is not known or after.clocks is not before.clocks)
+        after.case_events
+        and (after.stays is not known or after.clocks is not before.clocks)
+        and not (known and after.stays and has_facts_of_arrival_only(after))  # nearly all calls
     ):
         _count_case_events(case_facts(before), case_facts(after), edit)
 

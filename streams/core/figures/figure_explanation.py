@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from models.events import FeedbackScale
+from models.topics import Channel
 from streams.core.contacts.contact import Contact
 from streams.core.contacts.queue_stay import transfer_dimensions
 from streams.core.contacts.stay_outcome import stay_result
 from streams.core.figures.facts import (
-    Fact,
     case_facts,
     clock_dimensions,
     clock_facts,
@@ -19,16 +19,22 @@ from streams.core.figures.facts import (
 from streams.core.figures.figure import (
     BUCKET_SECONDS,
     Dimensions,
+    Fact,
     FigureFormula,
     Formula,
     FormulaTerm,
     service_level_formula,
 )
 from streams.core.figures.figure_schemas import (
+    CALLBACK_CHANNEL,
     CLOSED_COUNTS,
     FIGURE_SCHEMAS,
     LEFT_COUNTS,
+    LINE_CHANNEL,
+    MENU_CHANNEL,
+    POST_CHANNEL,
     QUEUE_SCHEMA,
+    REASON_CHANNEL,
     SLA,
     TRANSFER_CHANNEL,
 )
@@ -88,7 +94,7 @@ class FigureQuery(NamedTuple):
     """Filter of facts by dimensions and time; None matches all."""
 
     channels: Collection[str] = ()
-    """Empty for all channels. SLA and transfer figures match their own name and the channel in their `queue`."""
+    """Empty for all channels. Derived figures, such as SLA figures, match their own name and the channel of their contacts."""
     site: str | None = None
     service: str | None = None
     queue: str | None = None
@@ -112,19 +118,28 @@ class FigureQuery(NamedTuple):
         )
 
 
+_CHANNELS_OF_DERIVED: Final = {
+    LINE_CHANNEL: Channel.CALL.value,
+    MENU_CHANNEL: Channel.CALL.value,
+    CALLBACK_CHANNEL: Channel.CALL.value,
+    POST_CHANNEL: Channel.MAIL.value,
+}
+
+
 def _contact_channel(dimensions: Dimensions) -> str:
-    """Return the channel of the contacts behind a figure. For SLA and transfer figures it is part of `queue`.
+    """Return the channel of the contacts behind a figure, which is part of `queue` in some derived figures.
 
     Opinions count as the channel `feedback`.
     """
-    first, *_, last = (
-        dimensions.queue.split(":") if dimensions.channel in {SLA, TRANSFER_CHANNEL} else (dimensions.channel,) * 2
-    )
-    return first if dimensions.channel == TRANSFER_CHANNEL else last
+    if dimensions.channel == SLA:
+        return dimensions.queue.rpartition(":")[2]
+    if dimensions.channel in {TRANSFER_CHANNEL, REASON_CHANNEL}:
+        return dimensions.queue.partition(":")[0]
+    return _CHANNELS_OF_DERIVED.get(dimensions.channel, dimensions.channel)
 
 
 def counted_facts(row: Contact) -> Iterator[CountedFact]:
-    """Yield all facts of a contact: of its queue stays, transfers, case, opinions and SLA clocks, counts and stocks."""
+    """Yield all facts of a contact: of its queue stays, transfers, case, opinions, derived figures and SLA clocks."""
     for stay in row.stays:
         result = stay_result(stay)
         since = result.outcome_at if result.outcome == "waiting" else result.finished_at

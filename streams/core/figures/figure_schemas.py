@@ -245,6 +245,45 @@ TRANSFER_SCHEMA: Final = FigureSchema(facts=("handed_on",), durations=(), stocks
 """Transferred calls by target queue, empty for an unknown target. Their sum over the targets of a queue is its `transferred`,
 without transfers of an earlier release, which did not record the target."""
 
+REASON_CHANNEL: Final = "reason"
+"""Channel of the figures of reasons for contact. The `queue` of these rows is `<channel>:<reason>`."""
+
+REASON_SCHEMA: Final = FigureSchema(facts=("reason_contacts",), durations=(), stocks=())
+"""Contacts by their latest reason, at the time when the contact began. Contacts without a reason are not counted."""
+
+LINE_CHANNEL: Final = "line"
+"""Channel of the figures of dialled lines. The `queue` of these rows is the name of the line, empty for an unknown line."""
+
+LINE_SCHEMA: Final = FigureSchema(facts=("line_arrived", "line_queued"), durations=(), stocks=())
+"""Calls that arrived on a line, and those of them that entered a queue, both at the time of the arrival."""
+
+MENU_CHANNEL: Final = "menu"
+"""Channel of the figures of voice menus. The `queue` of these rows is the name of the choice, empty for an unknown choice."""
+
+MENU_SCHEMA: Final = FigureSchema(facts=("menu_chosen",), durations=(), stocks=())
+"""Choices in voice menus. A choice counts once per call."""
+
+CALLBACK_CHANNEL: Final = "callback"
+"""Channel of the figures of voice messages and callbacks. The `queue` of these rows is the queue that must call back."""
+
+CALLBACK_SCHEMA: Final = FigureSchema(
+    facts=("message_left", "message_heard", "callback_requested", "called_back"),
+    durations=(
+        Duration("message_hearing", DELAY_BOUNDS, ("message_heard",)),
+        Duration("callback", DELAY_BOUNDS, ("called_back",)),
+    ),
+    stocks=(),
+)
+"""Calls with a voice message, calls with a request for a callback, and what followed. `message_hearing` is the time from the
+message until an agent first listened to it. `callback` is the time from the message or request, whichever came first, until the
+first callback. A heard message or a callback without a known message or request is not counted."""
+
+POST_CHANNEL: Final = "post"
+"""Channel of the figures of post counted in total. The `queue` of these rows is `<direction>:<class>`."""
+
+POST_SCHEMA: Final = FigureSchema(facts=(), durations=(), stocks=(), amounts=("post_items", "post_cost_cents"))
+"""Items of post counted in total, and their postage in cents. Letters known one by one are counted as `sent_*`."""
+
 FIGURE_SCHEMAS: Final[Mapping[str, FigureSchema]] = {
     Channel.CALL: QUEUE_SCHEMA,
     Channel.VISIT: QUEUE_SCHEMA,
@@ -255,6 +294,11 @@ FIGURE_SCHEMAS: Final[Mapping[str, FigureSchema]] = {
     Channel.FEEDBACK: FEEDBACK,
     SLA: SLA_SCHEMA,
     TRANSFER_CHANNEL: TRANSFER_SCHEMA,
+    REASON_CHANNEL: REASON_SCHEMA,
+    LINE_CHANNEL: LINE_SCHEMA,
+    MENU_CHANNEL: MENU_SCHEMA,
+    CALLBACK_CHANNEL: CALLBACK_SCHEMA,
+    POST_CHANNEL: POST_SCHEMA,
 }
 """Channel, or name in its place → figure schema of its rows."""
 

@@ -41,7 +41,7 @@ class Entry(msgspec.Struct, gc=False):
     sector: str = ""
     detail: str = ""
     """Detail by type: `<policy>:<clock>` of an SLA entry; `<scale>:<score>` of an opinion; in ISO 8601 (UTC), the start of a
-    booked or moved appointment, and the receipt of a letter that was scanned later. Else empty."""
+    booked or moved appointment, and the receipt of a letter that was scanned later; the reason for contact. Else empty."""
     identities: str = ""
     """All pseudonyms of the contact, strongest first, separated by a space, if the event has identities; else empty."""
     withdraws: str = ""
@@ -74,9 +74,9 @@ def reject_control_characters(texts: Iterable[str]) -> None:
 def is_recorded(kind: str, after: Contact) -> bool:
     """Return whether an event of type `kind` gets an entry, where `after` is the contact's row after it.
 
-    Once the contact is erased or retracted, only that event gets one.
+    Once the contact is erased or retracted, only that event gets one. Counted post concerns no citizen, and gets none.
     """
-    return kind in REMOVALS or not after.is_removed
+    return kind in REMOVALS or not (after.is_removed or kind == "post.counted")
 
 
 def _appointment_detail(event: AppointmentBooked | AppointmentMoved) -> str:
@@ -99,6 +99,7 @@ _DETAILS: Final[Mapping[str, Callable[[Any], str]]] = {
     "appointment.moved": _appointment_detail,
     "feedback.given": lambda event: f"{event.data.scale.value}:{event.data.score}",
     "letter.arrived": _admission_detail,
+    "contact.reason_set": lambda event: event.data.contact_reason,
 }
 
 

@@ -14,7 +14,16 @@ from models.events import FeedbackScale
 from models.locale import N_
 from models.topics import Channel
 from streams.core.figures.figure import Dimensions, Figure, new_figure
-from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA, TRANSFER_CHANNEL
+from streams.core.figures.figure_schemas import (
+    CALLBACK_CHANNEL,
+    FIGURE_SCHEMAS,
+    LINE_CHANNEL,
+    MENU_CHANNEL,
+    POST_CHANNEL,
+    REASON_CHANNEL,
+    SLA,
+    TRANSFER_CHANNEL,
+)
 from streams.core.figures.satisfaction import answers
 from streams.web.metrics.figure_readers import ReadByChannel, ReadFigure, Values
 
@@ -331,7 +340,8 @@ def with_corrected(measures: Iterable[Measure[Any]]) -> Iterator[Measure[Any]]:
 def label(dimensions: Dimensions) -> tuple[str, ...]:
     """Return the values of `DIMENSION_LABELS`, with the channel of the contact.
 
-    Policy and clock follow for SLA clocks, and the target queue for transfers. `queue` is empty for feedback and SLA clocks.
+    Policy and clock follow for SLA clocks, the target queue for transfers, and the other parts of `queue` for other derived
+    figures. `queue` is empty where the figure has none.
     """
     if dimensions.channel == Channel.FEEDBACK:
         return dimensions.queue, dimensions.site, dimensions.service, ""
@@ -341,4 +351,13 @@ def label(dimensions: Dimensions) -> tuple[str, ...]:
     if dimensions.channel == TRANSFER_CHANNEL:
         channel, queue, to = dimensions.queue.split(":")
         return channel, dimensions.site, dimensions.service, queue, to
+    if dimensions.channel == REASON_CHANNEL:
+        channel, reason = dimensions.queue.split(":")
+        return channel, dimensions.site, dimensions.service, "", reason
+    if dimensions.channel in (LINE_CHANNEL, MENU_CHANNEL):
+        return Channel.CALL.value, dimensions.site, dimensions.service, "", dimensions.queue
+    if dimensions.channel == CALLBACK_CHANNEL:
+        return Channel.CALL.value, dimensions.site, dimensions.service, dimensions.queue
+    if dimensions.channel == POST_CHANNEL:
+        return Channel.MAIL.value, dimensions.site, dimensions.service, "", *dimensions.queue.split(":")
     return dimensions

@@ -31,6 +31,7 @@ SAMPLES: Mapping[str, Any] = {
     "admitted_at": "2026-05-02T00:00:00+02:00",
     "chrono": "2026-000123",
     "cost_cents": "152",
+    "items": "340",
     "starts_at": "2026-06-01T10:00:00+02:00",
     "score": "4",
 }

@@ -246,6 +246,8 @@ def test_personal_value_in_any_field_of_any_event_stays_inside(event: str) -> No
         "outcome": "resolved",
         "decision": "accepted",
         "postage": "economique",
+        "post_class": "economique",
+        "direction": "incoming",
         "scale": "csat_1_5",
     }
     record = body(**{name: usual.get(name, 1) for name in fields})

@@ -2,6 +2,7 @@
 
 import pytest
 
+from models.topics import Channel
 from streams.core.contacts.contact import Contact
 from streams.core.figures.figure import Figure, Formula
 from streams.core.figures.figure_counts import count_contact
@@ -30,7 +31,7 @@ def count(row_list: list[Contact]) -> Figure:
     figures = Figures()
     for row in row_list:
         count_contact(None, row, figures.__getitem__)
-    (dimensions,) = {dimensions for _, dimensions in figures}
+    (dimensions,) = {dimensions for _, dimensions in figures if dimensions.channel == Channel.CALL}
     return figures[0, dimensions]
 
 

@@ -14,7 +14,7 @@ from streams.core.figures.figure_schemas import WAIT_BOUNDS
 from streams.runtime.process_specs import web_options
 from streams.settings.loader import describe, find_file, load
 from streams.settings.schema import ConfigError, Kafka
-from streams.web.options import QueueOptions, ServiceOptions, Thresholds, WebOptions
+from streams.web.options import QueueOptions, ReasonOptions, ServiceOptions, Thresholds, WebOptions
 
 
 def write(text: str, name: str = "accueil.toml") -> Path:
@@ -259,6 +259,9 @@ def test_board_receives_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
                 site = "siege"
                 channels = ["mail", "appointment"]
                 procedures = ["apa"]
+                [contact_reasons.aides]
+                label_fr = "Aides"
+                channels = ["call"]
                 [kafka]
                 security_protocol = "SASL_PLAINTEXT"
                 """
@@ -267,6 +270,7 @@ def test_board_receives_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     same = {field.name for field in fields(WebOptions) if getattr(options, field.name) == getattr(plain, field.name)}
     assert same == {"brokers"}
+    assert options.reasons == (ReasonOptions("aides", "Aides", "Aides", ("call",)),)
     assert options.services == (
         ServiceOptions(
             "autonomie",

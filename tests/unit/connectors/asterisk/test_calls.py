@@ -121,7 +121,7 @@ class TestSteps:
 
     def test_voice_message_has_its_duration(self) -> None:
         (event,) = Log().events(line("VOICEMAIL", 23, queue="NONE"))
-        assert (event.type, data_of(event)) == ("call.voicemail_left", {"duration_seconds": 23})
+        assert (event.type, data_of(event)) == ("call.voicemail_left", {"duration_seconds": 23, "queue": ""})
 
     def test_each_unanswered_ring_is_an_event(self) -> None:
         def ring(at: int, agent: str = "PJSIP/31") -> str:
