@@ -24,14 +24,6 @@ ASIDE: Final = "before-reread"
 """Folder in the instance's directory; a reread moves the file there."""
 _COMPLETE: Final = 1
 """Value of `user_version` once the retracted contacts of a former file were taken."""
-_TABLES: Final = (
-    """CREATE TABLE IF NOT EXISTS known (key TEXT PRIMARY KEY, digest BLOB, facts BLOB, state TEXT, version INTEGER, day INTEGER)
-    WITHOUT ROWID""",
-    "CREATE TABLE IF NOT EXISTS positions (part TEXT PRIMARY KEY, position BLOB)",
-    "CREATE TABLE IF NOT EXISTS outbox (batch INTEGER PRIMARY KEY, outcomes BLOB)",
-    "CREATE TABLE IF NOT EXISTS listed (key TEXT PRIMARY KEY) WITHOUT ROWID",
-    "PRAGMA cache_size = -65536",
-)
 _TABLES_OF_BASE: Final = (
     "INSERT INTO main.positions SELECT * FROM base.positions",
     "INSERT INTO main.outbox SELECT * FROM base.outbox",
@@ -40,6 +32,14 @@ _TABLES_OF_BASE: Final = (
     UNION ALL SELECT * FROM base.known WHERE key NOT IN (SELECT key FROM main.known)""",
 )
 """Commands that give a new file the contents of the attached file `base`, without a copy of what may be large."""
+_TABLES: Final = (
+    """CREATE TABLE IF NOT EXISTS known (key TEXT PRIMARY KEY, digest BLOB, facts BLOB, state TEXT, version INTEGER, day INTEGER)
+    WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS positions (part TEXT PRIMARY KEY, position BLOB)",
+    "CREATE TABLE IF NOT EXISTS outbox (batch INTEGER PRIMARY KEY, outcomes BLOB)",
+    "CREATE TABLE IF NOT EXISTS listed (key TEXT PRIMARY KEY) WITHOUT ROWID",
+    "PRAGMA cache_size = -65536",
+)
 
 log = structlog.get_logger(__name__)
 
