@@ -41,6 +41,7 @@ _TABLES: Final = (
     "PRAGMA cache_size = -65536",
 )
 
+
 log = structlog.get_logger(__name__)
 
 

@@ -22,7 +22,7 @@ from streams.locale.reason_texts import describe as describe_reason
 from streams.locale.reason_texts import describe_place
 from streams.locale.reason_texts import explain as explain_detail
 
-MOST_UNKNOWN: Final = 20
+MOST_UNKNOWN: Final = 100
 """Unknown values printed for each table."""
 _ENVELOPE: Final = ("site", "service", "identities")
 _PSEUDONYM: Final = re.compile(
@@ -146,6 +146,9 @@ def print_unknown(unknown: Mapping[str, Counter[str]], config: MappedConfig) -> 
         for value, count in counts.most_common(MOST_UNKNOWN):
             found = _("records: {count}", count=count)
             click.echo(f"{_quote(value)} = {_quote(_propose_name(name, value))}  # {found}")
+        if len(counts) > MOST_UNKNOWN:
+            rest = _("… and {count} more values", count=len(counts) - MOST_UNKNOWN)
+            click.echo(f"# {rest}")
     if ignored:
         click.echo("\n" + _head("ignored", exists=bool(config.ignored)))
     for name, counts in ignored.items():

@@ -173,3 +173,11 @@ def test_other_mistakes_are_named_without_a_trial() -> None:
     refusal = try_calls(SENT, mapping=LETTERS.replace("cost_cents", "cost_cent"))
     assert (refusal.exit_code, refusal.stdout) == (2, "")
     assert "did you mean cost_cents?" in refusal.stderr
+
+
+def test_of_many_unknown_values_the_most_frequent_are_printed() -> None:
+    sent = "".join(f"{number};2026-03-16;S{number};lettre_verte;110\n" for number in range(105))
+    result = try_calls(f"id;at;service;class;cost\n{sent}5000;2026-03-16;S104;lettre_verte;110\n", mapping=LETTERS)
+    printed = unknown_tables(result.stdout)["values"]["service"]
+    assert (len(printed), next(iter(printed))) == (100, "S104")
+    assert "# … and 5 more values\n" in result.stdout
