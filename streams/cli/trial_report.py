@@ -67,6 +67,8 @@ def _print_record(record: TriedRecord, zone: ZoneInfo, shorten: Callable[[str], 
         note = _("same contents as an earlier record: skipped")
     elif record.replaces:
         note = _("replaces the earlier record with this id")
+    elif record.is_known:
+        note = _("no new event: the contact has the same ones at the same times")
     elif not record.events:
         note = _("no event")
     click.echo(f"{place}{_(':')} {note}".rstrip())

@@ -38,6 +38,8 @@ class TriedRecord:
     """True if an earlier record of the sample had the same contents: it is skipped."""
     replaces: bool = False
     """True if an earlier record of the sample with the same id gave an event that this one does not give: it is replaced."""
+    is_known: bool = False
+    """True if the contact has had all events of the record already."""
     disorder: tuple[tuple[str, str], ...] = ()
     """Events that this record puts into an impossible order, as `find_disorder` yields them."""
 
@@ -82,6 +84,7 @@ class Trial:
                 tried,
                 events=news,
                 replaces=replaces,
+                is_known=bool(signed) and not news,
                 disorder=_find_new_disorder(self._contacts, news, replaces=replaces),
             )
 

@@ -165,6 +165,13 @@ def test_a_changed_time_in_the_same_state_and_slot_is_no_move() -> None:
     ]
 
 
+def test_a_state_that_begins_again_at_the_same_time_is_reported_as_known() -> None:
+    rows = [appointment("moved", 2, 1), appointment("off", 2, 1), appointment("moved", 2, 1)]
+    tried = run(APPOINTMENTS, *rows)
+    assert types(tried)[2:] == [[]]
+    assert [record.is_known for record in tried] == [False, False, True]
+
+
 def test_an_appointment_is_moved_after_another_state() -> None:
     rows = [appointment("moved", 2, 1), appointment("off", 2, 2), appointment("moved", 2, 3)]
     assert types(run(APPOINTMENTS, *rows))[1:] == [["appointment.cancelled"], ["appointment.moved"]]
