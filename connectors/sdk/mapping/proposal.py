@@ -344,6 +344,9 @@ def _condition(event: str, column: Column | None, roles: Mapping[str, Column]) -
         return '"" = true'
     if talk.is_sometimes_empty:
         return f"{_key(talk.name)} = {'false' if is_abandoned else 'true'}"
+    if any(":" in value for value in talk.values):
+        pattern = "[0:]*" if is_abandoned else "[0:]*[1-9].*"
+        return f"{_key(talk.name)} = {{ pattern = {_quote(pattern)} }}"
     return f"{_key(talk.name)} = {{ {'below' if is_abandoned else 'at_least'} = 1 }}"
 
 

@@ -4,6 +4,8 @@ import tomllib
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from connectors.sdk.mapping.options import MappingOptions
 from connectors.sdk.mapping.proposal import propose
 from connectors.sdk.mapping.record_mapping import RecordMapping
@@ -121,6 +123,26 @@ def test_an_empty_conversation_means_that_the_call_was_abandoned() -> None:
     proposed = tomllib.loads(propose(records, "table", Channel.CALL))
     assert proposed["events"][1]["time"] == {"field": "start", "plus": ["wait"], "unit": "m:s"}
     assert [event.get("when") for event in proposed["events"]] == [None, *2 * [{"talk": True}], {"talk": False}]
+
+
+@pytest.mark.parametrize(
+    ("wait", "talks"),
+    [
+        ("20", ("180", "0")),
+        ("0:20", ("3:00", "0:00")),
+        ("00:00:20", ("00:03:00", "00:00:00")),
+        ("20", ("00:03:00", "")),
+    ],
+)
+def test_each_form_of_conversations_divides_answered_and_abandoned_calls(wait: str, talks: tuple[str, str]) -> None:
+    records = [
+        {"id": f"A{number}", "start": "2026-03-16 09:00", "queue": "RSA", "wait": wait, "talk": talk}
+        for number, talk in enumerate(talks)
+    ]
+    proposed = tomllib.loads(propose(records, "table", Channel.CALL))
+    del proposed["connector"]
+    found, _trial = try_records(proposed, *records)
+    assert found == [["call.queued", "call.answered", "call.ended"], ["call.queued", "call.abandoned"]]
 
 
 def test_rows_of_one_event_are_recognised() -> None:
