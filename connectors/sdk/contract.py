@@ -75,6 +75,8 @@ class Context:
     """Return the pseudonym key of a sector. Effects and errors are those of `connectors.sdk.keys.Keys.pseudonym_key`."""
     attempts: Attempts = field(default_factory=Attempts)
     """Notes which record is being parsed, for a source that parses records in `read`. The default notes nothing."""
+    base: Path | None = None
+    """In a probe, the instance's own directory, if `directory` lacks its `records.db`: that file may be read there."""
 
 
 class Source(ABC, Generic[Raw, Position]):

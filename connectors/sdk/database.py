@@ -36,7 +36,7 @@ class Database:
         if was_there and not (path.exists() and path.stat().st_size):
             raise self._lost(_("is not there, but was"))
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
-        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection = sqlite3.connect(path, isolation_level=None, uri=True)  # for ATTACH
         try:
             for command in (*SETTINGS, *commands):
                 self.execute(command)

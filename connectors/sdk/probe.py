@@ -18,6 +18,7 @@ from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import ConnectorError, SourceUnavailableError, safe_error_text
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.instance import LOCK, Instance
+from connectors.sdk.record_store import ASIDE, FILE
 from models.reasons import Reason
 
 WAIT_SECONDS: Final = 2.0
@@ -109,13 +110,19 @@ def read_available(source: Source[Any, Any], wait_seconds: float) -> ProbedOutco
 def scratch(context: Context, *without: str) -> Iterator[Context]:
     """Yield a context with a temporary copy of the instance's directory, for a source that writes there when it is opened.
 
-    Files and folders with the names `without`, or that match `NOT_COPIED`, are not copied.
+    Files and folders with the names `without`, or that match `NOT_COPIED`, are not copied. A `records.db`, which may be large, is
+    read where it is, unless a process was killed: part of it is then in a second file.
     """
+    home = context.directory
+    is_read_there = FILE not in without and (home / FILE).exists() and not (home / f"{FILE}-wal").exists()
+    if is_read_there:
+        without = (*without, f"{FILE}*", ASIDE)
     with TemporaryDirectory() as name:
         directory = Path(name)
-        if context.directory.exists():
-            copytree(context.directory, directory, ignore=ignore_patterns(*NOT_COPIED, *without), dirs_exist_ok=True)
-        yield replace(context, directory=directory, cursor=Cursor(directory))
+        if home.exists():
+            copytree(home, directory, ignore=ignore_patterns(*NOT_COPIED, *without), dirs_exist_ok=True)
+        base = home if is_read_there else None
+        yield replace(context, directory=directory, cursor=Cursor(directory), base=base)
 
 
 def sum_up(outcomes: Sequence[Outcome]) -> ProbeResult:

@@ -58,7 +58,7 @@ class RecordSource(Source[Outcome, int]):
         self._has_states = config.state is not None
         self._attempts = context.attempts
         self._each = config.each
-        self._store = RecordStore(context.directory)
+        self._store = RecordStore(context.directory, context.base)
         self._unconfirmed: list[Outcome] = self._store.unconfirmed()
         self._position = 0
         self.positions: dict[str, bytes] = self._store.positions()

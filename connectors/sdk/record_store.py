@@ -24,6 +24,14 @@ ASIDE: Final = "before-reread"
 """Folder in the instance's directory; a reread moves the file there."""
 _COMPLETE: Final = 1
 """Value of `user_version` once the retracted contacts of a former file were taken."""
+_TABLES_OF_BASE: Final = (
+    "INSERT INTO main.positions SELECT * FROM base.positions",
+    "INSERT INTO main.outbox SELECT * FROM base.outbox",
+    "INSERT INTO main.listed SELECT * FROM base.listed",
+    """CREATE TEMP VIEW known AS SELECT * FROM main.known
+    UNION ALL SELECT * FROM base.known WHERE key NOT IN (SELECT key FROM main.known)""",
+)
+"""Commands that give a new file the contents of the attached file `base`, without a copy of what may be large."""
 _TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS known (key TEXT PRIMARY KEY, digest BLOB, facts BLOB, state TEXT, version INTEGER, day INTEGER)
     WITHOUT ROWID""",
@@ -62,15 +70,22 @@ class _StoredReject(msgspec.Struct, array_like=True):
 class RecordStore:
     """The file `records.db` in `directory`. For one thread.
 
+    In a probe, `base` is the directory with the instance's file, and `directory` has none: the contents of the former are then
+    found too, and it stays unchanged.
+
     Raises `CursorDamagedError` if the file is damaged, and `ConnectorError` if it cannot be used now.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, base: Path | None = None) -> None:
         self._database = Database(
             directory / FILE, *_TABLES, lost=CursorDamagedError, advice=_("run accueil connectors reread")
         )
         if self._database.find("PRAGMA user_version") != (_COMPLETE,):
             self._take_versions(directory / ASIDE / FILE)
+        if base is not None:
+            self._database.execute("ATTACH ? AS base", f"{(base / FILE).absolute().as_uri()}?immutable=1")
+            for command in _TABLES_OF_BASE:
+                self._database.execute(command)
         ((newest,),) = self._database.execute("SELECT max(batch) FROM outbox")
         self._batch: int = newest or 0
         self._today = date.today().toordinal()  # noqa: DTZ011 - a day more or less does not matter
@@ -135,7 +150,7 @@ class RecordStore:
                 self._batch += 1
                 self._database.execute("INSERT INTO outbox VALUES (?, ?)", self._batch, _pack(outcomes))
             self._database.execute_all(
-                "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO main.known VALUES (?, ?, ?, ?, ?, ?)",
                 [(key, *record, self._today) for key, record in known.items()],
             )
             for part, position in positions.items():

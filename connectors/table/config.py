@@ -30,7 +30,7 @@ class TableConfig(MappedConfig):
     more_columns: bool = False
     """Set it if the rows of files without a header may have further columns after those in `columns`. They are not read."""
     widths: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = ()
-    """Widths of the columns in characters, for files of fixed width. Needs `columns`."""
+    """Widths of the columns in characters, for files of fixed width."""
     skip_lines: Annotated[int, Field(ge=0, le=1000)] = 0
     """Number of lines before the header, or before the first row."""
     delimiter: Annotated[str, StringConstraints(max_length=1)] = ""
@@ -46,8 +46,8 @@ class TableConfig(MappedConfig):
 
     @model_validator(mode="after")
     def _check_widths(self) -> Self:
-        if self.widths and len(self.widths) != len(self.columns):
-            raise ValueError(_("widths needs columns, with a name for each width"))
+        if self.widths and self.columns and len(self.widths) != len(self.columns):
+            raise ValueError(_("widths and columns have different numbers of items"))
         if self.more_columns and not self.columns:
             raise ValueError(_("more_columns needs columns"))
         return self

@@ -1,5 +1,7 @@
 """Rows of a spreadsheet: Excel or OpenDocument. The file is read as a whole."""
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +16,9 @@ from models.locale import _
 
 SUFFIXES: Final = frozenset({".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
 
+_ZIP_ERRORS: Final = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError)
+_CHUNK_BYTES: Final = 1 << 20
+
 
 class SpreadsheetRows:
     """The rows of one spreadsheet, read into memory."""
@@ -21,6 +26,8 @@ class SpreadsheetRows:
     def __init__(self, path: Path, config: TableConfig) -> None:
         """Read the sheet. Raises OSError, and `ValueError` with the problem."""
         try:
+            if path.suffix.lower() == ".ods":
+                _check_is_whole(path)
             with CalamineWorkbook.from_path(path) as book:
                 if config.sheet and config.sheet not in book.sheet_names:
                     raise ValueError(
@@ -28,7 +35,7 @@ class SpreadsheetRows:
                     )
                 sheet = book.get_sheet_by_name(config.sheet) if config.sheet else book.get_sheet_by_index(0)
                 rows: list[list[Any]] = sheet.to_python(skip_empty_area=False)
-        except (CalamineError, OSError) as error:
+        except (CalamineError, OSError, *_ZIP_ERRORS) as error:
             if isinstance(error, OSError) and error.errno:
                 raise
             raise ValueError(_("it is not a readable spreadsheet ({error})", error=type(error).__name__)) from None
@@ -54,3 +61,13 @@ class SpreadsheetRows:
     def _place(self, row: Sequence[Any], number: int) -> PlacedRecord:
         fields = dict(zip(self.columns, row, strict=False))
         return PlacedRecord(fields, f"row {number}")
+
+
+def _check_is_whole(path: Path) -> None:
+    """Raise `ValueError` if the content of an OpenDocument file has no end: calamine would then read forever."""
+    end = b""
+    with zipfile.ZipFile(path) as book, book.open("content.xml") as content:
+        while chunk := content.read(_CHUNK_BYTES):
+            end = (end + chunk)[-100:]
+    if not end.rstrip().endswith(b"document-content>"):
+        raise ValueError(_("it is incomplete or encrypted"))

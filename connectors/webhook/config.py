@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_
 from connectors.sdk.config import Options
 from connectors.sdk.mapping.config import MappedConfig
 from connectors.sdk.mapping.fields import JmesPath
-from connectors.sdk.mapping.options import MappingError, Problem
+from connectors.sdk.mapping.problems import MappingError, Problem
 from connectors.sdk.pull import Token
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.signatures import TOLERANCE_SECONDS, check_secret

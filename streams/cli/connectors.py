@@ -242,6 +242,16 @@ def docs(name: str, *, write: bool) -> None:
         click.echo(f"{path}: {result}")
 
 
+def _read_widths(_context: click.Context, _option: click.Parameter, given: str | None) -> tuple[int, ...]:
+    try:
+        widths = tuple(int(text) for text in given.split(",")) if given else ()
+    except ValueError:
+        widths = (0,)
+    if not all(0 < width <= 10_000 for width in widths):
+        raise click.BadParameter(_("must be numbers of characters, such as 10,8,20"))
+    return widths
+
+
 @group.command(
     help=_("Create a mapping file from a sample (--from), or a connector in its own package."),
     epilog=_(
@@ -260,6 +270,11 @@ def docs(name: str, *, write: bool) -> None:
     "--channel", type=click.Choice(CHANNELS), help=_("Channel of the records. Default: guessed from the columns.")
 )
 @click.option(
+    "--widths",
+    callback=_read_widths,
+    help=_("Widths of the columns of a text file of fixed width, in characters, such as 10,8,20."),
+)
+@click.option(
     "--kind", type=click.Choice(get_args(Kind)), default="tail", show_default=True, help=_("Access to the source.")
 )
 @click.option(
@@ -268,9 +283,9 @@ def docs(name: str, *, write: bool) -> None:
     default=Path(),
     help=_("Parent directory, by default the current one."),
 )
-def new(name: str, sample: Path | None, channel: str | None, kind: Kind, into: Path) -> None:
+def new(name: str, sample: Path | None, channel: str | None, widths: tuple[int, ...], kind: Kind, into: Path) -> None:
     if sample is not None:
-        create_mapping(name, sample, channel, into)
+        create_mapping(name, sample, channel, widths, into)
         return
     root = begin(name, kind, into)
     for path in sorted(path for path in root.rglob("*") if path.is_file()):

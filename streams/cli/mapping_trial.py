@@ -2,38 +2,32 @@
 
 import json
 import tomllib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import click
-import msgspec
 
 from connectors.sdk import registry
-from connectors.sdk.config_errors import format_key_path
-from connectors.sdk.errors import describe_os_error
+from connectors.sdk.errors import ConfigError, describe_os_error
 from connectors.sdk.instance import Instance
-from connectors.sdk.mapping.config import MappedConfig, find_presets, mapping_path
+from connectors.sdk.mapping.config import MappedConfig, find_missing_tables, find_presets, mapping_path
 from connectors.sdk.mapping.proposal import propose
 from connectors.sdk.mapping.record_mapping import RecordMapping
-from connectors.sdk.mapping.trial import Trial, TriedRecord
+from connectors.sdk.mapping.trial import NO_NAMES, Trial, find_unnamed
 from connectors.sdk.probe import scratch
 from connectors.sdk.record_source import RecordSource
 from connectors.sdk.runner import configure
 from connectors.sdk.samples import PlacedRecord, find_lists, flatten, read_json_sample
-from models.events import Event
 from models.locale import _
-from models.reasons import Reason
 from models.topics import Channel
 from streams.cli.base import pass_settings
 from streams.cli.output_tables import print_table
-from streams.locale.reason_texts import describe as describe_reason
-from streams.locale.reason_texts import describe_place
-from streams.locale.reason_texts import explain as explain_detail
+from streams.cli.trial_report import print_records, print_summary, print_unknown, print_unnamed
 from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
@@ -44,9 +38,6 @@ CHANNELS: Final = tuple(channel.value for channel in Channel)
 JSON_SUFFIXES: Final = frozenset({".json", ".jsonl", ".ndjson"})
 SAMPLE_RECORDS: Final = 1000
 """Records from which a mapping is proposed."""
-MOST_UNKNOWN: Final = 20
-"""Unknown values printed for each table."""
-_ENVELOPE: Final = ("site", "service", "identities")
 
 
 @click.command(
@@ -60,34 +51,36 @@ _ENVELOPE: Final = ("site", "service", "identities")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--with",
-    "sample",
+    "samples",
+    multiple=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help=_("File with sample records. Default: the first records of the source."),
+    help=_("File with sample records; repeated, each file comes later. Default: the first records of the source."),
 )
 @click.option("--name", help=_("Connector in the settings file, if it has several."))
-@click.option("--rows", type=click.IntRange(min=0), default=20, show_default=True, help=_("Records to print."))
-@click.option("--rejected", is_flag=True, help=_("Print only rejected records."))
+@click.option("--rows", type=click.IntRange(min=0), default=20, show_default=True, help=_("Records to print, by file."))
+@click.option("--rejected", is_flag=True, help=_("Print only rejected records and those with a warning."))
 @pass_settings
 def command(
-    settings: Settings, file: Path, sample: Path | None, name: str | None, rows: int, *, rejected: bool
+    settings: Settings, file: Path, samples: tuple[Path, ...], name: str | None, rows: int, *, rejected: bool
 ) -> None:
-    instance = _find_instance(file, name, sample)
+    instance, problem = _find_instance(file, name, samples)
     config = instance.config
     assert isinstance(config, MappedConfig)  # as its connector supports samples
-    records = _read_sample(instance, sample) if sample else _read_source(instance, settings.data / "connectors")
-    with instance.locked(settings.data / "connectors", lasting=False) as context:
+    directory = settings.data / "connectors"
+    parts = _read_samples(instance, samples) if samples else [_read_source(instance, directory)]
+    with instance.locked(directory, lasting=False) as context:
         key = context.pseudonym_key(config.sector)
-    trial = Trial(RecordMapping(instance.source, config, key), config)
-    zone = ZoneInfo(config.timezone or "UTC")
-    tried = list(trial.run(records, datetime.now(UTC)))
-    shown = [record for record in tried if not rejected or record.rejected]
-    for record in shown[:rows]:
-        _print_record(record, zone)
-    if len(shown) > rows:
-        click.echo(_("… and {count} more records (--rows prints more)", count=len(shown) - rows))
-    _print_summary(tried)
-    _print_unknown(trial.unknown, config)
-    if any(record.rejected for record in tried):
+    trial, now = Trial(RecordMapping(instance.source, config, key), config), datetime.now(UTC)
+    tried = [list(trial.run(records, now)) for records in parts]
+    shown = [[record for record in part if not rejected or record.rejected or record.disorder] for part in tried]
+    print_records(shown, rows, ZoneInfo(config.timezone or "UTC"))
+    everything = [record for part in tried for record in part]
+    print_summary(everything)
+    print_unnamed(find_unnamed(config, (record.fields for part in parts for record in part if not record.problem)))
+    print_unknown(trial.unknown, config)
+    if problem:
+        raise OperatorError(problem)
+    if any(record.rejected for record in everything):
         raise SystemExit(1)
 
 
@@ -115,17 +108,23 @@ def schema(connector: str) -> None:
     click.echo(json.dumps(described, indent=2, ensure_ascii=False))
 
 
-def create_mapping(name: str, sample: Path, channel: str | None, into: Path) -> None:
-    """Write the mapping file `NAME.toml` proposed for a sample. Raise `OperatorError` if it exists or there are no records."""
+def create_mapping(name: str, sample: Path, channel: str | None, widths: tuple[int, ...], into: Path) -> None:
+    """Write the mapping file `NAME.toml` proposed for a sample. Raise `OperatorError` if it exists or there are no records.
+
+    `widths` has the widths of the columns of a file of fixed width, in characters.
+    """
     path = into / f"{name}.toml"
     if path.exists():
         raise OperatorError(_("{path} already exists", path=path))
     connector = "http" if sample.suffix.lower() in JSON_SUFFIXES else DEFAULT_CONNECTOR
-    records, place = _read_unmapped(connector, sample)
+    records, options = _read_json(sample) if connector != DEFAULT_CONNECTOR else _read_table(sample, widths)
     if not records:
         raise OperatorError(_("{sample} has no records", sample=sample))
+    if len(records[0]) == 1 and connector == DEFAULT_CONNECTOR:
+        advice = _("for columns of fixed width, add their widths in characters, such as --widths 10,8,20")
+        raise OperatorError(_("{sample} has only one column", sample=sample) + f"{_(':')} {advice}")
     into.mkdir(parents=True, exist_ok=True)
-    path.write_text(propose(records, connector, Channel(channel) if channel else None, place), encoding="utf-8")
+    path.write_text(propose(records, connector, Channel(channel) if channel else None, options), encoding="utf-8")
     click.echo(path)
     click.echo(_("Next:"))
     step = _("check every line of {path}", path=path)
@@ -133,23 +132,48 @@ def create_mapping(name: str, sample: Path, channel: str | None, into: Path) -> 
     click.echo(f"  accueil connectors try {path} --with {sample}")
 
 
-def _read_unmapped(connector: str, sample: Path) -> tuple[Sequence[Mapping[str, Any]], str]:
-    """Return the first records of a sample, for which there is no mapping yet, and the place of their list in a JSON file."""
-    if connector != DEFAULT_CONNECTOR:
-        found = read_json_sample(sample)
-        lists = find_lists(found[0].fields) if len(found) == 1 else []
-        place = lists[0] if lists else ""
-        return [flatten(record.fields) for record in read_json_sample(sample, place)][:SAMPLE_RECORDS], place
-    table = registry.load(connector)
-    options = {"id": {"value": "1"}, "events": [{"event": "email.received", "time": {"value": "2026-01-01"}}]}
+Options = dict[str, str | int | list[str | int]]
+"""Options of a connector with which a sample was read."""
+
+
+def _read_json(sample: Path) -> tuple[Sequence[Mapping[str, Any]], Options]:
+    """Return the first records of a JSON file, for which there is no mapping yet, and the place of their list."""
+    found = read_json_sample(sample)
+    lists = find_lists(found[0].fields) if len(found) == 1 else []
+    records = [flatten(record.fields) for record in read_json_sample(sample, lists[0] if lists else "")]
+    return records[:SAMPLE_RECORDS], {"records": lists[0]} if lists else {}
+
+
+def _read_table(sample: Path, widths: tuple[int, ...]) -> tuple[Sequence[Mapping[str, Any]], Options]:
+    """Return the first rows of a table, for which there is no mapping yet, and the widths and names of its columns, if given.
+
+    A first line of fixed width is a header if it has no digit. Without a header, the columns get numbers as names.
+    """
+    if not widths:
+        return _read_rows(sample, {}), {}
+    form: Options = {"widths": [*widths], "columns": [f"column {number}" for number in range(1, len(widths) + 1)]}
+    rows = _read_rows(sample, form)
+    if rows and not any(map(str.isdigit, "".join(rows[0].values()))):
+        del form["columns"]
+        rows = _read_rows(sample, form)
+    return rows, form
+
+
+def _read_rows(sample: Path, form: Options) -> Sequence[Mapping[str, Any]]:
+    table = registry.load(DEFAULT_CONNECTOR)
+    mapping = {"id": {"value": "1"}, "events": [{"event": "email.received", "time": {"value": "2026-01-01"}}]}
     assert table.sample
-    config = configure(TRIAL_NAME, connector, {**options, **table.sample.required_options(sample)}).config
-    rows = [record.fields for record in table.sample.read(config, sample) if not record.problem]
-    return rows[:SAMPLE_RECORDS], ""
+    config = configure(
+        TRIAL_NAME, DEFAULT_CONNECTOR, {**mapping, **form, **table.sample.required_options(sample)}
+    ).config
+    return [record.fields for record in table.sample.read(config, sample) if not record.problem][:SAMPLE_RECORDS]
 
 
-def _find_instance(file: Path, name: str | None, sample: Path | None) -> Instance:
-    """Return the instance of a settings file, or one made from a mapping file or a preset. Raise `OperatorError`."""
+def _find_instance(file: Path, name: str | None, samples: Sequence[Path]) -> tuple[Instance, str]:
+    """Return the instance of a settings file, or one made from a mapping file or a preset. Raise `OperatorError`.
+
+    If tables of names are missing, it gets empty ones, to list the values; the text says which ones.
+    """
     try:
         options = _read_toml(mapping_path(str(file)))
     except ValueError as error:
@@ -158,10 +182,10 @@ def _find_instance(file: Path, name: str | None, sample: Path | None) -> Instanc
     if isinstance(connectors, dict):
         table = _choose(connectors, name, file)
         connector = table.pop("connector", "")
-        return _configure(name or next(iter(connectors)), connector, table, sample)
-    if sample is None:
+        return _configure(name or next(iter(connectors)), connector, table, samples)
+    if not samples:
         raise OperatorError(_("{file} has no address of a source: add --with FILE", file=file))
-    return _configure(TRIAL_NAME, options.get("connector", DEFAULT_CONNECTOR), {"mapping": str(file)}, sample)
+    return _configure(TRIAL_NAME, options.get("connector", DEFAULT_CONNECTOR), {"mapping": str(file)}, samples)
 
 
 def _choose(connectors: Mapping[str, Any], name: str | None, file: Path) -> dict[str, Any]:
@@ -174,13 +198,23 @@ def _choose(connectors: Mapping[str, Any], name: str | None, file: Path) -> dict
     return dict(table)
 
 
-def _configure(name: str, connector: str, options: dict[str, Any], sample: Path | None) -> Instance:
-    support = registry.load(connector).sample
-    if support is None:
+def _configure(name: str, connector: str, options: dict[str, Any], samples: Sequence[Path]) -> tuple[Instance, str]:
+    found = registry.load(connector)
+    if found.sample is None:
         raise OperatorError(_("{connector} has no mapping to try", connector=connector))
-    if sample is not None:
-        options = support.complete(options, sample)
-    return configure(name, connector, options)
+    if samples:
+        options = found.sample.complete(options, samples[0])
+    try:
+        return configure(name, connector, options), ""
+    except ConfigError as error:
+        missing = find_missing_tables(found.config, options)
+        if not missing:
+            raise
+        values = {**options.get("values", {}), **dict.fromkeys(missing, NO_NAMES)}
+        try:
+            return configure(name, connector, {**options, "values": values}), str(error)
+        except ConfigError:
+            raise error from None
 
 
 def _read_text(preset: str) -> str:
@@ -199,10 +233,17 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise OperatorError(_("{path} is not valid TOML: {error}", path=path, error=error)) from None
 
 
-def _read_sample(instance: Instance, sample: Path) -> Sequence[PlacedRecord]:
+def _read_samples(instance: Instance, samples: Sequence[Path]) -> list[Sequence[PlacedRecord]]:
+    """Return the records of each sample; if there are several, their places name the file."""
     support = instance.connector.sample
     assert support is not None  # checked by `_configure`
-    return support.read(instance.config, sample)
+    found = [support.read(instance.config, sample) for sample in samples]
+    if len(samples) == 1:
+        return found
+    return [
+        [replace(record, place=f"{sample.name}, {record.place}") for record in records]
+        for sample, records in zip(samples, found, strict=True)
+    ]
 
 
 def _read_source(instance: Instance, directory: Path) -> Sequence[PlacedRecord]:
@@ -215,90 +256,3 @@ def _read_source(instance: Instance, directory: Path) -> Sequence[PlacedRecord]:
     ):
         assert isinstance(source, RecordSource)
         return source.read_page().records
-
-
-def _print_record(record: TriedRecord, zone: ZoneInfo) -> None:
-    place = describe_place(record.place) or record.place
-    if record.rejected:
-        text = click.style(_("rejected: {reason}", reason=_describe_rejected(*record.rejected)), fg="red")
-        click.echo(f"{place}{_(':')} {text}")
-        return
-    note = ""
-    if record.is_repeated:
-        note = _("same contents as an earlier record: skipped")
-    elif not record.events:
-        note = _("no event")
-    elif record.replaces:
-        note = _("replaces the earlier record with this id")
-    click.echo(f"{place}{_(':')} {note}".rstrip())
-    for event in record.events:
-        click.echo(f"  {event.type:<28} {event.time.astimezone(zone):%Y-%m-%d %H:%M:%S}  {_describe(event, zone)}")
-
-
-def _describe(event: Event, zone: ZoneInfo) -> str:
-    values = {name: getattr(event, name) for name in _ENVELOPE}
-    values |= event.data.model_dump(exclude_defaults=True)
-    for name, value in values.items():
-        if isinstance(value, datetime):
-            values[name] = f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
-    parts = [f"{name}={value}" for name, value in values.items() if value not in ("", None)]
-    return " ".join([event.subject.rsplit(":", 1)[-1], *parts])
-
-
-def _print_summary(tried: Sequence[TriedRecord]) -> None:
-    click.echo()
-    click.echo(_("records: {count}", count=len(tried)))
-    for kind, count in sorted(Counter(event.type for record in tried for event in record.events).items()):
-        click.echo(f"{count:>8}  {kind}")
-    silent = sum(not record.events and not record.rejected and not record.is_repeated for record in tried)
-    repeated = sum(record.is_repeated for record in tried)
-    replacing = sum(record.replaces for record in tried)
-    for count, text in (
-        (silent, _("without an event")),
-        (repeated, _("skipped: same contents as an earlier record")),
-        (replacing, _('replace an earlier record with the same id; if each row is one event, set rows = "events"')),
-    ):
-        if count:
-            click.echo(f"{count:>8}  {text}")
-    reasons = Counter(record.rejected for record in tried if record.rejected)
-    for (reason, detail), count in reasons.most_common():
-        text = _describe_rejected(reason, detail)
-        click.echo(_("{count:>8}  rejected: {reason}", count=count, reason=text))
-
-
-def _describe_rejected(reason: Reason, detail: str) -> str:
-    return f"{describe_reason(reason)} ({explain_detail(detail)})" if detail else describe_reason(reason)
-
-
-def _print_unknown(unknown: Mapping[str, Counter[str]], config: MappedConfig) -> None:
-    """Print the values that a table should name, as TOML to be completed."""
-    if not unknown:
-        return
-    click.echo()
-    click.echo(_("The mapping does not name these values of the source. Complete it:"))
-    ignored = {}
-    for key, counts in unknown.items():
-        table, _dot, name = key.partition(".")
-        if table == "ignored":
-            ignored[name] = counts
-            continue
-        click.echo("\n" + _head(format_key_path((table, name)), exists=name in config.values))
-        for value, count in counts.most_common(MOST_UNKNOWN):
-            found = _("records: {count}", count=count)
-            click.echo(f'{_quote(value)} = ""  # {found}')
-    if ignored:
-        click.echo("\n" + _head("ignored", exists=bool(config.ignored)))
-    for name, counts in ignored.items():
-        values = ", ".join(_quote(value) for value, _count in counts.most_common(MOST_UNKNOWN))
-        hint = _("or name them in a `when` or a `state`")
-        click.echo(f"{format_key_path((name,))} = [{values}]  # {hint}")
-
-
-def _head(table: str, *, exists: bool) -> str:
-    """Return the line above rows of a table: its header, or if the mapping has the table, where they belong."""
-    where = _("in [{table}]:", table=table)
-    return f"# {where}" if exists else f"[{table}]"
-
-
-def _quote(text: str) -> str:
-    return msgspec.json.encode(text).decode()

@@ -16,6 +16,7 @@ from connectors.sdk.attempts import MOST_ATTEMPTS, REFUSED
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.errors import ConnectorError, CursorDamagedError
 from connectors.sdk.mapping.record_mapping import RecordMapping
+from connectors.sdk.probe import read_first, scratch
 from connectors.sdk.record_source import PlacedRecord
 from connectors.sdk.record_store import FILE, RecordStore
 from connectors.sdk.testing import ConnectorHarness, FakeBroker, comparable_form, run_until_idle
@@ -165,6 +166,33 @@ def test_contact_of_a_corrected_record_is_replaced(harness: ConnectorHarness, gi
     assert len({event.id for event in events}) == 5
 
 
+def test_a_mapping_with_a_further_field_corrects_records_that_are_read_again(tmp_path: Path, given: list[Any]) -> None:
+    events = []
+    for pages in ({}, {"pages": "pages"}):
+        given += [record(1)]  # the second time, as in a copy of the file
+        options = {**OPTIONS, "events": [{"event": "letter.arrived", "time": "at", **pages}]}
+        harness = ConnectorHarness(CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+        events += harness.read_all(confirm=True)
+    assert facts_of(events) == [("letter.arrived", "L1"), ("contact.retracted", "L1"), ("letter.arrived", "L1-v2")]
+
+
+def test_each_move_of_an_appointment_is_published_through_restarts(tmp_path: Path, given: list[Any]) -> None:
+    options = {
+        "id": "id",
+        "state": "state",
+        "changed_at": "at",
+        "events": [{"event": "appointment.moved", "state": "moved", "starts_at": "slot"}],
+    }
+    harness = ConnectorHarness(CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+    events: list[Event] = []
+    for slot in (1, 2, 2, 3):
+        given.append({**record(1), "state": "moved", "slot": f"2026-04-{slot:02}T09:00:00Z"})
+        assert harness.read_all(confirm=False) is not None  # killed before its events are confirmed
+        events += harness.read_all(confirm=True)
+    assert [event.model_dump()["data"]["starts_at"].day for event in events] == [1, 2, 3]
+    assert len({event.id for event in events}) == 3
+
+
 def test_all_contacts_of_a_corrected_record_are_replaced(tmp_path: Path, given: list[Any]) -> None:
     answered = {"event": "letter.answered", "time": "at", "id": "answer", "service": {"value": "mdph"}}
     options = {**OPTIONS, "events": [*OPTIONS["events"], answered]}
@@ -266,6 +294,29 @@ def test_reread_works_after_damage(harness: ConnectorHarness, given: list[Any]) 
         harness.read_all(confirm=True)
     assert harness.start_reread()
     assert ("letter.arrived", "L2") in facts_of(harness.read_all(confirm=True))
+
+
+# ------------------------------------------------------------------------------------------------------------------- probe
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_probe_knows_the_records_and_changes_nothing(
+    harness: ConnectorHarness, given: list[Any], monkeypatch: pytest.MonkeyPatch, is_killed: bool
+) -> None:
+    monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
+    given += mixed(range(25))
+    harness.read_all(confirm=True)
+    context = harness._context()
+    if is_killed:  # the last change is then in a second file
+        (harness.directory / f"{FILE}-wal").touch()
+    with scratch(context) as own:
+        assert (own.directory / FILE).exists() is is_killed
+        assert own.base == (None if is_killed else harness.directory)
+    given += [record(1), record(2, pages=4), record(2, pages=4), record(30)]
+    before = (harness.directory / FILE).read_bytes()
+    for _ in range(2):
+        outcomes = read_first(CONNECTOR, harness.config, context)
+        found = [fact for outcome in outcomes for fact in facts_of(events_of(outcome))]
+        assert found == [("contact.retracted", "L2"), ("letter.arrived", "L2-v2"), ("letter.arrived", "L30")]
+    assert (harness.directory / FILE).read_bytes() == before
 
 
 # ---------------------------------------------------------------------------------------------------------- hostile values

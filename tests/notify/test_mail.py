@@ -26,7 +26,8 @@ from streams.notify.mail import MailTransport, NotMailedError
 from streams.notify.notifier import receivers, transports
 from streams.notify.options import MailOptions, Notify, NotifyOptions
 from streams.notify.store import Store
-from tests.support.fake_graph import FakeGraph, FakeMailbox, fake_graph
+from tests.support.fake_graph import FakeGraph, fake_graph
+from tests.support.fake_mailbox import FakeMailbox
 from tests.support.sla_events import SlaClockStub
 
 SUPERVISORS, NIGHT = "superviseurs@example.org", "garde@example.org"

@@ -9,7 +9,8 @@ from connectors.sdk.keys import load_key
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
 from models.identities import PseudonymKey
-from tests.support.fake_graph import FakeGraph, FakeMailbox
+from tests.support.fake_graph import FakeGraph
+from tests.support.fake_mailbox import FakeMailbox
 from tests.support.imap_mails import ADDRESSES, Mail
 
 NUMBERS = count()

@@ -1,6 +1,7 @@
 """Tables of calls in files, for tests of the connector `table`."""
 
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -10,7 +11,10 @@ from typing import Any, Final
 import xlsxwriter
 
 from connectors import table
+from connectors.sdk import rejects
 from connectors.sdk.testing import ConnectorHarness
+from models.events import Event
+from models.reasons import Reason
 
 COLUMNS: Final = ("N° appel", "Appelant", "Nb. file", "Début d'appel", "Attente (s)", "Résultat", "Commentaire")
 """Columns of the calls. Some of the names look like expressions."""
@@ -121,3 +125,26 @@ def table_harness(directory: Path, files: str = "*.csv", **options: Any) -> Conn
     folder.mkdir(parents=True, exist_ok=True)
     given = {**OPTIONS, "files": str(folder / files), **options}
     return ConnectorHarness(table.CONNECTOR, given, directory / "data", directory / "keys")
+
+
+def calls_of(events: Sequence[Event]) -> Counter[datetime]:
+    """Return the number of events `call.queued` by the time of the call."""
+    return Counter(event.time for event in events if event.type == "call.queued")
+
+
+def expected(numbers: range | Sequence[int]) -> Counter[datetime]:
+    """Return the result of `calls_of` if each of these calls was read once."""
+    return Counter(FIRST + timedelta(minutes=number) for number in numbers)
+
+
+def stored(harness: ConnectorHarness) -> list[tuple[Reason, str, str]]:
+    """Return reason, detail and line of the stored rejects."""
+    return [
+        (item.reject.reason, item.reject.detail, item.reject.context.decode().rpartition(", ")[2])
+        for item in rejects.read(harness.directory)
+    ]
+
+
+def read(harness: ConnectorHarness) -> Counter[datetime]:
+    """Return the calls that a run of the connector publishes; all are confirmed."""
+    return calls_of(harness.read_all(confirm=True))

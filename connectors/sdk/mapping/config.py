@@ -11,7 +11,8 @@ from pydantic import ValidationError, ValidationInfo, model_validator
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.config_errors import error_path, format_error, format_key_path, list_details, suggest
 from connectors.sdk.errors import describe_os_error
-from connectors.sdk.mapping.options import MappingError, MappingOptions, Problem
+from connectors.sdk.mapping.options import MappingOptions
+from connectors.sdk.mapping.problems import MappingError, Problem
 from connectors.sdk.mapping.toml_lines import find_line
 from models.locale import _
 
@@ -72,6 +73,17 @@ def explain_mapping(
                 f"{instance}{'.' if keys else ''}{line}" if in_settings else f"{file}:{find_line(text, keys)}: {line}"
             )
     return list(dict.fromkeys(lines))
+
+
+def find_missing_tables(model: type[MappedConfig], options: Mapping[str, Any]) -> list[str]:
+    """Return the names of the tables in `values` that the options of a connector need and do not have."""
+    try:
+        model.model_validate(options)
+    except ValidationError as error:
+        causes = [detail.get("ctx", {}).get("error") for detail in list_details(error)]
+        problems = [problem for cause in causes if isinstance(cause, MappingError) for problem in cause.problems]
+        return sorted({problem.table for problem in problems if problem.table})
+    return []
 
 
 def find_presets() -> dict[str, Path]:

@@ -49,3 +49,12 @@ def enum_of(field: FieldInfo) -> type[StrEnum] | None:
     """Return the enumeration whose members are the values of a field; None for other fields."""
     kind = field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, StrEnum) else None
+
+
+CLOSED_LISTS: Final[Mapping[str, tuple[str, ...]]] = {
+    name: tuple(map(str, members))
+    for event in EVENT_MODELS
+    for name, field in data_fields(event).items()
+    if (members := enum_of(field))
+}
+"""Values of each field whose values are an enumeration."""

@@ -4,17 +4,18 @@ A value of an event is given as the name of a field or an expression, as a list 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic.fields import FieldInfo
 
 from connectors.sdk.config import Options, Sector, check_zone
-from connectors.sdk.config_errors import format_key_path, suggest
+from connectors.sdk.config_errors import suggest
 from connectors.sdk.mapping.conversions import Unit, check_time_format
 from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields, enum_of, is_label
 from connectors.sdk.mapping.fields import FieldName, as_text
+from connectors.sdk.mapping.problems import MappingError, Problem
 from connectors.sdk.pseudonyms import Region
 from models.envelope import Label
 from models.locale import N_, _
@@ -27,6 +28,13 @@ def _check_event(name: str) -> str:
     if name not in EVENT_MODELS:
         raise ValueError(_("is not an event of Accueil") + suggest(name, EVENT_MODELS))
     return name
+
+
+def _check_not_empty(events: tuple["EventOptions", ...]) -> tuple["EventOptions", ...]:
+    if not events:
+        example = '{ event = "call.queued", time = "start" }'
+        raise ValueError(_("is empty: it needs an event, such as {example}", example=example))
+    return events
 
 
 def _check_format(text: str) -> str:
@@ -88,24 +96,6 @@ OneOrMore = Annotated[
 ]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts, json_schema_input_type=Scalar | list[Scalar])]
 """Option type: one value or a list of values; numbers are compared as texts."""
-
-
-class Problem(NamedTuple):
-    """What makes an option of a mapping unusable.
-
-    `keys` is the path of the option; integers are indexes of lists, from 0. `text` continues a line that begins with it.
-    """
-
-    keys: tuple[str | int, ...]
-    text: str
-
-
-class MappingError(ValueError):
-    """The options of a mapping contradict each other."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(f"{format_key_path(problem.keys)} {problem.text}" for problem in problems))
-        self.problems = problems
 
 
 class ValueOptions(Options):
@@ -232,7 +222,8 @@ class FieldOptions(Options):
     admitted_at: Value | None = None
     """Time at which the administration received a letter, if it was scanned later."""
     chrono: Value | None = None
-    """Number of a letter in the register."""
+    """Number of a letter in the register. It leaves the connector unchanged if it consists of capitals, digits and `. / _ -`,
+    with fewer than nine digits in a row; otherwise as a keyed digest."""
     outcome: Value | None = None
     """Outcome of a closed letter."""
     postage: Value | None = None
@@ -250,7 +241,8 @@ class FieldOptions(Options):
     starts_at: Value | None = None
     """Time of an appointment."""
     by: Value | None = None
-    """Who booked, moved or cancelled an appointment: `citizen` or `service`."""
+    """Who booked, moved or cancelled an appointment: `citizen` or `service`. If the source does not say it, the usual one as a
+    constant: `{ value = "citizen" }`."""
     scale: Value | None = None
     """Scale of a score of satisfaction, as `{ value = "csat_1_5" }`."""
     score: Value | None = None
@@ -269,13 +261,16 @@ class EventOptions(FieldOptions):
     when: Condition = Field(default_factory=dict)
     """Condition on the record: a table of tests by field, or an expression. Without one, each record gives the event."""
     state: Texts = ()
-    """States on whose beginning the event happens, for mappings with `state`."""
+    """States on whose beginning the event happens, for mappings with `state`. `appointment.moved` also happens in the same state,
+    with each new `starts_at`."""
 
 
 class MappingOptions(FieldOptions):
     """Mapping of a source's records to events."""
 
-    events: Annotated[tuple[EventOptions, ...], Field(min_length=1)]
+    events: Annotated[
+        tuple[EventOptions, ...], AfterValidator(_check_not_empty), Field(json_schema_extra={"minItems": 1})
+    ]
     """Events that a record may give. One record may give several."""
     rows: Literal["contacts", "events"] = "contacts"
     """`contacts`: a record contains all that is known of its contact, and a record with the same id replaces it. `events`: each
@@ -293,7 +288,7 @@ class MappingOptions(FieldOptions):
     """Field with the present state of the contact, for sources that show states instead of events. `values.state` may have the
     states of the events by those of the source; an empty one means that no event happens."""
     changed_at: Value | None = None
-    """Time since which the contact has had this state."""
+    """Time since which the contact has had this state. A state that begins again needs another time."""
     other_states: Texts = ()
     """States that begin no event. In a state that `ignored` names, such as a draft, the record gives no events at all."""
     timezone: MaybeZone = ""
@@ -388,16 +383,32 @@ def _check_event_options(
             own = getattr(event, name) is not None
             yield from _check_value(mapping, name, fields.get(name), value, (*keys, name) if own else (name,))
         elif name in fields and fields[name].is_required() and (event.event, name) not in DEFAULTS:
-            yield Problem((*keys, name), _("is missing; {event} needs it", event=event.event))
-    for name, test in event.when.items():
-        # A table that a label of the event needs is reported once, by `_check_value`.
-        if test.in_values and test.in_values not in mapping.values and not _needs_table(mapping, event, test.in_values):
-            missing = _("needs the table values.{name}, with a name for each value of the source", name=test.in_values)
-            yield Problem((*keys, "when", name), missing)
+            yield Problem(
+                (*keys, name), _("is missing; {event} needs it", event=event.event) + _advise(name, fields[name])
+            )
+    yield from _check_condition(mapping, event, (*keys, "when"))
     if event.state and mapping.state is None:
         yield Problem((*keys, "state"), _("needs the option `state` of the mapping"))
     if event.time is None and not (event.state and mapping.changed_at is not None):
         yield Problem((*keys, "time"), _("is missing"))
+
+
+def _advise(name: str, field: FieldInfo) -> str:
+    """Return how to give a required field with a closed list of values; empty for other fields."""
+    if not (members := enum_of(field)):
+        return ""
+    constant = f'{name} = {{ value = "{next(iter(members))}" }}'
+    return _(": a field, or if the source has none, a constant such as {constant}", constant=constant)
+
+
+def _check_condition(mapping: MappingOptions, event: EventOptions, keys: tuple[str | int, ...]) -> Iterator[Problem]:
+    for name, test in event.when.items():
+        # A table that a label of the event needs is reported once, by `_check_value`.
+        if test.in_values and test.in_values not in mapping.values and not _needs_table(mapping, event, test.in_values):
+            missing = _("needs the table values.{name}, with a name for each value of the source", name=test.in_values)
+            yield Problem((*keys, name), missing, test.in_values)
+        if event.state and mapping.state is not None and name in mapping.state.field:
+            yield Problem((*keys, name), _("is the field of `state`: name its values in `state` only"))
 
 
 def _needs_table(mapping: MappingOptions, event: EventOptions, name: str) -> bool:
@@ -414,7 +425,7 @@ def _check_value(
     if name in {"site", "service"} or (field is not None and is_label(field)):
         if value.value is None and not table:
             missing = _("needs the table values.{name}, with a name for each value of the source", name=name)
-            yield Problem(keys, missing)
+            yield Problem(keys, missing, name)
         elif (wrong := _find_non_label(chosen)) is not None:
             yield Problem(keys, _("{wrong!r} may have letters without accents, digits, . _ -", wrong=wrong))
     elif field is not None and (members := enum_of(field)):

@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,8 @@ ENOUGH: Final = 0.9
 FEW_VALUES: Final = 30
 _NOT_IN_TOML: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """Characters that a line of TOML may not have, also in a comment."""
+_ID_FORMATS: Final = ("", "epoch")
+"""Formats of times that an id may seem to have: Asterisk's ids begin with a time."""
 _EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
 _ROLES: Final = {
     "phone": r"tel|phone|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b|\bnumero\b",
@@ -47,16 +50,22 @@ _ROLES: Final = {
     "site": r"\bsite|lieu|antenne|guichet|\bborne",
     "agent": r"agent|operateur|conseiller|\buser",
     "wait_seconds": r"attente|wait",
-    "handle_seconds": r"duree|duration|talk|conversation|billsec",
+    "ring_seconds": r"sonnerie|\bring",
+    "handle_seconds": r"talk|conversation|communication|billsec",
+    "duration": r"duree|duration",
     "starts_at": r"\brdv\b|rendez|creneau|slot|appointment",
     "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|closed|traite",
     "changed_at": r"modif|chang|update|\bmaj\b|mise a jour",
     "answers": r"answer|repon|decroch|appel[ée] le|called|\bpris",
-    "begins": r"start|debut|arriv|depot|depos|recu|receiv|\bcree|creat|creation|calldate|enregistr|\bdate|\bheure",
+    "begins": r"start|debut|arriv|depo[ts]|recu|receiv|\bcree|creat|creation|calldate|enregistr|\bdate|\bheure|\btime\b|horodat",
     "result": r"result|statut|status|\betat\b|state|disposition|issue",
+    "action": r"\bevent|evenement|\bevt\b|\baction",
     "score": r"\bnote\b|score|satisfaction",
 }
 """Words in the names of columns, without accents, by role. The first role that fits by name and values counts."""
+_TIME_ROLES: Final = ("begins", "answers", "ends", "changed_at", "starts_at")
+_REPEATED_ID: Final = rf"{_ROLES['id']}|\bcall|\bappel|visit|contact|conversation"
+"""Words in the names of columns with the id of a contact, if each row is one event."""
 _CHANNELS: Final = {
     Channel.MAIL: r"courrier|\bpli|recommand|lettre|expediteur|letter",
     Channel.APPOINTMENT: r"\brdv|rendez|appointment",
@@ -97,12 +106,18 @@ _STATE_EVENTS: Final[Mapping[Channel, tuple[tuple[str, str], ...]]] = {
     ),
 }
 """Events that begin with a state, by channel, each with its other options."""
-_DURATIONS: Final = {
-    "call.answered": "wait_seconds",
-    "call.abandoned": "wait_seconds",
-    "call.ended": "handle_seconds",
+_DURATIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "call.answered": ("wait_seconds", "ring_seconds"),
+    "call.abandoned": ("wait_seconds",),
+    "call.ended": ("handle_seconds",),
 }
-"""Duration that an event has if a column has its role."""
+"""Durations that an event has if columns have their roles."""
+_AFTER: Final[Mapping[str, tuple[str, ...]]] = {
+    "call.answered": ("wait_seconds",),
+    "call.abandoned": ("wait_seconds",),
+    "call.ended": ("wait_seconds", "handle_seconds"),
+}
+"""Durations from the first event of a call to another, if no column has the time of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +129,7 @@ class Column:
     """Values that are not empty, as texts."""
     time_format: str
     """Format of its times; empty if the values are not times."""
+    is_sometimes_empty: bool
 
     @property
     def distinct(self) -> Counter[str]:
@@ -125,20 +141,20 @@ class Column:
         if not re.search(_ROLES[role], _plain(self.name)):
             return False
         match role:
-            case "begins" | "answers" | "ends" | "changed_at" | "starts_at":
+            case _ if role in _TIME_ROLES:
                 return bool(self.time_format)
             case "phone":
                 return self._is_mostly(normalise_phone)
             case "email":
                 return self._is_mostly(normalise_email)
-            case "wait_seconds" | "handle_seconds":
+            case "wait_seconds" | "ring_seconds" | "handle_seconds" | "duration":
                 return self._is_mostly(_duration)
             case "score":
                 return self._is_mostly(_is_number)
             case "id":
                 is_phone = self._is_mostly(normalise_phone)
-                return not self.time_format and not is_phone and len(self.distinct) > len(self.values) / 2
-            case "queue" | "service" | "site" | "result":
+                return self.time_format in _ID_FORMATS and not is_phone and len(self.distinct) > len(self.values) / 2
+            case "queue" | "service" | "site" | "result" | "action":
                 return 0 < len(self.distinct) <= FEW_VALUES
         return not self.time_format
 
@@ -146,10 +162,15 @@ class Column:
         return bool(self.values) and sum(bool(test(value)) for value in self.values) >= ENOUGH * len(self.values)
 
 
-def propose(records: Sequence[Record], connector: str, channel: Channel | None = None, path: str = "") -> str:
+def propose(
+    records: Sequence[Record],
+    connector: str,
+    channel: Channel | None = None,
+    options: Mapping[str, str | int | Sequence[str | int]] = MappingProxyType({}),
+) -> str:
     """Return the text of a mapping file for `connector`. Without a channel, it is guessed from the names of the columns.
 
-    `path` is the JMESPath expression of the list of records in a JSON file; empty if the file is the list.
+    `options` are those with which the connector has read the sample, such as `records` or `widths`.
     """
     columns = [_describe(name, records) for name in dict.fromkeys(name for record in records for name in record)]
     roles: dict[str, Column] = {}
@@ -157,12 +178,19 @@ def propose(records: Sequence[Record], connector: str, channel: Channel | None =
         found = next((column for column in columns if column not in roles.values() and column.fits(role)), None)
         if found:
             roles[role] = found
+    if "duration" in roles:
+        roles.setdefault("handle_seconds", roles["duration"])
+    repeated = [column for column in columns if _is_repeated_id(column)] if "action" in roles else []
+    if repeated:
+        found = max(repeated, key=lambda column: len(column.distinct))
+        roles = {role: column for role, column in roles.items() if column is not found} | {"repeated_id": found}
     if channel is None:
         channel = _guess_channel(columns)
     lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel)]
-    if path:
-        lines.insert(2, f"records = {_quote(path)}")
     named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
+    lines[2:2] = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in options.items()]
+    if "repeated_id" in roles:
+        named |= {roles[role].name for role in ("action", "begins") if role in roles}
     if unnamed := [column.name for column in columns if column.name not in named]:
         left = _("Not named, so they never leave the connector: {columns}", columns=", ".join(unnamed))
         lines += ["", _NOT_IN_TOML.sub(" ", f"# {left}")]
@@ -174,7 +202,8 @@ def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: st
     yield f"# {head}"
     yield f'connector = "{connector}"'
     yield 'timezone = "Europe/Paris"'
-    formats = Counter(column.time_format for column in columns if column.time_format)
+    times = [roles[role] for role in _TIME_ROLES if role in roles] or columns
+    formats = Counter(column.time_format for column in times if column.time_format)
     time_format = formats.most_common(1)[0][0] if formats else "iso"
     if time_format != "iso":
         yield f"time_format = {_quote(time_format)}"
@@ -186,22 +215,28 @@ def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: st
     yield ""
     yield "events = ["
     has_states = channel in _STATE_EVENTS and {"result", "changed_at"} <= roles.keys()
-    for event, role in _EVENTS[channel][:1] if has_states else _EVENTS[channel]:
-        yield _event_line(event, role, roles, time_format)
-    if has_states:
+    if "repeated_id" in roles:
+        yield from _action_lines(roles, channel)
+    elif has_states:
+        yield _event_line(*_EVENTS[channel][0], roles, time_format)
         yield from _state_lines(roles["result"], channel)
+    else:
+        yield from (_event_line(event, role, roles, time_format) for event, role in _EVENTS[channel])
     yield "]"
     for name in ("queue", "service", "site"):
         if name in roles and name in _usable_names(channel):
             yield from ("", f"[values.{name}]")
             for value, count in roles[name].distinct.most_common():
                 found = _("records: {count}", count=count)
-                yield f"{_quote(value)} = {_quote(_label(value))}  # {found}"
+                yield f"{_quote(value)} = {_quote(propose_label(value))}  # {found}"
 
 
 def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]:
     """Yield the lines of the fields that all events have."""
-    if "id" in roles:
+    if "repeated_id" in roles:
+        yield 'rows = "events"'
+        yield f"id = {_quote(roles['repeated_id'].name)}"
+    elif "id" in roles:
         yield f"id = {_quote(roles['id'].name)}"
     else:
         advice = _("no column found: without it, the contents of a record are its id")
@@ -236,6 +271,25 @@ def _channel_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[st
             yield f"score = {_quote(roles['score'].name)}"
 
 
+def _action_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]:
+    """Yield an event per line, to be completed with the values of the column that says what a row is about."""
+    action = roles["action"]
+    values = ", ".join(map(_quote, list(action.distinct)[:FEW_VALUES]))
+    advice = _(
+        "each row is one event: put each value into one of the next lines or into [ignored]: {values}", values=values
+    )
+    yield f"  # {advice}"
+    time = _quote(roles["begins"].name if "begins" in roles else "")
+    for event, _role in _EVENTS[channel]:
+        yield f"  # {{ event = {_quote(event)}, time = {time}, when = {{ {_key(action.name)} = [] }} }},"
+
+
+def _is_repeated_id(column: Column) -> bool:
+    """Return whether a column may have the id of a contact that several rows are about."""
+    is_named = re.search(_REPEATED_ID, _plain(column.name)) is not None
+    return is_named and column.time_format in _ID_FORMATS and len(column.values) > len(column.distinct)
+
+
 def _state_lines(column: Column, channel: Channel) -> Iterator[str]:
     """Yield the events that begin with a state of the column, to be completed."""
     states = ", ".join(map(_quote, list(column.distinct)[:FEW_VALUES]))
@@ -255,25 +309,20 @@ def _usable_names(channel: Channel) -> tuple[str, ...]:
 
 def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format: str) -> str:
     column = roles.get(role)
-    if column is None:
+    after = [roles[name] for name in _AFTER.get(event, ()) if name in roles]
+    is_derived = {"begins", "wait_seconds", "handle_seconds"} <= roles.keys() and event in _AFTER
+    if column is None and not is_derived:
         missing = _("no column found")
         return f'  # {{ event = {_quote(event)}, time = "" }},  # {missing}'
-    time = _quote(column.name)
-    if column.time_format not in {main_format, "iso"}:
+    time = _quote(column.name) if column else _sum_times(roles["begins"], after, main_format)
+    if column and column.time_format not in {main_format, "iso"}:
         time = f"{{ field = {time}, format = {_quote(column.time_format)} }}"
     parts = [f"event = {_quote(event)}", f"time = {time}"]
     if event == "form.decided":
         parts.append('decision = { value = "accepted" }')
-    duration = _DURATIONS.get(event, "")
-    if duration in roles:
-        parts.append(f"{duration} = {_duration_value(roles[duration])}")
+    parts += [f"{name} = {_duration_value(roles[name])}" for name in _DURATIONS.get(event, ()) if name in roles]
     if role != "begins":
-        answers = roles.get("answers")
-        if event == "call.abandoned":
-            parts.append(f"when = {{ {_key(answers.name)} = false }}" if answers else 'when = { "" = true }')
-        else:
-            tested = answers if event == "call.ended" and answers else column
-            parts.append(f"when = {{ {_key(tested.name)} = true }}")
+        parts.append(f"when = {{ {_condition(event, column, roles)} }}")
     line = f"  {{ {', '.join(parts)} }},"
     if "result" in roles and role != "begins":
         values = ", ".join(list(roles["result"].distinct)[:FEW_VALUES])
@@ -282,9 +331,39 @@ def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format:
     return line
 
 
+def _condition(event: str, column: Column | None, roles: Mapping[str, Column]) -> str:
+    """Return the test of an event that not every record gives."""
+    answers = roles.get("answers")
+    is_abandoned = event == "call.abandoned"
+    if answers and event in {"call.ended", "call.abandoned"}:
+        return f"{_key(answers.name)} = {'false' if is_abandoned else 'true'}"
+    if column and not is_abandoned:
+        return f"{_key(column.name)} = true"
+    talk = roles.get("handle_seconds")
+    if talk is None:
+        return '"" = true'
+    if talk.is_sometimes_empty:
+        return f"{_key(talk.name)} = {'false' if is_abandoned else 'true'}"
+    if any(":" in value for value in talk.values):
+        pattern = "[0:]*" if is_abandoned else "[0:]*[1-9].*"
+        return f"{_key(talk.name)} = {{ pattern = {_quote(pattern)} }}"
+    return f"{_key(talk.name)} = {{ {'below' if is_abandoned else 'at_least'} = 1 }}"
+
+
+def _sum_times(begins: Column, durations: Sequence[Column], main_format: str) -> str:
+    names = ", ".join(_quote(column.name) for column in durations)
+    form = f", format = {_quote(begins.time_format)}" if begins.time_format not in {main_format, "iso"} else ""
+    unit = ', unit = "m:s"' if any(map(_has_short_clock, durations)) else ""
+    return f"{{ field = {_quote(begins.name)}{form}, plus = [{names}]{unit} }}"
+
+
+def _has_short_clock(column: Column) -> bool:
+    return any(value.count(":") == 1 for value in column.values)
+
+
 def _duration_value(column: Column) -> str:
     name = _quote(column.name)
-    return f'{{ field = {name}, unit = "m:s" }}' if any(value.count(":") == 1 for value in column.values) else name
+    return f'{{ field = {name}, unit = "m:s" }}' if _has_short_clock(column) else name
 
 
 def _list_texts(value: Any) -> Iterator[str]:
@@ -303,7 +382,7 @@ def _list_texts(value: Any) -> Iterator[str]:
 def _describe(name: str, records: Sequence[Record]) -> Column:
     raw = [value for record in records if (value := record.get(name)) not in (None, "")]
     texts = tuple(str(value).strip() for value in raw if not isinstance(value, dict | list))
-    return Column(name, texts, _find_time_format(raw))
+    return Column(name, texts, _find_time_format(raw), len(texts) < len(records))
 
 
 def _find_time_format(values: Sequence[Any]) -> str:
@@ -332,7 +411,7 @@ def _can(read: Callable[[Any], object], value: Any) -> bool:
 
 def _duration(value: str) -> bool:
     try:
-        return read_seconds(value, "m:s") >= 0
+        return read_seconds(value, "m:s" if ":" in value else "s") >= 0
     except ValueError:
         return False
 
@@ -353,7 +432,8 @@ def _plain(name: str) -> str:
     return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
 
 
-def _label(value: str) -> str:
+def propose_label(value: str) -> str:
+    """Return a name for a value of a source; empty if the value has no letter or digit."""
     return re.sub(r"[^a-z0-9.]+", "-", _plain(value)).strip("-")[:64]
 
 

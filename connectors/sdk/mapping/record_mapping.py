@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -56,6 +56,10 @@ from models.structs import field_values
 from models.timestamps import milliseconds
 from models.topics import Channel
 
+SLOT: Final = "\x1f"
+"""Separates a state and the time of the appointment."""
+_MOVED: Final = "appointment.moved"
+
 
 class PreparedRecord(NamedTuple):
     """A record with what identifies it and its contents."""
@@ -69,7 +73,8 @@ class PreparedRecord(NamedTuple):
     native: str = ""
     """Id of the contact in the source, in a form without personal data; empty if only its event has an id."""
     state: str = ""
-    """State of the contact, for mappings with `state`."""
+    """State of the contact, for mappings with `state`. In a state that stands for a moved appointment, `SLOT` and the
+    appointment's time in milliseconds since 1970 follow."""
     is_ignored: bool = False
     """True if the record concerns no contact, or none in its present state, such as a draft."""
     error: UnusableRecord | None = None
@@ -110,7 +115,7 @@ class RecordMapping:
         try:
             is_ignored = self._is_ignored(record)
             native = self._read_first_native(record)
-            state = self._state(record) if self._state and not is_ignored else ""
+            state = self._read_state(record) if self._state and not is_ignored else ""
             is_ignored = is_ignored or self._has_ignored_state(record)
         except UnusableRecord as error:
             return self._without_key(record, error, is_ignored=is_ignored)
@@ -129,11 +134,11 @@ class RecordMapping:
             return ()
         if prepared.error:
             raise prepared.error
-        record, state = prepared.record, prepared.state
+        record = prepared.record
         commons: dict[_Common, _CommonValues] = {}
         events = []
         for rule in self._rules:
-            if (rule.states and (state not in rule.states or state == known_state)) or not rule.applies(record):
+            if (rule.states and not rule.begins(prepared.state, known_state)) or not rule.applies(record):
                 continue
             at = rule.read_time(record, read_at)
             values = commons.get(rule.common)
@@ -184,6 +189,13 @@ class RecordMapping:
             if not self._may_lack_id:
                 raise
             return ""
+
+    def _read_state(self, record: Record) -> str:
+        assert self._state is not None
+        state: str = self._state(record)
+        rule = next((rule for rule in self._rules if rule.read_slot and state in rule.states), None)
+        slot = rule.read_slot(record) if rule and rule.read_slot else None
+        return f"{state}{SLOT}{milliseconds(slot)}" if slot else state
 
     def _read_native(self, common: "_Common", record: Record) -> str:
         native = common.read_native(record)
@@ -295,6 +307,15 @@ class _Rule:
         self._read_time: Callable[[Record], datetime] = require(self.maybe_time)
         self._time_fields = name_fields(time)
         self._data, self._fields = self._data_readers(mapping, options, key, zone)
+        self.read_slot: Getter | None = dict(self._data)["starts_at"] if self._event == _MOVED and self.states else None
+        """Reads the time of the appointment, if the event begins with a state and with each new time in that state."""
+
+    def begins(self, state: str, known_state: str) -> bool:
+        """Return whether a state of the event begins: from another state, or with another time of the moved appointment."""
+        name, _separator, slot = state.partition(SLOT)
+        known_name, _separator, known_slot = known_state.partition(SLOT)
+        is_new = name != known_name or (self.read_slot is not None and known_slot not in {"", slot})
+        return is_new and name in self.states
 
     def read_time(self, record: Record, read_at: datetime) -> datetime:
         """Return the time of the event of a record that was read at `read_at`. Raises `UnusableRecord`."""
@@ -328,6 +349,8 @@ class _Rule:
         data = {name: value for name, read in self._data if (value := read(record)) is not None}
         _check_distances(at, data, self._fields)
         part = f"|{data.get('visit', 1)}" if "visit" in data else ""
+        if self._event == _MOVED:  # the time of the change may stay the same
+            part = f"|{milliseconds(data['starts_at'])}"
         # The time is part of the id: a contact may have several events of one type.
         revision = str(milliseconds(at))
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from connectors.sdk.config import Options, table
-from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields, enum_of
+from connectors.sdk.mapping.event_fields import CLOSED_LISTS, DEFAULTS, EVENT_MODELS, data_fields
 from connectors.sdk.mapping.options import EventOptions, FieldOptions, MappingOptions, TestOptions, ValueOptions
 from models.locale import N_, translate
 
@@ -57,26 +57,21 @@ def _lines(language: str) -> Iterator[str]:
         yield ""
     yield f"## {translate(_BY_EVENT, language)}"
     yield ""
-    yield translate(N_("| event | required | optional |"), language)
-    yield "|---|---|---|"
-    for event in EVENT_MODELS:
+    yield translate(N_("| event | meaning | required | optional |"), language)
+    yield "|---|---|---|---|"
+    for event, model in EVENT_MODELS.items():
         fields = data_fields(event)
         required = [name for name, field in fields.items() if field.is_required() and (event, name) not in DEFAULTS]
         optional = [name for name in fields if name not in required]
-        yield f"| `{event}` | {_quoted(required)} | {_quoted(optional)} |"
+        meaning = " ".join((model.__doc__ or "").split())
+        yield f"| `{event}` | {translate(meaning, language)} | {_quoted(required)} | {_quoted(optional)} |"
     yield ""
     yield f"## {translate(_BY_FIELD, language)}"
     yield ""
     yield translate(N_("| field | values |"), language)
     yield "|---|---|"
-    for name, values in sorted(_closed_lists().items()):
+    for name, values in sorted(CLOSED_LISTS.items()):
         yield f"| `{name}` | {_quoted(values)} |"
-
-
-def _closed_lists() -> dict[str, list[str]]:
-    """Return the values of each field whose values are an enumeration."""
-    fields = {name: field for event in EVENT_MODELS for name, field in data_fields(event).items()}
-    return {name: [str(value) for value in members] for name, field in fields.items() if (members := enum_of(field))}
 
 
 def _quoted(names: Collection[str]) -> str:

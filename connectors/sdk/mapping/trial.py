@@ -1,22 +1,29 @@
 """Trial of a mapping with sample records: which events each gives, and what the mapping does not know yet."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from connectors.sdk.contract import Reject
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.conditions import all_of, find_closed_fields
-from connectors.sdk.mapping.event_fields import data_fields, is_label
-from connectors.sdk.mapping.fields import Getter, Record, text_getter
-from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, value_table
+from connectors.sdk.mapping.event_fields import CLOSED_LISTS, data_fields, is_label
+from connectors.sdk.mapping.event_order import find_disorder
+from connectors.sdk.mapping.fields import Getter, Record, is_expression, sparse_text_getter, text_getter
+from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, find_fields, value_table
 from connectors.sdk.mapping.readers import text_reader
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign
-from connectors.sdk.samples import PlacedRecord, split_records
+from connectors.sdk.samples import PlacedRecord, flatten, split_records
 from models.codec import UnusableRecord
 from models.events import Event
 from models.reasons import Reason
+
+_PATH: Final = re.compile(r"[\w.]+")
+NO_NAMES: Final = {" ": "unnamed"}
+"""Stands for a table of names that the mapping lacks: no value of a record is a space, as values are stripped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,10 @@ class TriedRecord:
     """True if an earlier record of the sample had the same contents: it is skipped."""
     replaces: bool = False
     """True if an earlier record of the sample with the same id gave an event that this one does not give: it is replaced."""
+    is_known: bool = False
+    """True if the contact has had all events of the record already."""
+    disorder: tuple[tuple[str, str], ...] = ()
+    """Events that this record puts into an impossible order, as `find_disorder` yields them."""
 
 
 @dataclass(slots=True)
@@ -41,29 +52,41 @@ class Trial:
     options: MappingOptions
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
     """Number of records by value that the mapping does not name, by key: `values.queue`, or `ignored.<field>`."""
+    _known: dict[str, tuple[bytes, str, set[bytes]]] = field(default_factory=dict)
+    """Digest, state and signatures of events by key of the record."""
+    _contacts: dict[str, tuple[Event, ...]] = field(default_factory=dict)
+    _ids: set[str] = field(default_factory=set)
 
     def run(self, records: Iterable[PlacedRecord], now: datetime) -> Iterator[TriedRecord]:
-        """Yield what becomes of each record, as in operation."""
-        known: dict[str, tuple[bytes, str, set[bytes]]] = {}
+        """Yield what becomes of each record, as in operation. Records of an earlier run are known."""
         for record in split_records(records, self.options.each):
             prepared = self.mapping.prepare(record.fields, record.problem)
             if not prepared.is_ignored:
                 self._note_unknown(record.fields)
-            digest, state, facts = known.get(prepared.key, (b"", "", set()))
+            digest, state, facts = self._known.get(prepared.key, (b"", "", set()))
             if digest == prepared.digest:
                 yield TriedRecord(record.place, is_repeated=True)
                 continue
             tried = self._try(record, prepared, state, now)
             if tried.rejected:
-                known[prepared.key] = prepared.digest, state, facts
+                self._known[prepared.key] = prepared.digest, state, facts
                 yield tried
                 continue
             signed = {sign(event): event for event in tried.events}
             if replaces := bool(facts - signed.keys()) and self.options.state is None:
                 facts = set()
             news = tuple(event for signature, event in signed.items() if signature not in facts)
-            known[prepared.key] = prepared.digest, prepared.state, facts | signed.keys()
-            yield replace(tried, events=news, replaces=replaces)
+            if self.options.state is not None:  # an event counts once, also if its data changes
+                news = tuple(event for event in news if event.id not in self._ids)
+                self._ids.update(event.id for event in news)
+            self._known[prepared.key] = prepared.digest, prepared.state, facts | signed.keys()
+            yield replace(
+                tried,
+                events=news,
+                replaces=replaces,
+                is_known=bool(signed) and not news,
+                disorder=_find_new_disorder(self._contacts, news, replaces=replaces),
+            )
 
     def _try(self, record: PlacedRecord, prepared: PreparedRecord, state: str, now: datetime) -> TriedRecord:
         def map_one(item: PreparedRecord) -> tuple[Event, ...]:
@@ -82,19 +105,26 @@ class Trial:
             self.unknown.setdefault(key, Counter())[value] += 1
 
 
+def _find_new_disorder(
+    contacts: dict[str, tuple[Event, ...]], news: tuple[Event, ...], *, replaces: bool
+) -> tuple[tuple[str, str], ...]:
+    """Add new events to those of their contacts, and return the impossible orders that they cause."""
+    found: dict[tuple[str, str], None] = {}
+    for subject in dict.fromkeys(event.subject for event in news):
+        former = () if replaces else contacts.get(subject, ())
+        contacts[subject] = (*former, *(event for event in news if event.subject == subject))
+        found |= dict.fromkeys(
+            pair for pair in find_disorder(contacts[subject]) if pair not in {*find_disorder(former)}
+        )
+    return tuple(found)
+
+
 def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str, str]]:
     """Yield the values of a record that a table of `options` should name: the key of the table, and the value."""
     for event in options.events:
         if not _may_apply(event, record):
             continue
-        fields = data_fields(event.event)
-        for name in ("site", "service", *fields):
-            value = field_option(options, event, name)
-            if value is None or value.value is not None or not (name not in fields or is_label(fields[name])):
-                continue
-            table = value_table(options, name, value)
-            if ANY not in table and (text := _read(text_reader(value).get, record)) and text not in table:
-                yield f"values.{name}", text
+        yield from _find_unnamed_values(options, event, record)
     states = value_table(options, "state", options.state) if options.state else {}
     if options.state and states and ANY not in states:
         text = _read(text_reader(options.state).get, record)
@@ -103,6 +133,35 @@ def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str,
     for name, known in {**_known_states(options), **find_closed_fields(options)}.items():
         if ANY not in known and (text := _read(text_getter((name,)), record)) and text not in known:
             yield f"ignored.{name}", text
+
+
+def _find_unnamed_values(options: MappingOptions, event: EventOptions, record: Record) -> Iterator[tuple[str, str]]:
+    fields = data_fields(event.event)
+    for name in ("site", "service", *fields):
+        value = field_option(options, event, name)
+        if value is None or value.value is not None:
+            continue
+        is_name = name not in fields or is_label(fields[name])
+        table = value_table(options, name, value)
+        known = table if table or is_name else CLOSED_LISTS.get(name, (ANY,))
+        text = _read(text_reader(value, sparse_text_getter if is_name else text_getter).get, record)
+        if text and text not in known and ANY not in known:
+            yield f"values.{name}", text
+    for name, test in event.when.items():
+        if options.values.get(test.in_values) == NO_NAMES and (text := _read(text_getter((name,)), record)):
+            yield f"values.{test.in_values}", text
+
+
+def find_unnamed(options: MappingOptions, records: Iterable[Record]) -> list[str]:
+    """Return the fields of records that the mapping does not read, in their order; nested ones by their path."""
+    named = [*find_fields(options), options.each]
+    columns = dict.fromkeys(name for record in records for name in flatten(record))
+    return [column for column in columns if column not in named and not any(_is_in(column, text) for text in named)]
+
+
+def _is_in(column: str, text: str) -> bool:
+    """Return whether an expression contains the name of a column."""
+    return is_expression(text) and (column in _PATH.findall(text) or f'"{column}"' in text)
 
 
 def _may_apply(event: EventOptions, record: Record) -> bool:

@@ -79,7 +79,10 @@ def test_valid_mappings_have_no_problem() -> None:
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (changed(CALLS, "events", to=[]), "essai.events is empty"),
+        (
+            changed(CALLS, "events", to=[]),
+            'essai.events is empty: it needs an event, such as { event = "call.queued", time = "start" }',
+        ),
         (
             changed(CALLS, "events", 0, "event", to="call.qeued"),
             "essai.events #1.event is not an event of Accueil; did you mean call.queued?",
@@ -93,6 +96,13 @@ def test_valid_mappings_have_no_problem() -> None:
         (
             {"events": [{"event": "call.queued", "time": "start"}]},
             "essai.events #1.queue is missing; call.queued needs it",
+        ),
+        (
+            {"events": [{"event": "appointment.cancelled", "time": "at"}]},
+            (
+                "essai.events #1.by is missing; appointment.cancelled needs it: a field, or if the source has none, "
+                'a constant such as by = { value = "citizen" }'
+            ),
         ),
         (
             {name: value for name, value in CALLS.items() if name != "values"},

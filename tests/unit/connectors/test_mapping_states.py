@@ -113,10 +113,68 @@ def test_a_table_with_a_state_of_no_event_is_refused() -> None:
     assert "values.state.1 'submited' is not a state of an event; did you mean submitted?" in problem(wrong)
 
 
+def test_a_state_and_a_condition_on_its_field_are_refused() -> None:
+    both = {"event": "form.taken_up", "state": "taken_up", "when": {"state": "2"}}
+    expected = "events #1.when.state is the field of `state`: name its values in `state` only"
+    assert expected in problem({**STATES, "events": [both, *STATES["events"][::2]]})
+    only_condition = {"event": "form.taken_up", "time": "changed", "when": {"state": ["1", "2", "3", "9"]}}
+    assert types(run({**STATES, "events": [only_condition, *STATES["events"]]}, row(1))) == [
+        ["form.taken_up", "form.submitted"]
+    ]
+
+
 def test_a_table_of_states_needs_the_option() -> None:
     options = {name: value for name, value in STATES.items() if name not in {"state", "changed_at", "events"}}
     events = [{"event": "form.submitted", "time": "changed"}]
     assert "values.state is unknown" in problem({**options, "events": events})
+
+
+APPOINTMENTS: Mapping[str, Any] = {
+    "id": "number",
+    "state": "state",
+    "changed_at": "changed",
+    "starts_at": "slot",
+    "other_states": ["booked"],
+    "events": [
+        {"event": "appointment.booked", "time": "booked"},
+        {"event": "appointment.moved", "state": "moved"},
+        {"event": "appointment.cancelled", "state": "off", "by": {"value": "service"}},
+    ],
+}
+
+
+def appointment(state: str, slot: int, minute: int) -> dict[str, Any]:
+    times = {"booked": "2026-11-01T09:00:00Z", "slot": f"2026-12-{slot:02}T09:00:00Z"}
+    return {"number": 7, "state": state, "changed": f"2026-11-30T09:{minute:02}:00Z", **times}
+
+
+@pytest.mark.parametrize("minutes", [(1, 2, 3), (1, 1, 1)])
+def test_an_appointment_is_moved_with_each_new_slot(minutes: tuple[int, int, int]) -> None:
+    rows = [appointment("moved", slot, minute) for slot, minute in zip((2, 3, 4), minutes, strict=True)]
+    tried = run(APPOINTMENTS, appointment("booked", 1, 0), *rows)
+    assert types(tried) == [["appointment.booked"], *[["appointment.moved"]] * 3]
+    moves = [record.events[0] for record in tried[1:]]
+    assert [move.data.starts_at.day for move in moves] == [2, 3, 4]  # type: ignore[union-attr]
+    assert len({move.id for move in moves}) == 3
+
+
+def test_a_changed_time_in_the_same_state_and_slot_is_no_move() -> None:
+    assert types(run(APPOINTMENTS, appointment("moved", 2, 1), appointment("moved", 2, 5))) == [
+        ["appointment.booked", "appointment.moved"],
+        [],
+    ]
+
+
+def test_a_state_that_begins_again_at_the_same_time_is_reported_as_known() -> None:
+    rows = [appointment("moved", 2, 1), appointment("off", 2, 1), appointment("moved", 2, 1)]
+    tried = run(APPOINTMENTS, *rows)
+    assert types(tried)[2:] == [[]]
+    assert [record.is_known for record in tried] == [False, False, True]
+
+
+def test_an_appointment_is_moved_after_another_state() -> None:
+    rows = [appointment("moved", 2, 1), appointment("off", 2, 2), appointment("moved", 2, 3)]
+    assert types(run(APPOINTMENTS, *rows))[1:] == [["appointment.cancelled"], ["appointment.moved"]]
 
 
 # -------------------------------------------------------------------------------------------------------------- history

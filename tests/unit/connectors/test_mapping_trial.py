@@ -4,12 +4,15 @@ import tomllib
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from connectors.sdk.mapping.options import MappingOptions
 from connectors.sdk.mapping.proposal import propose
 from connectors.sdk.mapping.record_mapping import RecordMapping
 from connectors.sdk.mapping.trial import Trial
 from connectors.sdk.samples import PlacedRecord
 from models.identities import PseudonymKey
+from models.topics import Channel
 
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 STATES = {
@@ -82,3 +85,74 @@ def test_values_with_line_ends_give_a_valid_file() -> None:
         for number in range(3)
     ]
     assert tomllib.loads(propose(records, "table"))["id"] == "id"
+
+
+def test_times_of_events_are_proposed_from_durations() -> None:
+    records = [
+        {
+            "uniqueid": f"177364800{number}.1",
+            "start": "2026-03-16 09:00",
+            "queue": "RSA",
+            "wait": wait,
+            "ring": "4",
+            **talk,
+        }
+        for number, wait, talk in (
+            (1, "20", {"duration": "90", "talk": "70"}),
+            (2, "50", {"duration": "50", "talk": "0"}),
+        )
+    ]
+    proposed = tomllib.loads(propose(records, "table", Channel.CALL))
+    _queued, answered, ended, abandoned = proposed["events"]
+    assert proposed["id"] == "uniqueid"
+    assert answered["time"] == {"field": "start", "plus": ["wait"]}
+    assert (answered["wait_seconds"], answered["ring_seconds"]) == ("wait", "ring")
+    assert answered["when"] == {"talk": {"at_least": 1}}
+    assert (ended["time"], ended["handle_seconds"]) == ({"field": "start", "plus": ["wait", "talk"]}, "talk")
+    assert abandoned["when"] == {"talk": {"below": 1}}
+    del proposed["connector"]
+    found, _trial = try_records(proposed, *records)
+    assert found == [["call.queued", "call.answered", "call.ended"], ["call.queued", "call.abandoned"]]
+
+
+def test_an_empty_conversation_means_that_the_call_was_abandoned() -> None:
+    records = [
+        {"id": "A1", "start": "2026-03-16 09:00", "queue": "RSA", "wait": "0:20", "talk": "3:00"},
+        {"id": "A2", "start": "2026-03-16 09:00", "queue": "RSA", "wait": "0:50", "talk": ""},
+    ]
+    proposed = tomllib.loads(propose(records, "table", Channel.CALL))
+    assert proposed["events"][1]["time"] == {"field": "start", "plus": ["wait"], "unit": "m:s"}
+    assert [event.get("when") for event in proposed["events"]] == [None, *2 * [{"talk": True}], {"talk": False}]
+
+
+@pytest.mark.parametrize(
+    ("wait", "talks"),
+    [
+        ("20", ("180", "0")),
+        ("0:20", ("3:00", "0:00")),
+        ("00:00:20", ("00:03:00", "00:00:00")),
+        ("20", ("00:03:00", "")),
+    ],
+)
+def test_each_form_of_conversations_divides_answered_and_abandoned_calls(wait: str, talks: tuple[str, str]) -> None:
+    records = [
+        {"id": f"A{number}", "start": "2026-03-16 09:00", "queue": "RSA", "wait": wait, "talk": talk}
+        for number, talk in enumerate(talks)
+    ]
+    proposed = tomllib.loads(propose(records, "table", Channel.CALL))
+    del proposed["connector"]
+    found, _trial = try_records(proposed, *records)
+    assert found == [["call.queued", "call.answered", "call.ended"], ["call.queued", "call.abandoned"]]
+
+
+def test_rows_of_one_event_are_recognised() -> None:
+    records = [
+        {"row": str(row), "time": "2026-03-16 09:00:00", "callid": call, "event": event, "queue": "RSA"}
+        for row, (call, event) in enumerate((("A1", "ENTER"), ("A1", "CONNECT"), ("A2", "ENTER"), ("A2", "ABANDON")))
+    ]
+    text = propose(records, "table", Channel.CALL)
+    proposed = tomllib.loads(text)
+    assert (proposed["rows"], proposed["id"], proposed["events"]) == ("events", "callid", [])
+    assert 'or into [ignored]: "ENTER", "CONNECT", "ABANDON"' in text
+    assert '# { event = "call.queued", time = "time", when = { event = [] } },' in text
+    assert text.splitlines()[-1].endswith(": row")

@@ -1,0 +1,48 @@
+"""Usual order of a contact's events, to find events with impossible times."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import pairwise
+from typing import Final
+
+from models.events import AppointmentBooked, AppointmentMoved, Event
+
+_CHAINS: Final = (
+    ("call.arrived", "call.menu_chosen", "call.queued", "call.answered", "call.ended"),
+    ("call.arrived", "call.voicemail_left", "call.voicemail_heard"),
+    ("call.arrived", "call.callback_requested", "call.called_back"),
+    ("call.queued", "call.abandoned"),
+    ("call.queued", "call.left_queue"),
+    ("call.answered", "call.transferred"),
+    ("letter.arrived", "letter.acknowledged"),
+    ("letter.arrived", "letter.answered"),
+    ("letter.arrived", "letter.closed"),
+    ("email.received", "email.acknowledged"),
+    ("email.received", "email.answered"),
+    ("form.submitted", "form.taken_up"),
+    ("form.submitted", "form.correction_requested", "form.corrected"),
+    ("form.submitted", "form.decided"),
+    ("appointment.booked", "appointment.moved"),
+    ("appointment.booked", "appointment.cancelled"),
+    ("appointment.booked", "appointment.checked_in", "appointment.attended"),
+    ("appointment.booked", "appointment.missed"),
+    ("visit.arrived", "visit.called", "visit.served"),
+    ("visit.arrived", "visit.left"),
+    ("feedback.invited", "feedback.given"),
+)
+"""Event types whose first events happen in this order."""
+
+
+def find_disorder(events: Iterable[Event]) -> Iterator[tuple[str, str]]:
+    """Yield pairs for events of one contact: an event type, and the type or field before which it cannot happen, but does.
+
+    For the slot of an appointment that is before its booking, the first of the pair is `starts_at`.
+    """
+    first: dict[str, datetime] = {}
+    for event in events:
+        first[event.type] = min(event.time, first.get(event.type, event.time))
+        if isinstance(event, AppointmentBooked | AppointmentMoved) and event.data.starts_at < event.time:
+            yield "starts_at", event.type
+    for chain in _CHAINS:
+        present = [kind for kind in chain if kind in first]
+        yield from ((later, earlier) for earlier, later in pairwise(present) if first[later] < first[earlier])

@@ -1,0 +1,178 @@
+"""What `accueil connectors try` prints: the events of each record, their sums, and the values that the mapping does not know."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import click
+import msgspec
+
+from connectors.sdk.config_errors import format_key_path
+from connectors.sdk.mapping.config import MappedConfig
+from connectors.sdk.mapping.event_fields import CLOSED_LISTS
+from connectors.sdk.mapping.proposal import propose_label
+from connectors.sdk.mapping.trial import NO_NAMES, TriedRecord
+from models.events import Event
+from models.locale import _
+from models.reasons import Reason
+from streams.locale.reason_texts import describe as describe_reason
+from streams.locale.reason_texts import describe_place
+from streams.locale.reason_texts import explain as explain_detail
+
+MOST_UNKNOWN: Final = 100
+"""Unknown values printed for each table."""
+_ENVELOPE: Final = ("site", "service", "identities")
+_PSEUDONYM: Final = re.compile(
+    r"\b(\w+):[0-9a-f]{4}-[\w-]{22}(?![\w-])|\b(contact|record|REF)-[\w-]{20}(?![\w-])", re.ASCII
+)
+"""Pseudonyms of persons, and keyed digests of ids and references."""
+
+
+def print_records(samples: Sequence[Sequence[TriedRecord]], most: int, zone: ZoneInfo) -> None:
+    """Print the events of the first `most` records of each sample, with short names instead of pseudonyms."""
+    names: dict[str, str] = {}
+    kinds = Counter[str]()
+
+    def name(found: re.Match[str]) -> str:
+        if found[0] not in names:
+            kind = found[1] or found[2]
+            kinds[kind] += 1
+            names[found[0]] = f"{kind}#{kinds[kind]}"
+        return names[found[0]]
+
+    for records in samples:
+        for record in records[:most]:
+            _print_record(record, zone, lambda text: _PSEUDONYM.sub(name, text))
+        if len(records) > most:
+            click.echo(_("… and {count} more records (--rows prints more)", count=len(records) - most))
+    if names:
+        example = next(iter(names.values()))
+        click.echo()
+        click.echo(
+            _("{example} stands for a pseudonym, and within this output always for the same one", example=example)
+        )
+
+
+def _print_record(record: TriedRecord, zone: ZoneInfo, shorten: Callable[[str], str]) -> None:
+    place = describe_place(record.place) or record.place
+    if record.rejected:
+        text = click.style(_("rejected: {reason}", reason=_describe_rejected(*record.rejected)), fg="red")
+        click.echo(f"{place}{_(':')} {text}")
+        return
+    note = ""
+    if record.is_repeated:
+        note = _("same contents as an earlier record: skipped")
+    elif record.replaces:
+        note = _("replaces the earlier record with this id")
+    elif record.is_known:
+        note = _("no new event: the contact has the same ones at the same times")
+    elif not record.events:
+        note = _("no event")
+    click.echo(f"{place}{_(':')} {note}".rstrip())
+    for event in record.events:
+        click.echo(
+            f"  {event.type:<28} {event.time.astimezone(zone):%Y-%m-%d %H:%M:%S}  {shorten(_describe(event, zone))}"
+        )
+    for pair in record.disorder:
+        click.secho(f"  {_describe_disorder(*pair)}", fg="yellow")
+
+
+def _describe_disorder(later: str, earlier: str) -> str:
+    return _("warning: {later} is before {earlier}", later=later, earlier=earlier)
+
+
+def _describe(event: Event, zone: ZoneInfo) -> str:
+    values = {name: getattr(event, name) for name in _ENVELOPE}
+    values |= event.data.model_dump(exclude_defaults=True)
+    for name, value in values.items():
+        if isinstance(value, datetime):
+            values[name] = f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
+    parts = [f"{name}={value}" for name, value in values.items() if value not in ("", None)]
+    return " ".join([event.subject.rsplit(":", 1)[-1], *parts])
+
+
+def print_unnamed(columns: Sequence[str]) -> None:
+    """Print the columns of the sample that the mapping does not name."""
+    if columns:
+        click.echo()
+        click.echo(_("Not named, so they never leave the connector: {columns}", columns=", ".join(columns)))
+
+
+def print_summary(tried: Sequence[TriedRecord]) -> None:
+    click.echo()
+    click.echo(_("records: {count}", count=len(tried)))
+    for kind, count in sorted(Counter(event.type for record in tried for event in record.events).items()):
+        click.echo(f"{count:>8}  {kind}")
+    silent = sum(not record.events and not record.rejected and not record.is_repeated for record in tried)
+    repeated = sum(record.is_repeated for record in tried)
+    replacing = sum(record.replaces for record in tried)
+    for count, text in (
+        (silent, _("without an event")),
+        (repeated, _("skipped: same contents as an earlier record")),
+        (replacing, _('replace an earlier record with the same id; if each row is one event, set rows = "events"')),
+    ):
+        if count:
+            click.echo(f"{count:>8}  {text}")
+    for pair, count in Counter(pair for record in tried for pair in record.disorder).most_common():
+        click.secho(f"{count:>8}  {_describe_disorder(*pair)}", fg="yellow")
+    reasons = Counter(record.rejected for record in tried if record.rejected)
+    for (reason, detail), count in reasons.most_common():
+        text = _describe_rejected(reason, detail)
+        click.echo(_("{count:>8}  rejected: {reason}", count=count, reason=text))
+
+
+def _describe_rejected(reason: Reason, detail: str) -> str:
+    return f"{describe_reason(reason)} ({explain_detail(detail)})" if detail else describe_reason(reason)
+
+
+def print_unknown(unknown: Mapping[str, Counter[str]], config: MappedConfig) -> None:
+    """Print the values that a table should name, as TOML to be completed."""
+    if not unknown:
+        return
+    click.echo()
+    click.echo(_("The mapping does not name these values of the source. Complete it:"))
+    ignored = {}
+    for key, counts in unknown.items():
+        table, _dot, name = key.partition(".")
+        if table == "ignored":
+            ignored[name] = counts
+            continue
+        exists = bool(config.values.get(name, {}).keys() - NO_NAMES.keys())
+        click.echo("\n" + _head(format_key_path((table, name)), exists=exists))
+        if name in CLOSED_LISTS:
+            known = _("the names may be: {names}", names=", ".join(CLOSED_LISTS[name]))
+            click.echo(f"# {known}")
+        for value, count in counts.most_common(MOST_UNKNOWN):
+            found = _("records: {count}", count=count)
+            click.echo(f"{_quote(value)} = {_quote(_propose_name(name, value))}  # {found}")
+        if len(counts) > MOST_UNKNOWN:
+            rest = _("… and {count} more values", count=len(counts) - MOST_UNKNOWN)
+            click.echo(f"# {rest}")
+    if ignored:
+        click.echo("\n" + _head("ignored", exists=bool(config.ignored)))
+    for name, counts in ignored.items():
+        values = ", ".join(_quote(value) for value, _count in counts.most_common(MOST_UNKNOWN))
+        hint = _("or name them in a `when` or a `state`")
+        click.echo(f"{format_key_path((name,))} = [{values}]  # {hint}")
+
+
+def _propose_name(field: str, value: str) -> str:
+    """Return a name for a value of the source; empty if the name is one of a few, and none of them is similar."""
+    name = propose_label(value)
+    if field == "state":
+        return ""
+    names = {propose_label(known): known for known in CLOSED_LISTS.get(field, ())}
+    return names.get(name, "") if names else name
+
+
+def _head(table: str, *, exists: bool) -> str:
+    """Return the line above rows of a table: its header, or if the mapping has the table, where they belong."""
+    where = _("in [{table}]:", table=table)
+    return f"# {where}" if exists else f"[{table}]"
+
+
+def _quote(text: str) -> str:
+    return msgspec.json.encode(text).decode()

@@ -1,0 +1,183 @@
+"""`accueil connectors try` and `new --from`: what they print."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from tests.support.commands import error, run
+
+MAPPING = """
+timezone = "Europe/Paris"
+id = "id"
+phone = "phone"
+queue = { value = "rsa" }
+events = [
+    { event = "call.queued", time = "start" },
+    { event = "call.answered", time = "answer", when = "answer" },
+]
+"""
+
+
+def try_calls(text: str, *options: str, mapping: str = MAPPING) -> Result:
+    """Try a mapping with the rows in `text`."""
+    Path("calls.toml").write_text(mapping)
+    Path("calls.csv").write_text(text)
+    return run("connectors", "try", "calls.toml", "--with", "calls.csv", *options)
+
+
+def test_an_impossible_order_is_a_warning_in_the_record_and_the_summary() -> None:
+    rows = "id;phone;start;answer\nA;;2026-03-16 09:00:00;2026-03-16 08:59:00\nB;;2026-03-16 09:00:00;\n"
+    result = try_calls(rows, "--rejected")
+    assert result.exit_code == 0, result.output
+    assert "  warning: call.answered is before call.queued\n" in result.stdout
+    assert "       1  warning: call.answered is before call.queued\n" in result.stdout
+    assert "line 3" not in result.stdout
+
+
+FIXED = ("Numero  Debut              File  ", "A1      2026-03-16 09:00:00RSA   ", "A2      2026-03-16 09:01:00APA   ")
+
+
+def propose_fixed(*lines: str) -> dict[str, Any]:
+    """Return the mapping that is proposed for lines of fixed width."""
+    Path("calls.txt").write_text("".join(f"{line}\n" for line in lines))
+    result = run("connectors", "new", "calls", "--from", "calls.txt", "--widths", "8,19,6", "--channel", "call")
+    assert result.exit_code == 0, result.output
+    return tomllib.loads(Path("calls.toml").read_text())
+
+
+def test_a_mapping_is_proposed_for_columns_of_fixed_width() -> None:
+    proposed = propose_fixed(*FIXED)
+    assert (proposed["widths"], "columns" in proposed) == ([8, 19, 6], False)
+    assert (proposed["id"], proposed["events"][0]["time"]) == ("Numero", "Debut")
+    tried = run("connectors", "try", "calls.toml", "--with", "calls.txt")
+    assert "2  call.queued" in tried.stdout, tried.output
+
+
+def test_columns_of_fixed_width_without_a_header_get_numbers() -> None:
+    assert propose_fixed(*FIXED[1:])["columns"] == ["column 1", "column 2", "column 3"]
+
+
+def test_lines_of_one_column_need_widths() -> None:
+    Path("calls.txt").write_text("\n".join(FIXED) + "\n")
+    expected = "calls.txt has only one column: for columns of fixed width, add their widths in characters"
+    assert expected in error("connectors", "new", "calls", "--from", "calls.txt")
+    assert not Path("calls.toml").exists()
+
+
+@pytest.mark.parametrize("widths", ["a", "8,,6", "0,8", "-1"])
+def test_widths_must_be_numbers(widths: str) -> None:
+    Path("calls.txt").write_text("\n".join(FIXED) + "\n")
+    refusal = error("connectors", "new", "calls", "--from", "calls.txt", "--widths", widths)
+    assert "must be numbers of characters, such as 10,8,20" in refusal
+
+
+def test_pseudonyms_get_short_names_and_unnamed_columns_are_listed() -> None:
+    rows = [
+        "id;phone;start;answer;note",
+        "A1;0639980001;2026-03-16 09:00:00;;x",
+        "Léa Exemple;0639980002;2026-03-16 09:00:00;;",
+        "A3;0639980001;2026-03-16 09:00:00;;",
+    ]
+    result = try_calls("\n".join(rows) + "\n")
+    assert re.findall(r"(\S+) identities=(\S+)", result.stdout) == [
+        ("A1", "phone#1"),
+        ("contact#1", "phone#2"),
+        ("A3", "phone#1"),
+    ]
+    assert "\nphone#1 stands for a pseudonym, and within this output always for the same one\n" in result.stdout
+    assert "\nNot named, so they never leave the connector: note\n" in result.stdout
+
+
+def test_fields_of_objects_that_expressions_name_are_not_listed() -> None:
+    Path("forms.json").write_text(
+        '[{"ref": {"no": "7"}, "at": "2026-03-16T09:00:00Z", "who": {"name": "x", "mail": "y"}}]'
+    )
+    Path("forms.toml").write_text(
+        'connector = "http"\nid = "ref.no || at"\nemail = "who.mail"\n'
+        'events = [{ event = "email.received", time = "at" }]\n'
+    )
+    result = run("connectors", "try", "forms.toml", "--with", "forms.json")
+    assert "Not named, so they never leave the connector: who.name\n" in result.stdout
+
+
+def test_a_second_sample_comes_later() -> None:
+    Path("later.csv").write_text(
+        "id;phone;start;answer\n"
+        "A1;;2026-03-16 09:00:00;\n"  # unchanged
+        "A2;;2026-03-16 09:00:00;2026-03-16 09:00:30\n"  # now answered
+        "A3;;2026-03-16 08:00:00;\n"  # corrected
+    )
+    rows = "id;phone;start;answer\n" + "".join(f"A{number};;2026-03-16 09:00:00;\n" for number in (1, 2, 3))
+    result = try_calls(rows, "--with", "later.csv", "--rows", "10")
+    assert result.exit_code == 0, result.output
+    of_second = [line for line in result.stdout.partition("later.csv, line 2")[2].splitlines() if line][:5]
+    assert of_second == [
+        ": same contents as an earlier record: skipped",
+        "later.csv, line 3:",
+        "  call.answered                2026-03-16 09:00:30  A2 queue=rsa",
+        "later.csv, line 4: replaces the earlier record with this id",
+        "  call.queued                  2026-03-16 08:00:00  A3 queue=rsa",
+    ]
+    assert "records: 6\n" in result.stdout
+
+
+LETTERS = """
+timezone = "Europe/Paris"
+id = "id"
+service = "service"
+cost_cents = "cost"
+events = [{ event = "letter.sent", time = "at", postage = "class" }]
+"""
+SENT = """id;at;service;class;cost
+1;2026-03-16;Aide à l'enfance;Lettre verte;110
+2;2026-03-16;MDPH;Recommandé AR;600
+3;2026-03-17;MDPH;Lettre verte;110
+"""
+
+
+def unknown_tables(output: str) -> dict[str, Any]:
+    """Return the tables that are printed to be pasted into the mapping."""
+    return tomllib.loads(output.partition("Complete it:\n")[2])
+
+
+def test_missing_tables_are_printed_with_all_values() -> None:
+    result = try_calls(SENT, mapping=LETTERS)
+    assert result.exit_code == 2
+    assert unknown_tables(result.stdout)["values"] == {
+        "service": {"MDPH": "mdph", "Aide à l'enfance": "aide-a-l-enfance"},
+        "postage": {"Lettre verte": "lettre_verte", "Recommandé AR": ""},
+    }
+    assert "# the names may be: lettre_verte, lettre_services_plus," in result.stdout
+    assert "calls.toml:4: service needs the table values.service" in result.stderr
+
+
+def test_printed_tables_complete_the_mapping() -> None:
+    printed = try_calls(SENT, mapping=LETTERS).stdout.partition("Complete it:\n")[2]
+    completed = printed.replace('AR" = ""', 'AR" = "lettre_recommandee_avec_avis"')
+    result = try_calls(SENT, mapping=LETTERS + completed)
+    assert result.exit_code == 0, result.output
+    assert "Complete it" not in result.stdout
+
+
+def test_values_of_a_condition_without_its_table_are_printed() -> None:
+    mapping = MAPPING.replace('"start" }', '"start", when = { phone = { in_values = "line" } } }')
+    result = try_calls("id;phone;start;answer\nA1;0199001001;2026-03-16 09:00:00;\n", mapping=mapping)
+    assert (result.exit_code, unknown_tables(result.stdout)) == (2, {"values": {"line": {"0199001001": "0199001001"}}})
+
+
+def test_other_mistakes_are_named_without_a_trial() -> None:
+    refusal = try_calls(SENT, mapping=LETTERS.replace("cost_cents", "cost_cent"))
+    assert (refusal.exit_code, refusal.stdout) == (2, "")
+    assert "did you mean cost_cents?" in refusal.stderr
+
+
+def test_of_many_unknown_values_the_most_frequent_are_printed() -> None:
+    sent = "".join(f"{number};2026-03-16;S{number};lettre_verte;110\n" for number in range(105))
+    result = try_calls(f"id;at;service;class;cost\n{sent}5000;2026-03-16;S104;lettre_verte;110\n", mapping=LETTERS)
+    printed = unknown_tables(result.stdout)["values"]["service"]
+    assert (len(printed), next(iter(printed))) == (100, "S104")
+    assert "# … and 5 more values\n" in result.stdout
