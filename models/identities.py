@@ -70,8 +70,19 @@ class PseudonymKey:
         """Return `<kind>:<key id>-<22 characters>` for a normalised value; the empty string if `is_blocked` is true for it."""
         if self.is_blocked is not None and self.is_blocked(kind, normalised):
             return ""
-        digest = hmac.digest(self.secret, f"{kind.value}\0{normalised}".encode(), "sha256")[:16]
+        digest = self.digest(f"{kind.value}\0{normalised}")[:16]
         return f"{kind.value}:{self.key_id}-{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+    def digest(self, text: str) -> bytes:
+        """Return the HMAC-SHA-256 of `text`, 32 bytes."""
+        mac = _mac(self.secret).copy()  # with the key already processed, in half the time of `hmac.digest`
+        mac.update(text.encode())
+        return mac.digest()
+
+
+@lru_cache(maxsize=256)
+def _mac(secret: bytes) -> hmac.HMAC:
+    return hmac.new(secret, digestmod="sha256")
 
 
 @lru_cache(maxsize=256)  # runs for every pseudonym

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -171,27 +171,31 @@ class RecordSource(Source[Outcome, int]):
         found = self._store.find({item.key for item in prepared})
         outcomes: list[Outcome] = []
         known: dict[str, KnownRecord] = {}
+        map_one, reject = partial(self._map_change, now), partial(_reject, page.origin)
         for record, item in zip(page.records, prepared, strict=True):
             before = known.get(item.key) or found.get(item.key)
             if before and before.digest == item.digest:
                 continue
-            known_state, version = (before.state, before.version) if before else ("", 0)
-            map_one = partial(self._mapping.map, read_at=now, known_state=known_state, version=version)
-            reject = partial(_reject, record, page.origin)
+            change = _Change(record, item, before)
             if self._attempts.is_careful:
                 outcome = self._attempts.attempt(
                     _encode_fields(record),
-                    partial(map_or_reject, map_one, reject, item, now),
-                    partial(reject, item, Reason.INTERNAL_ERROR, REFUSED),
+                    partial(map_or_reject, map_one, reject, change, now),
+                    partial(reject, change, Reason.INTERNAL_ERROR, REFUSED),
                 )
             else:
-                outcome = map_or_reject(map_one, reject, item, now)
+                outcome = map_or_reject(map_one, reject, change, now)
             if isinstance(outcome, Reject):
                 known[item.key] = (before or KnownRecord(b""))._replace(digest=item.digest, facts=None)
             else:
                 outcome, known[item.key] = self._compare(item, before, outcome, now)
             outcomes.append(outcome)
         return outcomes, known
+
+    def _map_change(self, now: datetime, change: "_Change") -> tuple[Event, ...]:
+        _record, item, before = change
+        known_state, version = (before.state, before.version) if before else ("", 0)
+        return self._mapping.map(item, now, known_state, version)
 
     def _compare(
         self, item: PreparedRecord, before: KnownRecord | None, events: Sequence[Event], now: datetime
@@ -201,10 +205,10 @@ class RecordSource(Source[Outcome, int]):
         `events` are those of the record. If a former event is not among them, or the former events are unknown, the contact is
         retracted, and the record gives a new contact. Otherwise only the new events are published.
         """
+        if before is None:
+            return events, KnownRecord(item.digest, b"".join(map(sign, events)), item.state)
         signed = [(sign(event), event) for event in events]
         facts = b"".join(signature for signature, _event in signed)
-        if before is None:
-            return events, KnownRecord(item.digest, facts, item.state)
         known = before.facts or b""
         former = {known[index : index + 4] for index in range(0, len(known), 4)}
         is_longer = former <= {signature for signature, _event in signed}
@@ -217,9 +221,17 @@ class RecordSource(Source[Outcome, int]):
         return (*retraction, *again), KnownRecord(item.digest, facts, version=before.version + 1)
 
 
-def _reject(record: PlacedRecord, origin: str, _item: PreparedRecord, reason: Reason, detail: str) -> Reject:
-    place = ", ".join(filter(None, (origin, record.place)))
-    return Reject(reason, _encode_fields(record), detail, place.encode("utf-8", "replace"))
+class _Change(NamedTuple):
+    """A new or changed record, and what was known of it before."""
+
+    record: PlacedRecord
+    item: PreparedRecord
+    before: KnownRecord | None
+
+
+def _reject(origin: str, change: _Change, reason: Reason, detail: str) -> Reject:
+    place = ", ".join(filter(None, (origin, change.record.place)))
+    return Reject(reason, _encode_fields(change.record), detail, place.encode("utf-8", "replace"))
 
 
 def _encode_fields(record: PlacedRecord) -> bytes:

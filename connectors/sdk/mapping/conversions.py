@@ -18,6 +18,8 @@ Unit = Literal["s", "ms", "min", "h:m", "m:s", "euros"]
 """Unit of a duration, or of an amount of money; `h:m` and `m:s` are for texts with one colon."""
 ToTime = Callable[[Any], datetime]
 
+_LOCAL_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - local times are subtracted from it
+_EPOCH: Final = _LOCAL_EPOCH.replace(tzinfo=UTC)
 _EXCEL_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - spreadsheets store local times
 _CLOCK: Final = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)(?:[.,]\d+)?", re.ASCII)
 _SHORT_CLOCK: Final = re.compile(r"(\d{1,4}):([0-5]\d)", re.ASCII)
@@ -76,12 +78,15 @@ def time_reader(time_format: str, zone: ZoneInfo | None) -> ToTime:
                     at = _read_iso(value)
                 except _TIME_ERRORS:
                     raise ValueError(f"not a time of the format {time_format}") from None
-        if at.tzinfo is None:
+        try:
+            if at.tzinfo is not None:
+                return at.astimezone(UTC)
             if zone is None:
                 raise ValueError("has no offset from UTC, and `timezone` is not set")
-            at = at.replace(tzinfo=zone)
-        try:
-            return at.astimezone(UTC)
+            offset = zone.utcoffset(at)
+            assert offset is not None
+            # In a quarter of the time of `at.replace(tzinfo=zone).astimezone(UTC)`.
+            return _EPOCH + (at - _LOCAL_EPOCH - offset)
         except OverflowError:
             raise ValueError(f"not a time of the format {time_format}") from None
 
@@ -186,20 +191,20 @@ def _pattern_reader(time_format: str) -> Callable[[Any], datetime]:
 
 
 def _digits_reader(time_format: str) -> Callable[[Any], datetime] | None:
-    """Return a reader of a format that has only numbers of fixed length, ten times as fast as `strptime`; None for others."""
+    """Return a reader of a format that has only numbers of fixed length, several times as fast as `strptime`; None for others."""
     directives = _DIRECTIVE.findall(time_format)
     if not set(directives) <= _DIGITS.keys() or not {"Y", "m", "d"} <= set(directives):
         return None
     pattern = _DIRECTIVE.sub(lambda found: f"([0-9]{{{_DIGITS[found[1]]}}})", re.escape(time_format))
     match = re.compile(pattern).fullmatch
-    order = [directives.index(name) for name in "YmdHMS" if name in directives]
+    groups = [directives.index(name) + 1 for name in "YmdHMS" if name in directives]
+    iso = "%s-%s-%sT%s:%s:%s"[: 3 * len(groups) - 1]
 
     def read(value: Any) -> datetime:
         found = match(value)
         if found is None:
             return _read_pattern(time_format, value)  # such as a day without its leading zero
-        numbers = [int(text) for text in found.groups()]
-        return datetime(*[numbers[index] for index in order])  # type: ignore[arg-type]  # noqa: DTZ001 - local
+        return datetime.fromisoformat(iso % found.group(*groups))
 
     return read if {"H", "M", "S"} - set(directives) in ({"H", "M", "S"}, {"S"}, set()) else None
 

@@ -37,6 +37,7 @@ from connectors.sdk.mapping.options import (
 from connectors.sdk.mapping.readers import (
     data_reader,
     event_time_reader,
+    identity_getter,
     maybe_label_reader,
     name_fields,
     require,
@@ -49,7 +50,7 @@ from models.codec import UnusableRecord
 from models.envelope import Envelope
 from models.event_time import MAX_AGE, check_event_time
 from models.events import ContactRetracted, Event
-from models.identities import IdentityKind, PseudonymKey, normalise
+from models.identities import IdentityKind, PseudonymKey
 from models.ids import contact_id, event_id
 from models.reasons import Reason
 from models.structs import field_values
@@ -110,7 +111,6 @@ class RecordMapping:
         if problem:
             return self._without_key(record, UnusableRecord(Reason.UNREADABLE_LINE, problem))
         digest = self._digest(self._read_contents(record))
-        own_key = f"#{digest.hex()}"
         is_ignored = False
         try:
             is_ignored = self._is_ignored(record)
@@ -119,7 +119,7 @@ class RecordMapping:
             is_ignored = is_ignored or self._has_ignored_state(record)
         except UnusableRecord as error:
             return self._without_key(record, error, is_ignored=is_ignored)
-        key = own_key if self._options.rows == "events" else native
+        key = f"#{digest.hex()}" if self._options.rows == "events" else native
         return PreparedRecord(record, key, digest, native, state, is_ignored)
 
     def map(
@@ -258,12 +258,13 @@ class _Common:
     ) -> None:
         self.options = options
         self._key = key
-        self._region = mapping.region
         native = options["id"]
         self._native = require(text_reader(native)) if native else partial(_digest_of_contents, read_contents, key)
         self._site, self._service = (maybe_label_reader(mapping, name, options[name]) for name in ("site", "service"))
         self._identities = [
-            (IdentityKind(name), text_reader(option)) for name in IDENTITY_NAMES if (option := options[name])
+            identity_getter(IdentityKind(name), option, mapping.region, key)
+            for name in IDENTITY_NAMES
+            if (option := options[name])
         ]
 
     def read_native(self, record: Record) -> str:
@@ -272,12 +273,8 @@ class _Common:
 
     def read(self, record: Record, native: str) -> _CommonValues:
         """Return the values of `record`, whose contact has the id `native`. Raises `UnusableRecord`."""
-        pseudonyms = []
-        for kind, reader in self._identities:
-            value = reader.get(record)
-            if value and (normalised := normalise(kind, value, self._region)):
-                pseudonyms.append(self._key.pseudonym(kind, normalised))
-        return _CommonValues(native, self._site(record) or "", self._service(record) or "", join(pseudonyms))
+        identities = join(read(record) for read in self._identities)
+        return _CommonValues(native, self._site(record) or "", self._service(record) or "", identities)
 
 
 class _Rule:
