@@ -139,7 +139,7 @@ def menu_of(snapshot: Snapshot) -> list[MenuChoice]:
 
 
 def callbacks_of(snapshot: Snapshot, options: WebOptions) -> list[Callbacks]:
-    """Return the voice messages and callbacks of today by queue, those with most first, after their total if there are several."""
+    """Return the voice messages and callbacks of today by queue, the most first, after the total of several queues."""
     today = _of_today(snapshot, CALLBACK_CHANNEL)
     figures = {dimensions._replace(channel=Channel.CALL.value): figure for dimensions, figure in today.items()}
     queues = make_labels_unique(queue_options_of(sorted(figures), options))
