@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from streams.report.history import History, HistoryView
 from streams.report.period import Period, PeriodKind, period_of
-from streams.report.tables import OTHERS, Table, make_report
+from streams.report.rows import OTHERS, Table
+from streams.report.tables import make_report
 from tests.support.expected_history import HistoryFact
 from tests.support.expected_metrics import PARIS, WRITTEN_CHANNELS, day_of
 from tests.support.expected_reports import COLUMNS

@@ -288,7 +288,9 @@ _TEXTS: Final = {
         "Mean delays: from the message until an agent first listened to it; from the message or the request until the "
         "first callback."
     ),
-    "post_rule": N_("Post: items that a mailroom or a franking machine counted in total, in the last 7 days, today included."),
+    "post_rule": N_(
+        "Post: items that a mailroom or a franking machine counted in total, in the last 7 days, today included."
+    ),
     # the chart
     "chart": N_("Calls today, per 5 minutes"),
     "chart_summary": N_("Today’s curve: {received} received, {answered} answered, {abandoned} abandoned."),
