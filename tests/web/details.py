@@ -23,13 +23,18 @@ def _place(channel: str, queue: str, service: str = "") -> Dimensions:
     return Dimensions(channel, "siege", service, queue)
 
 
-def fill_details(worker: Worker) -> None:
-    """Count the figures of a day, and post of the day before."""
+def fill_reasons(worker: Worker) -> None:
+    """Count the reasons of a day."""
     for index, reason in enumerate(("suivi", "rsa", "apa", "transport", "autre")):
         for channel, number in (("call", 812), ("email", 96), ("form", 41), ("visit", 57)):
             if index < 3 or channel == "call":
                 contacts = number // (index + 1)
                 worker.count(_place("reason", f"{channel}:{reason}"), AFTERNOON, reason_contacts=contacts)
+
+
+def fill_details(worker: Worker) -> None:
+    """Count the figures of a day, and post of the day before."""
+    fill_reasons(worker)
     for line, arrived, queued in (("accueil", 1243, 1022), ("autonomie", 318, 301), ("", 12, 0)):
         worker.count(_place("line", line), AFTERNOON, line_arrived=arrived, line_queued=queued)
     for option, chosen in (("rsa", 402), ("horaires", 184), ("apa", 96), ("", 3)):

@@ -57,7 +57,7 @@ def test_tables_show_the_figures_of_the_day(board: Served, page: Page) -> None:
     page.open_live(f"{board.url}/?lang=fr", WALL)
     assert page.run(SHOWN) == PANELS
     assert rows(page, "reasons")[:3] == [
-        ["Motif", "Ensemble", "Téléphone", "Guichets", "Courriels", "Démarches en ligne"],
+        ["Motif", "Ensemble", "Téléphone", "Guichets", "Courriels", "Démarches"],
         ["Où en est mon dossier ?", "1 006", "812", "57", "96", "41"],
         ["RSA et insertion", "502", "406", "28", "48", "20"],
     ]

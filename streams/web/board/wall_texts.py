@@ -43,6 +43,7 @@ WALL_TEXTS: Final = {
     "view_written": N_("Letters, e-mails, procedures"),
     "view_deadlines": N_("SLA targets"),
     "view_desk": N_("Front desks and appointments"),
+    "view_reasons": N_("Reasons for contact today"),
     "view_satisfaction": N_("Satisfaction, 28 days"),
     "view_sources": N_("Sources of data"),
     "page_of": N_("{n} / {all}"),

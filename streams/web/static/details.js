@@ -3,9 +3,9 @@
 
 import { explainedCell, giveStop, rove } from "./explaining.js";
 import { $, Rows, format, make, nameOf, t, texts, write } from "./page.js";
+import { columnsOfReasons } from "./reasons.js";
 
 const DAY = 86_400; // in seconds
-const CHANNELS = ["call", "visit", "email", "form", "mail", "appointment", "feedback"]; // in the order of the columns
 
 /** Return a mean delay in words: to the minute up to a day, then in days and hours. */
 function delay(seconds) {
@@ -14,24 +14,10 @@ function delay(seconds) {
   return format.hours(Math.floor(minutes / 60), minutes % 60);
 }
 
-// A column: name of its figure (explain_names.py; none for a figure without an explanation), heading, and text of the cell. `place`
-// and `when` differ from those of the table.
+// A column: name of its figure (explain_names.py; none for a figure without an explanation), heading, and text of the cell. It may
+// have its own `place` and `when`.
 const column = (figure, heading, text) => ({ figure, heading: texts[heading], text });
 const count = (figure, heading, of) => column(figure, heading, (item) => format.count(of(item)));
-
-/** Return the columns of reasons: all contacts, then those of each channel with any. */
-function columnsOfReasons(reasons) {
-  const channels = CHANNELS.filter((channel) => reasons.some(({ by_channel }) => by_channel[channel]));
-  return [
-    count("", "all_services", ({ contacts }) => contacts),
-    ...channels.map((channel) => ({
-      figure: "reasons_contacts",
-      heading: channel === "feedback" ? texts.opinions : texts[`channel_${channel}`],
-      text: ({ by_channel }) => (by_channel[channel] ? format.count(by_channel[channel]) : ""),
-      place: ({ reason }) => ({ queue: `${channel}:${reason}` }),
-    })),
-  ];
-}
 
 /** Return whether an item is the total of the table of callbacks. */
 const isTotal = ({ queue }) => queue === null;
