@@ -50,7 +50,7 @@ def wilson_bound(share: str, number: str, sign: Literal["+", "-"]) -> str:
 
 def correction_of(counter: str) -> str | None:
     """Return the correction metric of a counter or a histogram series; None if it has none."""
-    if not counter.startswith("contact_") or counter in WITHOUT_CORRECTION:
+    if not counter.startswith(("contact_", "post_")) or counter in WITHOUT_CORRECTION:
         return None
     stem, _, part = counter.rpartition("_")
     return f"{stem}{CORRECTED_SUFFIX}_{part}"
@@ -129,6 +129,11 @@ class Scope:
         return (
             f"histogram_quantile({share}, {self.increase(f'{histogram}_bucket', *matchers, by=labels, window=window)})"
         )
+
+    def share_without(self, part: str, whole: str, by: str = "") -> str:
+        """Return the share of `whole` that `part` does not count; both are counters, and `part` counts some of `whole`."""
+        all_items = self.increase(whole, by=by)
+        return ratio(f"{all_items} - {self.increase(part, by=by)}", all_items)
 
     def today(self, flow: str, *matchers: str, by: str = "", ago: str = "") -> str:
         """Return the exact count of a flow since midnight; with `ago` (such as `7d`), the count that much earlier."""

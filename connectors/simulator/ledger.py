@@ -44,6 +44,9 @@ class Ledger:
         figures = {place: dict(numbers) for place, numbers in found.items()}
         for queue, totals in self.calls.queues.items():
             figures[Channel.CALL.value, HEADQUARTERS, queue, queue] = _figures(totals)
+            figures["line", HEADQUARTERS, queue, queue] = dict.fromkeys(("line_arrived", "line_queued"), totals.dialled)
+            figures["menu", HEADQUARTERS, "", queue] = {"menu_chosen": totals.chosen}
+            figures["callback", HEADQUARTERS, queue, queue] = {"message_left": totals.messages}
             for target, number in totals.transferred_to.items():
                 figures["transfer", HEADQUARTERS, queue, f"{Channel.CALL.value}:{queue}:{target}"] = {
                     "handed_on": number

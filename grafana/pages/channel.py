@@ -55,6 +55,17 @@ AGES: Final[ValueNames] = {
     "ge_30d": _("30 days and more"),
 }
 
+ARRIVED_CALLS: Final = "contact_line_arrived_total"
+QUEUED_CALLS: Final = "contact_line_queued_total"
+MOST_BARS: Final = 15
+"""Maximum number of bars where the settings decide how many values there are."""
+
+
+def most_frequent(query: str) -> str:
+    """Return a query for the highest values of `query`, in descending order."""
+    return f"topk({MOST_BARS}, {query})"
+
+
 PAGE: Final = Page(
     name="channel",
     title=_("Channel"),
@@ -125,6 +136,70 @@ PAGE: Final = Page(
         mean_handle(SCOPE),
         recent_service_level(SCOPE),
         waits(SCOPE),
+        _("Dialled lines and voice menus"),
+        StatPanel(
+            title=_("Never reached a queue"),
+            description=_(
+                "Calls that arrived on a line and never entered a queue ÷ calls that arrived, over the time range:"
+                " contact_line_arrived_total, contact_line_queued_total."
+            ),
+            unit=SHARE,
+            query=SCOPE.share_without(QUEUED_CALLS, ARRIVED_CALLS),
+            width=4,
+            height=9,
+        ),
+        TablePanel(
+            title=_("Calls by line"),
+            description=_(
+                "Calls that arrived on each line, those of them that entered a queue, and the share of the others,"
+                " over the time range: contact_line_arrived_total, contact_line_queued_total."
+            ),
+            keys=(
+                KeyColumn("line", _("Line")),
+                KeyColumn("service", board_text("service"), page="channel"),
+            ),
+            columns=(
+                Column(_("Arrived"), SCOPE.increase(ARRIVED_CALLS, by="line, service")),
+                Column(_("Entered a queue"), SCOPE.increase(QUEUED_CALLS, by="line, service")),
+                Column(
+                    _("Never reached a queue"),
+                    SCOPE.share_without(QUEUED_CALLS, ARRIVED_CALLS, by="line, service"),
+                    SHARE,
+                ),
+            ),
+            width=12,
+        ),
+        BarGaugePanel(
+            title=_("Choices in voice menus"),
+            description=_(
+                "Calls by choice in a voice menu, over the time range, the {limit} most frequent: contact_menu_chosen_total.",
+                limit=MOST_BARS,
+            ),
+            queries=(Query(most_frequent(SCOPE.increase("contact_menu_chosen_total", by="option"))),),
+            by="option",
+            height=9,
+        ),
+        _("Reasons for contact"),
+        BarGaugePanel(
+            title=_("Contacts by reason"),
+            description=_(
+                "Contacts of the time range by reason, all channels, the {limit} most frequent: contact_reason_total.",
+                limit=MOST_BARS,
+            ),
+            queries=(Query(most_frequent(SCOPE.increase("contact_reason_total", by="reason"))),),
+            by="reason",
+            height=9,
+        ),
+        TablePanel(
+            title=_("Reasons by channel"),
+            description=_("Contacts of the time range by reason and channel: contact_reason_total."),
+            keys=(KeyColumn("reason", _(C_("dashboard", "Reason"))),),
+            columns=[
+                Column(title, SCOPE.increase("contact_reason_total", f'channel="{channel}"', by="reason"))
+                for channel, title in CHANNELS.items()
+            ],
+            width=16,
+        ),
         _(C_("dashboard", "Letters, e-mails, procedures")),
         TimeSeriesPanel(
             title=_("First response, mean"),

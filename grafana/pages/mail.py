@@ -33,6 +33,13 @@ POSTAGE: Final[ValueNames] = {
     "lettre_recommandee_avec_avis": _("Registered, with receipt"),
     "economique": _("Economy"),
 }
+POST_CLASSES: Final[ValueNames] = {
+    **POSTAGE,
+    "courrier_ordinaire": _("Ordinary mail"),
+    "colis": _("Parcels"),
+    "presse": _("Press"),
+    "autre": _(C_("dashboard", "Other")),
+}
 STEPS: Final[ValueNames] = {
     "scan": _("Scan"),
     "registration": _("Registration"),
@@ -67,6 +74,23 @@ def _postage(title: LocalizedText, by: str, names: ValueNames | None = None) -> 
         by=by,
         names=names,
     )
+
+
+def _counted_post(title: LocalizedText, direction: str) -> BarGaugePanel:
+    return BarGaugePanel(
+        title=title,
+        description=_(
+            "Items of post counted in total by a franking machine or a mailroom, by class, over the time range: post_items_total."
+        ),
+        queries=(Query(SCOPE.increase("post_items_total", f'direction="{direction}"', by="class")),),
+        by="class",
+        names=POST_CLASSES,
+        height=10,
+    )
+
+
+def _post_column(title: LocalizedText, direction: str) -> Column:
+    return Column(title, SCOPE.increase("post_items_total", f'direction="{direction}"', by="service"))
 
 
 PAGE: Final = Page(
@@ -177,5 +201,29 @@ PAGE: Final = Page(
         ),
         _postage(_("Postage, by class"), "postage", POSTAGE),
         _postage(_("Postage, by service"), "service"),
+        _("Post counted in total"),
+        _counted_post(_("Outgoing items, by class"), "outgoing"),
+        _counted_post(_("Incoming items, by class"), "incoming"),
+        BarGaugePanel(
+            title=_("Cost of counted post, by class"),
+            description=_("Euros of postage of these items, over the time range: post_cost_euros_total."),
+            unit=EUROS,
+            queries=(Query(SCOPE.increase("post_cost_euros_total", by="class")),),
+            by="class",
+            names=POST_CLASSES,
+            height=10,
+        ),
+        TablePanel(
+            title=_("Counted post, by service"),
+            description=_(
+                "Items of post counted in total and their postage, over the time range: post_items_total, post_cost_euros_total."
+            ),
+            keys=(KeyColumn("service", board_text("service"), page="channel"),),
+            columns=(
+                _post_column(_("Outgoing items"), "outgoing"),
+                _post_column(_("Incoming items"), "incoming"),
+                Column(_("Postage"), SCOPE.increase("post_cost_euros_total", by="service"), EUROS),
+            ),
+        ),
     ),
 )

@@ -5,6 +5,8 @@ from typing import Final
 from grafana.page import Page
 from grafana.panels import (
     CLOCK,
+    HOUR,
+    HOURS,
     SHARE,
     BarGaugePanel,
     Column,
@@ -52,6 +54,16 @@ LEFT: Final[ValueNames] = {
     "incompatible": _("Incompatible"),
     "other": _(C_("dashboard", "Other")),
 }
+HEARING: Final = "contact_voice_message_hearing_seconds"
+CALLBACK: Final = "contact_callback_seconds"
+CALLBACKS: Final[ValueNames] = {
+    "contact_voice_message_left_total": _("Messages left"),
+    "contact_voice_message_heard_total": _("Messages listened to"),
+    "contact_callback_requested_total": _("Callbacks requested"),
+    "contact_callback_made_total": _(C_("dashboard", "Called back")),
+}
+"""Counter of voice messages or callbacks → its title."""
+OF_CALLBACKS: Final = "service, queue"
 
 
 def _queues(title: LocalizedText, matcher: str, longest: Thresholds, *further: Column) -> TablePanel:
@@ -180,6 +192,80 @@ PAGE: Final = Page(
             by="reason",
             names=LEFT,
             width=12,
+        ),
+        _("Voice messages and callbacks"),
+        BarGaugePanel(
+            title=_("Voice messages and callbacks"),
+            description=_(
+                "Calls in the time range with a voice message, with a message that an agent listened to, with a request"
+                " for a callback, and called back: contact_voice_message_left_total, contact_voice_message_heard_total,"
+                " contact_callback_requested_total, contact_callback_made_total."
+            ),
+            queries=[Query(SCOPE.increase(counter), title) for counter, title in CALLBACKS.items()],
+            width=12,
+            height=6,
+        ),
+        StatPanel(
+            title=_("Mean time to listen"),
+            description=_(
+                "Sum of the times from a voice message until an agent listened to it ÷ messages listened to, over the"
+                " time range: contact_voice_message_hearing_seconds."
+            ),
+            unit=CLOCK,
+            query=SCOPE.mean(HEARING),
+            width=4,
+            height=6,
+        ),
+        StatPanel(
+            title=_("Mean time to callback"),
+            description=_(
+                "Sum of the times from a voice message or request to the first callback ÷ calls called back, over the"
+                " time range: contact_callback_seconds."
+            ),
+            unit=CLOCK,
+            query=SCOPE.mean(CALLBACK),
+            width=4,
+            height=6,
+        ),
+        StatPanel(
+            title=_("Called back within a day"),
+            description=_(
+                "Callbacks within 24 hours ÷ callbacks, over the time range: contact_callback_seconds, le=86400."
+            ),
+            unit=SHARE,
+            query=SCOPE.share_at_most(CALLBACK, "86400.0"),
+            width=4,
+            height=6,
+        ),
+        TablePanel(
+            title=_("Voice messages and callbacks by queue"),
+            description=_(
+                "Calls in the time range, by the queue that must call back, and mean times to listen and to call back, in"
+                " hours: contact_voice_message_hearing_seconds, contact_callback_seconds."
+            ),
+            keys=(
+                KeyColumn("service", board_text("service"), page="channel"),
+                KeyColumn("queue", board_text("queue"), page="queue"),
+            ),
+            columns=(
+                *(Column(title, SCOPE.increase(counter, by=OF_CALLBACKS)) for counter, title in CALLBACKS.items()),
+                Column(_("Time to listen"), f"{SCOPE.mean(HEARING, by=OF_CALLBACKS)} / {HOUR}", HOURS),
+                Column(_("Time to callback"), f"{SCOPE.mean(CALLBACK, by=OF_CALLBACKS)} / {HOUR}", HOURS),
+            ),
+        ),
+        HeatmapPanel(
+            title=_("Times to listen"),
+            description=_(
+                "Messages listened to, by time since the message: buckets of contact_voice_message_hearing_seconds."
+            ),
+            unit=CLOCK,
+            query=SCOPE.buckets(HEARING),
+        ),
+        HeatmapPanel(
+            title=_("Times to callback"),
+            description=_("Callbacks by time since the message or request: buckets of contact_callback_seconds."),
+            unit=CLOCK,
+            query=SCOPE.buckets(CALLBACK),
         ),
     ),
 )

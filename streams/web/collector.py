@@ -13,7 +13,18 @@ from typing import Any
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from streams.web.metrics import appointments, cases, contacts, feedback, pipeline, queues, sla_targets
+from streams.web.metrics import (
+    appointments,
+    cases,
+    contacts,
+    feedback,
+    pipeline,
+    post,
+    queues,
+    reasons,
+    sla_targets,
+    telephone,
+)
 from streams.web.metrics.families import gauge_family
 from streams.web.metrics.measure import FigureRowsBuilder, Measure, MeasureCache, with_corrected
 from streams.web.options import WebOptions
@@ -35,8 +46,11 @@ class FiguresCollector(Collector):
             for measure in with_corrected(
                 (
                     *contacts.measures(options),
+                    *reasons.measures(),
                     *queues.measures(options),
+                    *telephone.measures(),
                     *cases.measures(),
+                    *post.measures(),
                     *appointments.measures(),
                     *feedback.measures(options),
                     *sla_targets.measures(),
@@ -60,6 +74,9 @@ class FiguresCollector(Collector):
                 *sla_targets.expected_dimensions(snapshot, known),
                 *feedback.expected_dimensions(known),
                 *queues.expected_dimensions(known),
+                *telephone.expected_dimensions(known),
+                *post.expected_dimensions(known),
+                *reasons.expected_dimensions(known, self._options.reasons),
                 *known,
             ]
         )

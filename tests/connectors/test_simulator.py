@@ -13,7 +13,6 @@ from models.events import Event
 from models.policies import WRITTEN_CHANNELS, ClockKind
 from models.topics import Channel
 from streams.cli.metrics import describe_processes
-from streams.core.figures.figure_schemas import TRANSFER_CHANNEL
 from streams.core.sla.report_delay import SlaDelays
 from streams.report.period import PeriodKind
 from tests.support.month import FIRST, SETTLES, WEEK, Month, run_month, serve
@@ -23,7 +22,7 @@ from tests.support.month_reports import compare_report, periods_of, read_history
 from tests.support.month_sla import ExpectedSla
 from tests.support.month_sla_board import SlaBoard
 from tests.support.simulated_events import deliver
-from tests.support.simulated_figures import figure_differences
+from tests.support.simulated_figures import CALL_FIGURES, figure_differences
 from tests.support.simulated_workers import TIMES, Workers, milliseconds
 
 pytestmark = pytest.mark.timeout(600)
@@ -39,7 +38,7 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Month:
 
 def test_figures_equal_the_ledger(month: Month) -> None:
     assert figure_differences(month.figures, month.ledger) == []
-    assert {place[0] for place in month.figures} == {*Channel, TRANSFER_CHANNEL}
+    assert {place[0] for place in month.figures} == {*Channel, *CALL_FIGURES}
     assert {event.source.partition("/")[0] for event in month.events} == CONNECTORS
     assert any(event.type == "letter.sent" and ":D20" in event.subject for event in month.events), (
         "no letter was only sent"
@@ -56,7 +55,7 @@ def test_each_metric_sample_matches_the_actions(month: Month) -> None:
     catalogue = {metric.name for metric in describe_processes()["web"]}
     assert comparison.compared | NOT_COMPARED.keys() == catalogue
     assert not comparison.compared & NOT_COMPARED.keys()
-    assert {name for name in comparison.actual if name.startswith(("contact_", "pipeline_"))} <= catalogue
+    assert {name for name in comparison.actual if name.startswith(("contact_", "pipeline_", "post_"))} <= catalogue
 
 
 @pytest.mark.parametrize("at", ["2026-03-29 03:10:00", "2026-04-01 00:00:40"])

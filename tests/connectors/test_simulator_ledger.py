@@ -23,10 +23,10 @@ from models.topics import Channel
 from streams.agents import contacts
 from streams.core.contacts.row_expiry import LIVE_CHANNELS
 from streams.core.figures.figure import Dimensions, Figure, merge, new_day
-from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, TRANSFER_CHANNEL
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.report.history import HistoryView
 from tests.support.simulated_events import Delivery, SimulatedPeriod, deliver, run
-from tests.support.simulated_figures import figure_differences
+from tests.support.simulated_figures import CALL_FIGURES, figure_differences
 from tests.support.simulated_workers import DAY_MS, TIMES, Workers, milliseconds, name_numbers
 from tests.support.socket_sources import listen
 
@@ -86,7 +86,7 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> SimulatedSpan:
 
 def test_figures_of_a_week_equal_the_ledger(week: SimulatedSpan) -> None:
     assert figure_differences(week.workers.numbers(), week.ledger) == []
-    assert {place[0] for place in week.ledger} == {*Channel, TRANSFER_CHANNEL}
+    assert {place[0] for place in week.ledger} == {*Channel, *CALL_FIGURES}
     week.workers.check()
 
 

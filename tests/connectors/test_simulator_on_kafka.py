@@ -14,13 +14,13 @@ from connectors.simulator.simulation_run import SimulationRun
 from models import topics
 from models.topics import Channel
 from streams.core.figures.figure import Dimensions, Figure, decode_figure, merge, new_figure, parse_key
-from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, TRANSFER_CHANNEL
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_admin import TopicSpec, apply_specs
 from streams.runtime.topic_catalogue import COMPACTED
 from tests.support import kafka_io
 from tests.support.processes import Child, supervised
-from tests.support.simulated_figures import last_monday, wait_for_figures
+from tests.support.simulated_figures import CALL_FIGURES, last_monday, wait_for_figures
 from tests.support.simulated_workers import name_numbers
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
@@ -56,5 +56,5 @@ def test_figures_of_the_worker_equal_the_ledger(own_kafka: EmbeddedKafka, tmp_pa
         assert run_span(departement, since, until, threading.Event())
         expected = departement.ledger.numbers(datetime.now(UTC))
         wait_for_figures(lambda: worker_figures(own_kafka.bootstrap), expected)
-    assert {where[0] for where in expected} == {*Channel, TRANSFER_CHANNEL}
+    assert {where[0] for where in expected} == {*Channel, *CALL_FIGURES}
     assert kafka_io.read(own_kafka.bootstrap, topics.DEAD_LETTERS.name) == []

@@ -22,13 +22,12 @@ from connectors.simulator.plan import Plan
 from connectors.simulator.run_modes import RunProgress, run_live, run_span
 from connectors.simulator.simulation_run import SimulationRun
 from models.topics import Channel
-from streams.core.figures.figure_schemas import TRANSFER_CHANNEL
 from tests.support.processes import wait_until
-from tests.support.simulated_figures import FoldedFigures, last_monday, run_connectors, wait_for_figures
+from tests.support.simulated_figures import CALL_FIGURES, FoldedFigures, last_monday, run_connectors, wait_for_figures
 
 PLAN = Plan(3, 40_000)
 SINCE = last_monday()
-CALLS = {Channel.CALL, Channel.FEEDBACK, TRANSFER_CHANNEL}
+CALLS = {Channel.CALL, Channel.FEEDBACK, *CALL_FIGURES}
 
 
 def without_calls(numbers: dict[DimensionKey, FigureCounts]) -> dict[DimensionKey, FigureCounts]:

@@ -5,7 +5,7 @@ and the longest waits, which the ledger does not contain, are counted here as th
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -83,7 +83,7 @@ class ActionHistory(Ledger):
     def snapshot(self, queue_log: Path, until: datetime) -> "HistorySnapshot":
         """Return the history up to `until`."""
         stays = list(_read_stays(queue_log, until))
-        snapshot = HistorySnapshot([], [], [], [])
+        snapshot = HistorySnapshot(list(_read_facts_outside_queues(queue_log, until, stays)), [], [], [])
         for stay in stays:
             stay.snapshot(snapshot, until)
         waits: defaultdict[str, list[float]] = defaultdict(list)
@@ -261,20 +261,47 @@ _TALKED: Final = {
 
 _LABELS: Final = {service.queue: service.label for service in SERVICES}
 """Queue or extension → label."""
+_LINES: Final = {service.number: service.label for service in SERVICES}
+_MENU: Final = {str(key): service.label for key, service in enumerate(SERVICES, 1)}
 
 
-def _read_stays(queue_log: Path, until: datetime) -> Iterable[_Stay]:
-    stays: dict[tuple[str, str], _Stay] = {}
+def _read_lines(queue_log: Path, until: datetime) -> Iterator[tuple[int, str, str, str, list[str]]]:
+    """Yield time, call, queue, event and parameters of each line up to `until`."""
     for line in queue_log.read_text().splitlines():
         effective_at, call, queue, _, event, *parameters = line.split("|")
         if _moment(int(effective_at)) > until:
             break
+        yield int(effective_at), call, queue, event, parameters
+
+
+def _read_facts_outside_queues(queue_log: Path, until: datetime, stays: Iterable[_Stay]) -> Iterator[HistoryFact]:
+    """Yield the facts of lines, menu choices and voice messages. A message belongs to the last queue of its call."""
+    last_queue = {stay.call: stay.place[3] for stay in sorted(stays, key=lambda stay: stay.entered_at)}
+    for effective_at, call, _, event, parameters in _read_lines(queue_log, until):
+        at = _moment(effective_at)
+        match event:
+            case "DID":
+                label = _LINES[parameters[0]]
+                place = ("line", HEADQUARTERS, label, label)
+                yield HistoryFact(place, "line_arrived", at)
+                if call in last_queue:
+                    yield HistoryFact(place, "line_queued", at)
+            case "MENU":
+                yield HistoryFact(("menu", HEADQUARTERS, "", _MENU[parameters[0]]), "menu_chosen", at)
+            case "VOICEMAIL":
+                label = last_queue[call]
+                yield HistoryFact(("callback", HEADQUARTERS, label, label), "message_left", at)
+
+
+def _read_stays(queue_log: Path, until: datetime) -> Iterable[_Stay]:
+    stays: dict[tuple[str, str], _Stay] = {}
+    for effective_at, call, queue, event, parameters in _read_lines(queue_log, until):
         if event == "ENTERQUEUE" or event in _TURNED_AWAY:
             if stay := stays.get((call, queue)):
                 yield stay  # a transferred call returns to a queue
-            stays[call, queue] = _Stay(call, _LABELS[queue], int(effective_at))
+            stays[call, queue] = _Stay(call, _LABELS[queue], effective_at)
         if stay := stays.get((call, queue)):
-            stay.read(int(effective_at), event, parameters)
+            stay.read(effective_at, event, parameters)
     yield from stays.values()
 
 

@@ -23,12 +23,19 @@ _PLACE: Final = ("channel", "site", "service", "queue")
 
 
 def name_series(sample: str, place: DimensionKey, **more: str) -> Series:
-    """Return a series of a place; series of opinions and transfers have the channel that they are about."""
+    """Return a series of a place; series of opinions and derived figures have the channel that they are about."""
     if place[0] == Channel.FEEDBACK:
         place = (place[3], place[1], place[2], "")
-    if place[0] == "transfer":
-        channel, queue, more["to"] = place[3].split(":")
-        place = (channel, place[1], place[2], queue)
+    channel, site, service, queue = place
+    match channel:
+        case "transfer":
+            channel, queue, more["to"] = queue.split(":")
+            place = (channel, site, service, queue)
+        case "line" | "menu":
+            more["line" if channel == "line" else "option"] = queue
+            place = (Channel.CALL.value, site, service, "")
+        case "callback":
+            place = (Channel.CALL.value, site, service, queue)
     return sample, frozenset({**dict(zip(_PLACE, place, strict=True)), **more}.items())
 
 
@@ -44,10 +51,22 @@ class Counted(NamedTuple):
     """Fact → value of the label, for facts without the prefix."""
 
 
+DERIVED: Final = {
+    "handed_on": "contact_transferred",
+    "line_arrived": "contact_line_arrived",
+    "line_queued": "contact_line_queued",
+    "menu_chosen": "contact_menu_chosen",
+    "message_left": "contact_voice_message_left",
+    "message_heard": "contact_voice_message_heard",
+    "callback_requested": "contact_callback_requested",
+    "called_back": "contact_callback_made",
+    "post_items": "post_items",
+}
+"""Fact of derived figures → its metric, without suffix."""
 COUNTERS: Final = (
     Counted("contact_received_total", names=dict.fromkeys(("offered", "received", "booked"), "")),
     Counted("contact_answered_total", names=dict.fromkeys(("answered", "responded"), "")),
-    Counted("contact_transferred_total", names={"handed_on": ""}),
+    *(Counted(f"{metric}_total", names={name: ""}) for name, metric in DERIVED.items()),
     Counted("contact_left_queue_total", "reason", "left_"),
     Counted("contact_registered_total", names={"registered": ""}),
     Counted("contact_assigned_total", names={"assigned": ""}),
@@ -94,6 +113,8 @@ HISTOGRAMS: Final = {
     "contact_first_response_seconds": "first_response",
     "contact_resolution_seconds": "resolution",
     "contact_appointment_lead_seconds": "lead",
+    "contact_voice_message_hearing_seconds": "message_hearing",
+    "contact_callback_seconds": "callback",
 }
 SCORES: Final = {
     "contact_satisfaction_score": ("csat_1_5",),
@@ -273,7 +294,7 @@ def service_levels(facts: Iterable[HistoryFact], target_seconds: int) -> dict[st
 def flows_of(fact: HistoryFact) -> list[str]:
     """Return the name of one of today's facts in `contact_today_items`."""
     channel, name = fact.place[0], fact.name
-    if channel == "transfer":
+    if channel in ("transfer", "line", "menu", "callback"):
         return []
     if channel in QUEUED:
         if name.startswith("left_"):

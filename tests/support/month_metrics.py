@@ -12,6 +12,7 @@ from models.reasons import Reason
 from streams.web.metrics.measure import CORRECTED_SUFFIX
 from tests.support.expected_metrics import (
     COUNTERS,
+    DERIVED,
     HISTOGRAMS,
     SCORES,
     TARGETS,
@@ -30,6 +31,10 @@ NOT_COMPARED: Final = {
     "contact_agents": "the switchboard reports its agents on request, and no plan knows when: test_agent_properties",
     "contact_collect_duration_seconds": "duration of this scrape",
     "contact_pipeline_build_info": "release: test_collector",
+    **dict.fromkeys(
+        ("contact_reason_total", "contact_reason_corrected_total"),
+        "the simulated systems set no reasons: test_derived_metrics",
+    ),
     **dict.fromkeys(
         (
             "contact_citizens",
@@ -93,6 +98,7 @@ class Comparison:
         expected = dict(self._expected.values)
         names = {name for name, _ in expected} | {counter.sample for counter in COUNTERS}
         names |= {"contact_corrected_total", "contact_postage_corrected_euros_total"}  # each row was counted once
+        names.add("post_cost_euros_total")  # the simulator counts no post
         names |= {name for name in self.actual if name.removesuffix("_total").endswith(CORRECTED_SUFFIX)}
         self.compared |= names
         for name in names:
@@ -208,7 +214,9 @@ def compare_counters(
         if pair[0] == "fact"
     }
     corrected |= {
-        (labels, "handed_on"): value for (_, labels), value in actual["contact_transferred_corrected_total"].items()
+        (labels, name): value
+        for name, metric in DERIVED.items()
+        for (_, labels), value in actual.get(f"{metric}{CORRECTED_SUFFIX}_total", {}).items()
     }
     expected: defaultdict[Series, float] = defaultdict(float)
     for place, numbers in ledger.items():

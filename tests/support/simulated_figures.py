@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 
@@ -14,10 +15,13 @@ from connectors.simulator.case_tallies import DimensionKey, FigureCounts
 from connectors.simulator.office_hours import PARIS, midnight
 from connectors.simulator.simulation_run import SimulationRun
 from models.events import Event
+from streams.core.figures.figure_schemas import CALLBACK_CHANNEL, LINE_CHANNEL, MENU_CHANNEL, TRANSFER_CHANNEL
 from tests.support.processes import wait_until
 from tests.support.simulated_events import Delivery
 from tests.support.simulated_workers import Workers
 
+CALL_FIGURES: Final = frozenset({TRANSFER_CHANNEL, LINE_CHANNEL, MENU_CHANNEL, CALLBACK_CHANNEL})
+"""Names in place of the channel, in the derived figures of simulated calls."""
 READING = timedelta(minutes=2)
 """Time before the end when workers begin to read; they wait a while before they treat a topic as read to its end."""
 

@@ -15,7 +15,16 @@ from streams.core.figures.figure import (
     new_figure,
     total_key,
 )
-from streams.core.figures.figure_schemas import CASE_SCHEMA, FIGURE_SCHEMAS
+from streams.core.figures.figure_schemas import (
+    CALLBACK_CHANNEL,
+    CASE_SCHEMA,
+    CONTACT_CHANNELS,
+    FIGURE_SCHEMAS,
+    LINE_CHANNEL,
+    MENU_CHANNEL,
+    POST_CHANNEL,
+    REASON_CHANNEL,
+)
 from streams.web.view import FiguresView
 
 encode = msgspec.json.encode
@@ -27,6 +36,19 @@ EMAIL = Dimensions("email", "siege", "social", "")
 FORM = Dimensions("form", "siege", "social", "apa")
 APPOINTMENT = Dimensions("appointment", "annexe", "social", "")
 OPINION = Dimensions("feedback", "siege", "social", "call")
+REASON = Dimensions(REASON_CHANNEL, "siege", "social", "call:logement")
+REASONS = tuple(REASON._replace(queue=f"{channel}:logement") for channel in CONTACT_CHANNELS)
+LINE = Dimensions(LINE_CHANNEL, "siege", "social", "standard")
+MENU = Dimensions(MENU_CHANNEL, "siege", "social", "aides")
+CALLBACK = Dimensions(CALLBACK_CHANNEL, "siege", "social", "aide-sociale")
+POST = Dimensions(POST_CHANNEL, "siege", "social", "outgoing:lettre_verte")
+DERIVED = (*REASONS, LINE, MENU, CALLBACK, POST)
+
+
+def facts_of(place: Dimensions) -> tuple[str, ...]:
+    """Return the names of the facts of a place; post has only amounts."""
+    figure_schema = FIGURE_SCHEMAS[place.channel]
+    return figure_schema.facts or figure_schema.counts
 
 
 class Worker:

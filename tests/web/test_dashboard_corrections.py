@@ -17,7 +17,7 @@ from tests.support.dashboards import PanelQuery, panel_queries
 from tests.support.processes import wait_until
 from tests.support.prometheus import Prometheus, running, shorten
 from tests.unit.web.sla_policies import VERSIONED_POLICIES
-from tests.web.rows import FORM, MAIL, OPINION, SOCIAL
+from tests.web.rows import DERIVED, FORM, MAIL, OPINION, SOCIAL, facts_of
 from tests.web.served import Served, serving
 
 APPOINTMENT = Dimensions("appointment", "siege", "social", "")
@@ -26,7 +26,7 @@ PROMISED = [
     CLOCK._replace(queue=CLOCK.queue.format(clock=clock))
     for clock in ("acknowledge", "first_response", "announced", "resolution")
 ]
-PLACES = (SOCIAL, MAIL, FORM, APPOINTMENT, OPINION, *PROMISED)
+PLACES = (SOCIAL, MAIL, FORM, APPOINTMENT, OPINION, *PROMISED, *DERIVED)
 OPTIONS = WebOptions(
     brokers="",
     queues=(QueueOptions(SOCIAL, "Social", "Social"),),
@@ -46,7 +46,7 @@ RIGHT, WRONG = 2, 7
 def count(served: Served, number: int, *, wrong: bool = False, is_corrected: bool = False) -> None:
     """Count each fact for all dimensions, with different durations by kind; wrong ones are 40 times as long."""
     for place in PLACES:
-        for at, fact in enumerate(FIGURE_SCHEMAS[place.channel].facts):
+        for at, fact in enumerate(facts_of(place)):
             amount = (at + 1) * (3 if place is SOCIAL else 90_000) * (40 if wrong else 1)
             write = served.worker.correct if is_corrected else served.worker.count
             for _ in range(number):
@@ -55,7 +55,7 @@ def count(served: Served, number: int, *, wrong: bool = False, is_corrected: boo
 
 def of_job(query: str, job: str) -> str:
     """Return the query for one of both organisations."""
-    return re.sub(r"\b(contact_\w+)\{", rf'\1{{job="{job}", ', query)
+    return re.sub(r"\b((?:contact|post)_\w+)\{", rf'\1{{job="{job}", ', query)
 
 
 def differences(prometheus: Prometheus, at: float) -> Iterator[tuple[PanelQuery, object, object]]:

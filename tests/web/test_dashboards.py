@@ -15,7 +15,7 @@ from tests.support.dashboards import PanelQuery, panel_queries, queries_without_
 from tests.support.processes import Child, wait_until
 from tests.support.prometheus import running, shorten
 from tests.unit.web.sla_policies import ACKNOWLEDGED
-from tests.web.rows import APPOINTMENT, OPINION
+from tests.web.rows import APPOINTMENT, CALLBACK, OPINION, REASONS
 from tests.web.served import SampleCitizens, serving
 
 QUERIES: Final = [one for path in sorted((DASHBOARDS / "fr").glob("*.json")) for one in panel_queries(path)]
@@ -28,6 +28,9 @@ MAY_BE_EMPTY: Final = {
     "contact_effort_score": "the same",
     "contact_sla_oldest_overdue_timestamp_seconds": "nothing is overdue",
     "contact_appointment_total": "few appointments are missed, and the demo has read its past before the first scrape",
+    "contact_reason_total": "the simulated systems set no reasons",
+    "contact_voice_message_hearing_seconds": "the simulated switchboard does not report who listens to a message",
+    "contact_callback_seconds": "the same",
     "ALERTS": "nothing is wrong",
 }
 """Metric → why it may have no data in normal operation."""
@@ -88,6 +91,9 @@ def test_queries_that_are_empty_in_the_demo_return_data_once_it_exists(tmp_path:
         def missing() -> object:
             served.worker.count(OPINION, served.now(), given_nps_0_10_9=1, given_ces_1_5_4=1)
             served.worker.count(APPOINTMENT, served.now(), booked=1, attended=1, missed=1)
+            for reason in REASONS:
+                served.worker.count(reason, served.now(), reason_contacts=1)
+            served.worker.count(CALLBACK, served.now(), "message_heard", "called_back", amount=60)
             return queries_without_data(prometheus, OPTIONAL)
 
         wait_until(lambda: not missing(), "data for each query", otherwise=missing)

@@ -18,6 +18,12 @@ class QueueTotals:
     A call counts once for each time that it enters the queue or is refused by it.
     """
 
+    dialled: int = 0
+    """Calls on the line of the queue. Each enters the queue or is refused by it."""
+    chosen: int = 0
+    """Callers who chose the queue in the voice menu."""
+    messages: int = 0
+    """Voice messages left after the queue refused the call or timed it out."""
     offered: int = 0
     answered: int = 0
     answered_in_time: int = 0

@@ -214,8 +214,10 @@ class Switchboard(ABC):
     def _arrive(self, queue: Queue) -> None:
         number = "" if self._random.random() < WITHHELD else self._number()
         call = Call(f"{int(self.now)}.{next(self._unique)}", number)
+        queue.totals.dialled += 1
         self.record(call, None, None, "DID", queue.service.number)
         if self._side_random.random() < THROUGH_A_MENU:
+            queue.totals.chosen += 1
             self.record(call, None, None, "MENU", 1 + self._queues.index(queue))
         if not self._profile.is_open(queue.service, self.now):
             self._turn_away(queue, call, "CLOSED")
@@ -230,7 +232,7 @@ class Switchboard(ABC):
         _add(queue.totals.left, event.lower())
         self.record(call, queue, None, event, "")
         if event == "CLOSED":
-            self._maybe_leave_message(call)
+            self._maybe_leave_message(queue, call)
 
     def _enter(self, queue: Queue, call: Call) -> None:
         service = queue.service
@@ -288,14 +290,15 @@ class Switchboard(ABC):
         if queue is not self._queues[0] and self._random.random() < OVERFLOWS:
             self._enter(self._queues[0], call)
         else:
-            self._maybe_leave_message(call)
+            self._maybe_leave_message(queue, call)
 
-    def _maybe_leave_message(self, call: Call) -> None:
+    def _maybe_leave_message(self, queue: Queue, call: Call) -> None:
         if self._side_random.random() < LEAVES_A_MESSAGE:
             seconds = self._side_random.uniform(*MESSAGE_SECONDS)
-            self.after(seconds, self._leave_message, call, int(seconds))
+            self.after(seconds, self._leave_message, queue, call, int(seconds))
 
-    def _leave_message(self, call: Call, seconds: int) -> None:
+    def _leave_message(self, queue: Queue, call: Call, seconds: int) -> None:
+        queue.totals.messages += 1
         self.record(call, None, None, "VOICEMAIL", seconds)
 
     def _press_key(self, queue: Queue, call: Call) -> None:

@@ -59,6 +59,10 @@ TEXTS: Final[Mapping[str, MetricText]] = {
         french="Combien de durées ont été mesurées depuis minuit, par durée ; les attentes sont celles des répondus.",
     ),
     "contact_today_duration_seconds": MetricText("Σ duration of the facts of today"),
+    "contact_reason": MetricText(
+        "latest contact.reason_set, at t(contact began)",
+        labels={**_CHANNEL, "site": (), "service": (), "queue": (), "reason": ()},
+    ),
     # ------------------------------------------------------------------------------------------------------ queues
     "contact_transferred": MetricText(
         "call.transferred, data.to_queue; if a call reports several: the latest known queue"
@@ -93,6 +97,18 @@ TEXTS: Final[Mapping[str, MetricText]] = {
     ),
     "contact_agents": MetricText("latest agent.state_changed of each agent"),
     "contact_service_level_target_seconds": MetricText("web.target_seconds, web.desk_target_seconds"),
+    # --------------------------------------------------------------------------------------------------- telephone
+    "contact_line_arrived": MetricText("call.arrived, data.line"),
+    "contact_line_queued": MetricText("call.arrived of calls that also have a stay in a queue"),
+    "contact_menu_chosen": MetricText("call.menu_chosen, data.option"),
+    "contact_voice_message_left": MetricText("call.voicemail_left, data.queue or else the last queue of the call"),
+    "contact_voice_message_heard": MetricText("call.voicemail_heard after call.voicemail_left"),
+    "contact_callback_requested": MetricText("call.callback_requested, data.queue or else the last queue of the call"),
+    "contact_callback_made": MetricText("call.called_back after call.voicemail_left or call.callback_requested"),
+    "contact_voice_message_hearing_seconds": MetricText("t(first call.voicemail_heard) − t(call.voicemail_left)"),
+    "contact_callback_seconds": MetricText(
+        "t(first call.called_back) − t(first of call.voicemail_left, call.callback_requested)"
+    ),
     # ----------------------------------------------------------------------------------------------------- written
     "contact_registered": MetricText("letter.registered"),
     "contact_assigned": MetricText("letter.assigned + form.taken_up"),
@@ -135,6 +151,8 @@ TEXTS: Final[Mapping[str, MetricText]] = {
         "t(the event that closed it) − t(letter.arrived.admitted_at, or the earliest of letter.arrived,"
         " email.received, form.submitted)"
     ),
+    "post_items": MetricText("Σ post.counted.items, by direction and post_class"),
+    "post_cost_euros": MetricText("Σ post.counted.cost_cents / 100, by direction and post_class"),
     # ------------------------------------------------------------------------------------------------ appointments
     "contact_appointment": MetricText(
         "appointment.attended, appointment.missed (no-show), appointment.cancelled by citizen or service: the latest counts"
@@ -322,6 +340,25 @@ KPIS: Final = (
         N_("Postage over four weeks, in euros"),
         f"sum by (service, postage) ({_ANY_INSTANCE} (increase(contact_postage_euros_total[28d]))"
         f" - {_ANY_INSTANCE} (increase(contact_postage_corrected_euros_total[28d])))",
+    ),
+    Kpi(
+        N_("Share of calls that never reach a queue, by line, over four weeks"),
+        f"1 - sum by (line) ({_true_increase('contact_line_queued_total', '28d')})"
+        f" / sum by (line) ({_true_increase('contact_line_arrived_total', '28d')})",
+    ),
+    Kpi(
+        N_("Contacts by reason and channel, over four weeks"),
+        f"sum by (reason, channel) ({_true_increase('contact_reason_total', '28d')})",
+    ),
+    Kpi(
+        N_("Mean hours from a voice message or request to the callback, over four weeks"),
+        f"sum by (queue) ({_true_increase('contact_callback_seconds_sum', '28d')})"
+        f" / sum by (queue) ({_true_increase('contact_callback_seconds_count', '28d')}) / 3600",
+    ),
+    Kpi(
+        N_("Cost per item of post counted in total, by class, over four weeks"),
+        f"sum by (class) ({_true_increase('post_cost_euros_total', '28d')})"
+        f" / sum by (class) ({_true_increase('post_items_total', '28d')})",
     ),
     Kpi(
         N_("CSAT below 70 %, even at its upper bound"),

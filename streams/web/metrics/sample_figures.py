@@ -5,6 +5,7 @@ from itertools import product
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from models.events import PostClass, PostDirection
 from models.policies import Policies
 from models.timestamps import milliseconds
 from models.topics import Channel
@@ -12,11 +13,16 @@ from streams.core.citizens.citizen_figures import Period
 from streams.core.figures.facts import target_dimensions
 from streams.core.figures.figure import Dimensions, Figure, Progress
 from streams.core.figures.figure_schemas import (
+    CALLBACK_CHANNEL,
     CONTACT_CHANNELS,
     FIGURE_SCHEMAS,
+    LINE_CHANNEL,
+    MENU_CHANNEL,
     NO_PREVIOUS_CHANNEL,
     OTHER_REASON,
+    POST_CHANNEL,
     QUEUE_SCHEMA,
+    REASON_CHANNEL,
     RECONTACT_REASONS,
 )
 from streams.web.board.day_windows import WINDOWS
@@ -44,7 +50,17 @@ def snapshot(policies: Policies) -> Snapshot:
         for version in policies.in_force(at)
         for kind in kinds_at(version, dimensions)
     ]
-    totals = {dimensions: _full(dimensions) for dimensions in (*dimension_keys, *feedback, *clocks)}
+    derived = [
+        Dimensions(kind, "site", "service", queue)
+        for kind, queue in (
+            *((REASON_CHANNEL, f"{channel}:reason") for channel in CONTACT_CHANNELS),
+            (LINE_CHANNEL, "line"),
+            (MENU_CHANNEL, "option"),
+            (CALLBACK_CHANNEL, "queue"),
+            *((POST_CHANNEL, f"{direction}:{of_class}") for direction, of_class in product(PostDirection, PostClass)),
+        )
+    ]
+    totals = {dimensions: _full(dimensions) for dimensions in (*dimension_keys, *feedback, *clocks, *derived)}
     answers = {dimensions: totals[dimensions] for dimensions in feedback}
     return Snapshot(
         taken_at=NOW,

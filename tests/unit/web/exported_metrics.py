@@ -10,7 +10,7 @@ from streams.web.collector import FiguresCollector
 from streams.web.options import ServiceOptions, WebOptions
 from streams.web.view import NO_POLICIES
 from tests.unit.web.filled_board import NOON, FilledBoard
-from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, Worker
+from tests.web.rows import APPOINTMENT, DERIVED, DESK, EMAIL, FORM, MAIL, OPINION, Worker, facts_of
 
 OPTIONS = WebOptions(
     brokers="", services=(ServiceOptions("social", "Social", "Social", (MAIL, EMAIL, FORM, APPOINTMENT)),)
@@ -57,3 +57,5 @@ def count_each_fact(worker: Worker) -> None:
     worker.stocks(APPOINTMENT, waiting=1, pending_citizen=8)
     worker.count(OPINION, NOON, invited=9, given_csat_1_5_4=2, given_nps_0_10_10=1)
     worker.answered(DESK, NOON, 400, handle_seconds=60)
+    for place in DERIVED:
+        worker.count(place, NOON, *facts_of(place), amount=DAY)

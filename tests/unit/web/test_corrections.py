@@ -1,15 +1,15 @@
 """Tests of correction metrics: counter minus correction metric is the true count."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.figures.figure import Dimensions
-from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA
+from streams.core.figures.figure_schemas import SLA
 from streams.web.metrics.measure import CORRECTED_SUFFIX
 from tests.unit.web.exported_metrics import NOON, ExportedMetrics
 from tests.unit.web.sla_policies import ORGANISATION, VERSIONED_POLICIES
-from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, SOCIAL
+from tests.web.rows import APPOINTMENT, DERIVED, DESK, EMAIL, FORM, MAIL, OPINION, SOCIAL, facts_of
 
 PLACES = (
     SOCIAL,
@@ -21,6 +21,7 @@ PLACES = (
     OPINION,
     Dimensions("transfer", SOCIAL.site, SOCIAL.service, f"call:{SOCIAL.queue}:"),
     Dimensions(SLA, "siege", "social", "courrier:first_response:mail"),
+    *DERIVED,
 )
 TWINLESS = {"contact_corrected_total", "contact_sla_corrected_total", "contact_collect_errors_total"}
 Facts = list[tuple[Dimensions, str, int]]
@@ -38,10 +39,11 @@ def facts(draw: st.DrawFn) -> Facts:
     place = st.sampled_from(PLACES)
     amount = st.sampled_from([0, 5, 6, 900, 90_000, 10_000_000])
     chosen = draw(st.lists(place, max_size=12))
-    return [(one, draw(st.sampled_from(FIGURE_SCHEMAS[one.channel].facts)), draw(amount)) for one in chosen]
+    return [(one, draw(st.sampled_from(facts_of(one))), draw(amount)) for one in chosen]
 
 
 @given(facts(), facts())
+@settings(deadline=None)  # each example writes thousands of series
 def test_counter_minus_its_correction_metric_is_the_true_count(right: Facts, wrong: Facts) -> None:
     exported, true = (ExportedMetrics(ORGANISATION, VERSIONED_POLICIES) for _ in range(2))
     for place, fact, amount in (*right, *wrong):
@@ -60,7 +62,7 @@ def test_counter_minus_its_correction_metric_is_the_true_count(right: Facts, wro
         if (
             part not in {"total", "bucket", "sum", "count"}
             or metric.endswith(CORRECTED_SUFFIX)
-            or not name.startswith("contact_")
+            or not name.startswith(("contact_", "post_"))
         ):
             continue
         assert number == before[name, labels], "no counter falls"
