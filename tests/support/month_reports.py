@@ -39,8 +39,13 @@ KEY_DIMENSIONS: Final[Mapping[str, tuple[int, ...]]] = {
     **dict.fromkeys(("mail", "email", "form"), (2, 3)),
     "sent": (2,),
     "appointment": (2,),
+    **dict.fromkeys(("lines", "menu", "callbacks"), (1, 2, 3)),
 }
 """Table of a report → indexes of the dimensions that identify its rows, besides the channel; (2, 3) for opinions."""
+
+
+CHANNELS: Final = {"sent": "mail", "lines": "line", "menu": "menu", "callbacks": "callback"}
+"""Table of a report → name in place of the channel of its facts, where they differ."""
 
 
 def compare_report(month: Month, history: History, period: Period) -> tuple[int, list[tuple[Any, ...]]]:
@@ -53,7 +58,7 @@ def compare_report(month: Month, history: History, period: Period) -> tuple[int,
     for table in report.tables:
         if table.name in SLA_TABLES:
             continue
-        channel = {"sent": "mail"}.get(table.name, table.name if table.name in KEY_DIMENSIONS else "feedback")
+        channel = CHANNELS.get(table.name, table.name if table.name in KEY_DIMENSIONS else "feedback")
         key_dimensions = KEY_DIMENSIONS.get(table.name, (2, 3))
         of_table = [fact for fact in facts if fact.place[0] == channel]
         for row in table.rows:
