@@ -49,6 +49,7 @@ def add_page(app: FastAPI, settings: Settings) -> None:
             t=TEXTS[language],
             title=(web.title if language == "fr" else web.title_en) or web.title,
             services=web.name_services(language),
+            reasons=settings.name_reasons(language),
             time_zone=web.time_zone,
             idle_seconds=settings.api.idle_seconds,
         )

@@ -139,7 +139,7 @@ class Entry(Answer):
     outcome: str
     detail: str
     """For an SLA event `<policy>:<clock>`; for a booked or moved appointment its time; for a letter scanned after its arrival the
-    time of arrival; for feedback `<scale>:<score>`."""
+    time of arrival; for feedback `<scale>:<score>`; the name of a reason for contact."""
     is_outline: bool
 
 

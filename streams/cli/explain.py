@@ -27,10 +27,11 @@ from streams.core.figures.figure_explanation import (
     CountedFact,
     FigureQuery,
     counted_facts,
+    figure_channels,
     figure_names,
     formula_of,
 )
-from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA, TRANSFER_CHANNEL
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA
 from streams.kafka.state_reader import read_events, scan_contacts
 from streams.runtime.instance_lock import find_readable_cluster, kafka_errors
 from streams.settings.schema import Settings
@@ -162,13 +163,15 @@ def _find_formula(settings: Settings, figure: str, channels: Collection[str], fo
 
 
 def _check_channels(figure: str, formula: FigureFormula, channels: Collection[str]) -> None:
-    """Raise `click.UsageError` if neither the channels nor SLA and transfers have this figure: a zero would be wrong."""
+    """Raise `click.UsageError` if no figures of the channels' contacts have this one: a zero would be wrong."""
     wanted = {term.name for term in (*formula.numerator, *formula.denominator)}
-    if channels and not any(
-        wanted & {*figure_schema.facts, *figure_schema.stocks}
-        for figure_schema in map(FIGURE_SCHEMAS.__getitem__, (*channels, SLA, TRANSFER_CHANNEL))
-    ):
-        having = [name for name in CHANNELS if wanted & {*FIGURE_SCHEMAS[name].facts, *FIGURE_SCHEMAS[name].stocks}]
+
+    def has_figure(channel: str) -> bool:
+        figure_schemas = map(FIGURE_SCHEMAS.__getitem__, figure_channels(channel))
+        return any(wanted & {*figure_schema.facts, *figure_schema.stocks} for figure_schema in figure_schemas)
+
+    if channels and not any(map(has_figure, channels)):
+        having = filter(has_figure, CHANNELS)
         raise click.UsageError(
             _(
                 "{channels} has no figure {figure}; channels with it: {having}",

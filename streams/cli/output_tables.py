@@ -75,9 +75,10 @@ def format_deadline(milliseconds: int, zone: tzinfo) -> str:
 
 
 def make_formatter(settings: Settings) -> Formatter:
-    """Return the formatter of citizens' data in the language of the locale, with time zone and service names of `web`."""
+    """Return the formatter of citizens' data in the language of the locale, with the time zone and names of the settings."""
     language = user_language()
-    return Formatter(language, settings.web.zone, settings.web.name_services(language), has_offsets=True)
+    services, reasons = settings.web.name_services(language), settings.name_reasons(language)
+    return Formatter(language, settings.web.zone, services, has_offsets=True, reasons=reasons)
 
 
 def vocabulary_label(of: str, value: str) -> str:

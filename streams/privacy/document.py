@@ -60,7 +60,9 @@ class Document(NamedTuple):
 
 def build_document(personal_data: PersonalData, language: str, zone: tzinfo) -> Document:
     """Return the document. Contacts are read while their chapters are iterated, which may raise `Unavailable`."""
-    formatter = Formatter(language, zone, personal_data.services, queues=personal_data.queues)
+    formatter = Formatter(
+        language, zone, personal_data.services, queues=personal_data.queues, reasons=personal_data.reasons
+    )
     translate, format_time = formatter.translate, formatter.format_time
     about = [
         translate(

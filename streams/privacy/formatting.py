@@ -23,6 +23,8 @@ class Formatter(NamedTuple):
     """True: write times as ISO 8601 with their UTC offset, because the text does not name the time zone."""
     queues: Mapping[tuple[str, str, str], str] = MappingProxyType({})
     """Channel, site and code of a queue → its name."""
+    reasons: Mapping[str, str] = MappingProxyType({})
+    """Code of a reason for contact → its name."""
 
     def translate(self, message: str, **values: object) -> str:
         """Return a message, with `values` for its placeholders."""
@@ -85,6 +87,8 @@ class Formatter(NamedTuple):
             return self.translate("{number} s", number=self.number(value))
         if field == "cost_cents":
             return self.translate("€{number}", number=self.number(value / 100, ".2f"))
+        if field == "contact_reason":
+            return self.reasons.get(value, value)
         if isinstance(value, str):
             of = _SETS.get(field)
             return self.name(of, value) if of else self.services.get(value, value)
@@ -106,7 +110,7 @@ def format_entry(type_: str, detail: str, formatter: Formatter) -> str:
     """Return the text of a timeline entry with its details, as the timeline page shows it; for SLA events with the policy.
 
     The form of `detail` depends on the event type: `policy:clock` for SLA, a time for appointments and letters, `scale:score` for
-    feedback.
+    feedback, the code of a reason for contact.
     """
     what = formatter.name("type", type_)
     match type_.partition(".")[0]:
@@ -121,4 +125,6 @@ def format_entry(type_: str, detail: str, formatter: Formatter) -> str:
             detail = " ".join((formatter.translate("stamped"), formatter.format_time(detail)))
         case "feedback" if detail:
             detail = formatter.opinion(*detail.split(":"))
+        case "contact":
+            detail = formatter.reasons.get(detail, detail)
     return formatter.with_detail(what, detail)

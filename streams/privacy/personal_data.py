@@ -153,6 +153,8 @@ class PersonalData(NamedTuple):
     """The controller's notice to all citizens; empty lines separate paragraphs."""
     queues: Mapping[tuple[str, str, str], str]
     """Channel, site and code of a queue → its displayed name; without queues that are displayed by their code."""
+    reasons: Mapping[str, str]
+    """Code of a reason for contact → its displayed name; without reasons that are displayed by their code."""
 
 
 Records = Callable[[], Iterable[Mapping[str, Any]]]
@@ -177,6 +179,7 @@ def collect_personal_data(
     notice: str = "",
     queues: Mapping[tuple[str, str, str], str] = MappingProxyType({}),
     recorded_forms_of: FindRecordedForms = _unchanged,
+    reasons: Mapping[str, str] = MappingProxyType({}),
 ) -> PersonalData:
     """Return all data about the citizen with the identity `asked` in a sector, or about the contact `asked`.
 
@@ -224,6 +227,7 @@ def collect_personal_data(
         services,
         notice,
         queues,
+        reasons,
     )
 
 

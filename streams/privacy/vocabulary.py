@@ -171,6 +171,7 @@ VOCABULARY: Final[Mapping[str, Mapping[str, str]]] = {
     "field": {
         "line": N_("line called"),
         "option": N_("menu option"),
+        "contact_reason": N_("reason for contact"),
         "duration_seconds": N_("duration"),
         "pages": N_("pages"),
         "admitted_at": N_("received (stamp)"),

@@ -55,7 +55,7 @@ def _write(personal_data: PersonalData, kind: Format, language: str, zone: tzinf
 
 def _write_json(personal_data: PersonalData) -> Iterator[bytes]:
     fields = personal_data._asdict()
-    del fields["contacts"], fields["services"], fields["queues"]
+    del fields["contacts"], fields["services"], fields["queues"], fields["reasons"]
     yield msgspec.json.encode(fields)[:-1] + b',"contacts":['
     for number, contact in enumerate(personal_data.contacts):
         yield (b",\n" if number else b"\n") + msgspec.json.encode(contact)

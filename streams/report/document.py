@@ -10,10 +10,18 @@ from unicodedata import combining, normalize
 from models.locale import translate
 from models.topics import Channel
 from streams.core.figures.figure import Dimensions
-from streams.core.figures.figure_schemas import SLA
+from streams.core.figures.figure_schemas import (
+    CALLBACK_CHANNEL,
+    LINE_CHANNEL,
+    MENU_CHANNEL,
+    POST_CHANNEL,
+    REASON_CHANNEL,
+    SLA,
+)
 from streams.report.history import History
 from streams.report.plots import Bar, draw_bars
-from streams.report.tables import OTHERS, ArrivalProfile, Coverage, Report, Table, Value
+from streams.report.rows import OTHERS, Table, Value
+from streams.report.tables import ArrivalProfile, Coverage, Report
 from streams.report.texts import (
     DEFINITIONS,
     NO_BREAK_SPACE,
@@ -29,7 +37,10 @@ from streams.web.options import WebOptions
 
 SATURDAY: Final = 5
 _MAX_LABELS: Final = 31
+_LARGEST_FIRST: Final = frozenset({"reasons", "lines", "menu", "callbacks", "post_incoming", "post_outgoing"})
+"""Tables whose rows are sorted by their first column; the others by name."""
 _WEEK: Final = 7
+_NAMED_BY_QUEUE: Final = frozenset({LINE_CHANNEL, MENU_CHANNEL, POST_CHANNEL, REASON_CHANNEL})
 
 
 class Line(NamedTuple):
@@ -170,7 +181,11 @@ def _chapter(table: Table, arrival_profile: ArrivalProfile | None, options: WebO
         )
         for row in table.rows
     ]
-    lines.sort(key=lambda line: (not line.is_sum, line.dimensions == OTHERS, _sort_key(line.name)))
+    if table.name in _LARGEST_FIRST:
+        lines.sort(key=lambda line: -(line.values[0].value or 0))
+        lines.sort(key=lambda line: (not line.is_sum, line.dimensions == OTHERS))
+    else:
+        lines.sort(key=lambda line: (not line.is_sum, line.dimensions == OTHERS, _sort_key(line.name)))
     columns = tuple(texts["sent_letters" if name == "sent" else name] for name in table.columns)
     plots = _plots(arrival_profile, language) if arrival_profile else ()
     return Chapter(table.name, texts[table.name], columns, tuple(lines), plots)
@@ -180,6 +195,7 @@ def _name_rows(dimension_keys: Sequence[Dimensions], options: WebOptions, langua
     """Return the display names of rows: configured labels or defaults, with a `_distinction` where names are equal."""
     texts = TEXTS[language]
     queues = {queue.dimensions: queue.label_fr if language == "fr" else queue.label_en for queue in options.queues}
+    has_services = any(dimensions.service for dimensions in dimension_keys)
     names = {}
     for dimensions in dimension_keys:
         service = (
@@ -189,6 +205,11 @@ def _name_rows(dimension_keys: Sequence[Dimensions], options: WebOptions, langua
         )
         if dimensions in queues:
             names[dimensions] = queues[dimensions]
+        elif dimensions.channel == CALLBACK_CHANNEL and (call := dimensions._replace(channel=Channel.CALL)) in queues:
+            names[dimensions] = queues[call]
+        elif dimensions.channel in _NAMED_BY_QUEUE:
+            name = _name_part(dimensions, options, language)
+            names[dimensions] = f"{service} – {name}" if has_services else name
         elif dimensions.channel == SLA:
             name = _name_target(dimensions, texts)
             names[dimensions] = f"{name}, {service}" if dimensions.service else name
@@ -202,6 +223,16 @@ def _name_rows(dimension_keys: Sequence[Dimensions], options: WebOptions, langua
         dimensions: f"{name}{_distinction(dimensions)}" if frequency[name] > 1 else name
         for dimensions, name in names.items()
     }
+
+
+def _name_part(dimensions: Dimensions, options: WebOptions, language: str) -> str:
+    """Return the name of a line, a menu choice, a class of post or a reason."""
+    if dimensions.channel == REASON_CHANNEL:
+        return options.reason_labels(dimensions.queue)[0 if language == "fr" else 1]
+    texts = TEXTS[language]
+    if dimensions.channel == POST_CHANNEL:
+        return texts[f"post_{dimensions.queue.rpartition(':')[2]}"]
+    return dimensions.queue or texts["unknown_line" if dimensions.channel == LINE_CHANNEL else "no_name"]
 
 
 def _name_target(dimensions: Dimensions, texts: Mapping[str, str]) -> str:

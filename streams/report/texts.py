@@ -4,6 +4,7 @@
 from datetime import date, datetime
 from typing import Final
 
+from models.events import PostClass
 from models.locale import C_, LANGUAGES, N_, translate
 from models.policies import ClockKind
 from models.topics import Channel
@@ -53,6 +54,9 @@ _TEXTS: Final = {
     "ces_1_5": N_("Ease (CES of 5)"),
     "ces_1_7": N_("Ease (CES of 7)"),
     "jdma": N_("Je donne mon avis (JDMA)"),
+    "reasons_by_service": N_("Reasons for contact, by service"),
+    "post_incoming": N_("Incoming post counted"),
+    "post_outgoing": N_("Outgoing post counted"),
     "unit_count": N_("count"),
     "unit_share": N_("share"),
     "unit_seconds": N_("seconds"),
@@ -86,6 +90,8 @@ _TEXTS: Final = {
     "breached": C_("SLA targets", "Missed"),
     "invited": N_("Invitations"),
     "response_rate": N_("Response rate"),
+    "contacts": N_("Contacts"),
+    "unqueued_share": N_("Share without a queue"),
     # plots
     "by_day": N_("Contacts received by day"),
     "by_hour": N_("Contacts received by hour"),
@@ -116,6 +122,14 @@ _OF_BOARD: Final = {
     **{name: name for name in ("short_form", "promise_of")},
     **{name: name for name in ("received", "answered", "abandoned", "abandonment", "mean_wait", "mean_handle")},
     **{name: name for name in ("closed", "booked", "attended", "missed", "kept", "given")},
+    **{name: f"title_{name}" for name in ("reasons", "lines", "menu", "callbacks")},
+    **{
+        name: name
+        for name in ("line_arrived", "line_queued", "line_unqueued", "unknown_line", "menu_chosen", "no_name")
+    },
+    **{name: name for name in ("messages_left", "messages_heard", "mean_hearing")},
+    **{name: name for name in ("callbacks_requested", "called_back", "mean_callback", "post_items")},
+    **{f"post_{post_class}": f"post_{post_class}" for post_class in PostClass},
     **{f"score_{measure}": f"measure_{measure}" for measure in Measure},
     "left_otherwise": "left",
     "service_level": "level_short",
@@ -167,6 +181,30 @@ DEFINITIONS: Final = (
     (
         N_("Appointments"),
         N_("No-show rate = missed / (missed + attended). Lead time: from booking to the start that was first booked."),
+    ),
+    (
+        N_("Calls by line"),
+        N_(
+            "Arrived: calls on the line, before any queue. No queue: calls that ended without one, such as in the voice "
+            "menu. Voice menu: a choice counts once per call."
+        ),
+    ),
+    (
+        N_("Voice messages and callbacks"),
+        N_(
+            "Mean delay to hear: from the message until an agent first listened to it. Mean callback delay: from the "
+            "message or the request, whichever came first, until the first callback."
+        ),
+    ),
+    (
+        N_("Counted post"),
+        N_(
+            "Items that a mailroom or a franking machine counted in total. Letters known one by one are not among them."
+        ),
+    ),
+    (
+        N_("Reasons for contact"),
+        N_("Contacts by their latest reason, on the day they began. Contacts without a reason are not counted."),
     ),
     (
         N_("SLA targets"),

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from streams.report.document import Chapter, Document, Line, format_value
 from streams.report.period import Period
-from streams.report.tables import Value
+from streams.report.rows import Value
 from streams.report.texts import TEXTS, format_number
 
 

@@ -72,7 +72,18 @@ def collect_personal_data(
     names = partial(recorded_forms_of, secret=load_secret(secret_path(settings.data)))
     now = datetime.now(UTC)
     return personal_data.collect_personal_data(
-        timeline, finder, asked, sector, records, rules, now, services, notice, queues, names
+        timeline,
+        finder,
+        asked,
+        sector,
+        records,
+        rules,
+        now,
+        services,
+        notice,
+        queues,
+        names,
+        settings.name_reasons(language),
     )
 
 

@@ -314,6 +314,12 @@ class Settings(BaseSettings):
     """Closed list of the reasons for contact, in the order of the board."""
     connectors: dict[Name, Instance] = {}
 
+    def name_reasons(self, language: str) -> dict[str, str]:
+        """Return name in events → displayed name in French (`fr`) or English, for reasons for contact where they differ."""
+        labels = (reason.to_board_options(name) for name, reason in self.contact_reasons.items())
+        named = {label.reason: label.label_fr if language == "fr" else label.label_en for label in labels}
+        return {code: name for code, name in named.items() if name != code}
+
     @classmethod
     def settings_customise_sources(  # noqa: D102
         cls,

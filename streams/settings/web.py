@@ -72,7 +72,7 @@ def _falling(thresholds: "Thresholds") -> "Thresholds":
 
 WaitBound = Annotated[int, AfterValidator(_check_wait_bound)]
 NotNegative = Annotated[float, Field(ge=0)]
-View = Literal["overview", "phone", "day", "written", "deadlines", "desk", "satisfaction", "sources"]
+View = Literal["overview", "phone", "day", "written", "deadlines", "desk", "reasons", "satisfaction", "sources"]
 """A view of the wall, as in `streams.web.options.WALL_VIEWS`."""
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -20,10 +20,17 @@ from streams.core.figures.figure import (
     new_figure,
     parse_key,
 )
-from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA_SCHEMA, FigureSchema
+from streams.core.figures.figure_schemas import (
+    FEEDBACK,
+    FIGURE_SCHEMAS,
+    POST_CHANNEL,
+    POST_SCHEMA,
+    SLA_SCHEMA,
+    FigureSchema,
+)
 from streams.core.forecast.arrivals import PastDay
 from streams.web.board import typical_day
-from streams.web.board.feedback_windows import FeedbackWindows
+from streams.web.board.day_windows import POST_WINDOW, WINDOWS, DayWindows
 from streams.web.topic_view import RawRows
 
 RECENT_SECONDS: Final = 1800
@@ -73,7 +80,8 @@ class MergedRows:
         """Dimensions → start of the latest retained five minutes in which a contact arrived, seconds since 1970."""
         self.due: dict[Dimensions, dict[int, int]] = {}
         """Dimensions of SLA targets → start of a retained five-minute bucket → open clocks with a deadline in it, or 0."""
-        self._feedback = FeedbackWindows(zone, now)
+        self._feedback = DayWindows(zone, now, FEEDBACK)
+        self._post = DayWindows(zone, now, POST_SCHEMA, {POST_WINDOW: WINDOWS[POST_WINDOW]})
         self._past = typical_day.PastDays(zone, now)
         self._zone = zone
         self._report = report
@@ -111,12 +119,18 @@ class MergedRows:
             self._add_up_today()
         self._merge_touched()
         self._feedback.advance_to(now)
+        self._post.advance_to(now)
         self._past.advance_to(now)
 
     @property
     def feedback(self) -> Mapping[str, Mapping[Dimensions, Figure]]:
-        """Window (`feedback_windows.WINDOWS`) → dimensions → sum of the survey invitations and answers of its days."""
+        """Window (`day_windows.WINDOWS`) → dimensions → sum of the survey invitations and answers of its days."""
         return self._feedback.sums
+
+    @property
+    def post(self) -> Mapping[Dimensions, Figure]:
+        """Dimensions → sum of the counted post of the days of `day_windows.POST_WINDOW`."""
+        return self._post.sums[POST_WINDOW]
 
     @property
     def past_days(self) -> Sequence[PastDay]:
@@ -145,10 +159,12 @@ class MergedRows:
             raise LookupError("unknown channel, perhaps of a newer release")
         if kind != "total" and dimensions.channel == Channel.FEEDBACK:
             self._feedback.put(kind, start, dimensions, partition, value)
+        if kind != "total" and dimensions.channel == POST_CHANNEL:
+            self._post.put(kind, start, dimensions, partition, value)
         if kind != "total" and dimensions.channel == typical_day.CHANNEL:
             self._past.put(kind, start, dimensions, partition, value)
         if kind == "day":
-            return  # past days are needed for feedback and the typical day only
+            return  # past days are needed for feedback, counted post and the typical day only
         if kind == "total" or start >= self._retained_from:
             rows = self._rows.setdefault((start, dimensions), {})
             if value is None:

@@ -38,7 +38,7 @@ BACKLOG_AGE_SECONDS: Final[Mapping[str, Thresholds]] = {
 
 After two months without an answer, silence is a decision in law (CRPA, L. 231-4). The values for e-mail are shorter by
 convention: citizens expect an answer sooner."""
-WALL_VIEWS: Final = ("overview", "phone", "day", "written", "deadlines", "desk", "satisfaction", "sources")
+WALL_VIEWS: Final = ("overview", "phone", "day", "written", "deadlines", "desk", "reasons", "satisfaction", "sources")
 """Views of the wall, in display order."""
 
 

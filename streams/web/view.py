@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -47,7 +47,7 @@ class Snapshot:
 
     Contains all future buckets, those of today and those of the recent window. Paused clocks have no deadline."""
     feedback: Mapping[str, Mapping[Dimensions, Figure]]
-    """Window (`feedback_windows.WINDOWS`) → dimensions → survey invitations and answers of these civil days, today included."""
+    """Window (`day_windows.WINDOWS`) → dimensions → survey invitations and answers of these civil days, today included."""
     policies: Policies
     """Policies of the SLA file at that moment."""
     unreadable: int
@@ -57,6 +57,8 @@ class Snapshot:
 
     A day without calls has zeros. Days that may be incomplete are missing.
     """
+    post: Mapping[Dimensions, Figure] = field(default_factory=dict)
+    """Dimensions → counted post of the civil days of `day_windows.POST_WINDOW`, today included."""
 
     @property
     def loaded(self) -> bool:
@@ -121,6 +123,7 @@ class FiguresView(TopicView[MergedRows]):
                 },
                 feedback={window: dict(sums) for window, sums in current.feedback.items()},
                 past_days=current.past_days,
+                post=dict(current.post),
                 policies=policies,
                 unreadable=self._unreadable,
             )

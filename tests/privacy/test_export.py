@@ -42,6 +42,8 @@ from tests.support.timelines import breach_entry
 OF_QUEUES = {"agent.state_changed", "call.queued", "call.answered", "call.abandoned", "call.left_queue"}
 OF_QUEUES |= {"call.transferred", "call.ended"}
 """Event types exported as waits, not as details."""
+WITHOUT_CITIZEN = "post.counted"
+"""Event type that concerns no citizen."""
 
 
 @pytest.fixture
@@ -270,6 +272,8 @@ LABELS = (
     "decision: rejected",
     "duration: 12.5 s",
     "Opinion given: 4 / 7 (ease)",
+    "Reason for contact set: Social aid",
+    "reason for contact: Social aid",
 )
 DETAILS: dict[str, dict[str, Any]] = {
     "letter.arrived": {"admitted_at": START - timedelta(days=2)},
@@ -279,17 +283,19 @@ DETAILS: dict[str, dict[str, Any]] = {
     "appointment.cancelled": {"by": "service"},
     "form.decided": {"decision": "rejected"},
     "feedback.given": {"scale": "ces_1_7", "score": 4},
+    "contact.reason_set": {"channel": "call", "contact_reason": "aides_sociales"},
 }
 
 
 def test_details_are_labelled_and_in_local_time(timeline: Timeline) -> None:
-    channel = {"letter": "mail", "feedback": "call"}
+    channel = {"letter": "mail", "feedback": "call", "contact": "call"}
     exported = [
         make(kind, 0, subject=f"{channel.get(of := kind.split('.')[0], of)}:a:1", identities=CASE, **data)
         for kind, data in DETAILS.items()
     ]
     export = collect_personal_data(
-        timeline, fill(timeline, exported), CASE, "", records, [], NOW, {"archives": "County archives"}
+        *(timeline, fill(timeline, exported), CASE, "", records, [], NOW, {"archives": "County archives"}),
+        reasons={"aides_sociales": "Social aid"},
     )
     page = b"".join(write(export, Format.HTML, "en", ZONE)).decode()
     assert [label for label in LABELS if label not in page] == []
@@ -300,7 +306,7 @@ def test_every_field_and_code_has_a_label() -> None:
     fields, codes = set[str](), set[str]()
     for event in get_args(get_args(Event)[0]):
         kind = get_args(event.model_fields["type"].annotation)[0]
-        if kind in OF_QUEUES:
+        if kind in OF_QUEUES or kind == WITHOUT_CITIZEN:
             continue
         for name, field in event.model_fields["data"].annotation.model_fields.items():
             fields.add(name)

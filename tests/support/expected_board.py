@@ -141,3 +141,43 @@ def board_satisfaction(expected: ExpectedMetrics) -> list[dict[str, Any]]:
                 ratio = round(sum(score >= good for score in scores) / len(scores), 4)
                 lines.append({"measure": measure, "service": service, "answers": len(scores), "ratio": ratio})
     return lines[:24]
+
+
+def board_details(expected: ExpectedMetrics) -> dict[str, list[dict[str, Any]]]:
+    """Return the expected tables of lines, menu choices and voice messages; the simulated systems give no others."""
+    places = defaultdict(list)
+    for fact in expected.facts_today:
+        if fact.place[0] in ("line", "menu", "callback"):
+            places[fact.place].append(fact)
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in ("reasons", "lines", "menu", "callbacks", "post")}
+    for (channel, site, service, name), facts in places.items():
+        match channel:
+            case "line":
+                numbers = {"arrived": count(facts, "line_arrived"), "queued": count(facts, "line_queued")}
+                found["lines"].append({"site": site, "line": name, "label": name, **numbers})
+            case "menu":
+                chosen = count(facts, "menu_chosen")
+                found["menu"].append({"site": site, "option": name, "label": name, "chosen": chosen})
+            case _:
+                found["callbacks"].append(_messages(site, service, name, count(facts, "message_left")))
+    if len(found["callbacks"]) > 1:
+        total = sum(row["messages_left"] for row in found["callbacks"])
+        found["callbacks"].append(_messages("", "", None, total))
+    return found
+
+
+def _messages(site: str, service: str, queue: str | None, left: int) -> dict[str, Any]:
+    label = queue or ""
+    return {
+        "site": site,
+        "service": service,
+        "queue": queue,
+        "label_fr": label,
+        "label_en": label,
+        "messages_left": left,
+        "messages_heard": 0,
+        "mean_hearing_seconds": None,
+        "requested": 0,
+        "called_back": 0,
+        "mean_callback_seconds": None,
+    }

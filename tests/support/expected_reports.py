@@ -74,6 +74,19 @@ COLUMNS: Final[Mapping[str, Column]] = {
     "given": lambda facts, table: count(facts, f"given_{MEASURES[table][0]}_"),
     **{f"score_{measure}": _score for measure in MEASURES},
     **{f"sent_{postage}": _counted(f"sent_{postage}") for postage in POSTAGES},
+    "line_arrived": _counted("line_arrived"),
+    "line_queued": _counted("line_queued"),
+    "line_unqueued": lambda facts, _: count(facts, "line_arrived") - count(facts, "line_queued"),
+    "unqueued_share": lambda facts, _: _share(
+        count(facts, "line_arrived") - count(facts, "line_queued"), count(facts, "line_arrived")
+    ),
+    "menu_chosen": _counted("menu_chosen"),
+    "messages_left": _counted("message_left"),
+    "messages_heard": _counted("message_heard"),
+    "mean_hearing": lambda facts, _: mean(seconds(facts, "message_hearing")),
+    "callbacks_requested": _counted("callback_requested"),
+    "called_back": _counted("called_back"),
+    "mean_callback": lambda facts, _: mean(seconds(facts, "callback")),
 }
 """Column of a report → its expected value, from the facts of one row and the name of the table."""
 

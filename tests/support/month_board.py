@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from connectors.simulator.office_hours import midnight
-from tests.support.expected_board import board_now, board_satisfaction, board_services
+from tests.support.expected_board import board_details, board_now, board_satisfaction, board_services
 from tests.support.expected_metrics import PARIS, TARGETS, WRITTEN_CHANNELS, ExpectedMetrics, day_of
 from tests.support.month import HEARTBEAT_SECONDS, OPTIONS, Month
 from tests.support.month_sla_board import SlaBoard
@@ -73,6 +73,8 @@ def compare_board(month: Month, message: Mapping[str, Any]) -> list[tuple[str, A
         compare(f"calendar {service}", calendar in expected_sla.calendars_of(service), True)
         identity = {"service": service, "calendar": calendar}
         compare(f"services {service}", actual.get(service, {}), identity | board_services(expected, service))
+    for name, wanted in board_details(expected).items():
+        compare(name, sorted(map(str, board[name])), sorted(map(str, wanted)))
     compare("arrivals", sorted(map(str, board["arrivals"])), sorted(map(str, _arrivals(expected))))
     compare("day", board["day"], _curve(expected))
     compare("usual", board["usual"], _usual(expected))
@@ -98,7 +100,7 @@ def compare_board(month: Month, message: Mapping[str, Any]) -> list[tuple[str, A
     }
     compare("clock", message["clock"], clock)
     compared = {"all", "queues", "all_services", "services", "arrivals", "day", "usual", "satisfaction"}
-    compared |= {"history", "recent", "promises"}
+    compared |= {"history", "recent", "promises", "reasons", "lines", "menu", "callbacks", "post"}
     assert board.keys() == compared | (board.keys() & BOARD_NOT_COMPARED.keys())
     return found
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from streams.report.history import History, HistoryView
 from streams.report.period import Period, PeriodKind, period_of
-from streams.report.tables import OTHERS, Table, make_report
+from streams.report.rows import OTHERS, Table
+from streams.report.tables import make_report
 from tests.support.expected_history import HistoryFact
 from tests.support.expected_metrics import PARIS, WRITTEN_CHANNELS, day_of
 from tests.support.expected_reports import COLUMNS
@@ -38,8 +39,13 @@ KEY_DIMENSIONS: Final[Mapping[str, tuple[int, ...]]] = {
     **dict.fromkeys(("mail", "email", "form"), (2, 3)),
     "sent": (2,),
     "appointment": (2,),
+    **dict.fromkeys(("lines", "menu", "callbacks"), (1, 2, 3)),
 }
 """Table of a report → indexes of the dimensions that identify its rows, besides the channel; (2, 3) for opinions."""
+
+
+CHANNELS: Final = {"sent": "mail", "lines": "line", "menu": "menu", "callbacks": "callback"}
+"""Table of a report → name in place of the channel of its facts, where they differ."""
 
 
 def compare_report(month: Month, history: History, period: Period) -> tuple[int, list[tuple[Any, ...]]]:
@@ -52,7 +58,7 @@ def compare_report(month: Month, history: History, period: Period) -> tuple[int,
     for table in report.tables:
         if table.name in SLA_TABLES:
             continue
-        channel = {"sent": "mail"}.get(table.name, table.name if table.name in KEY_DIMENSIONS else "feedback")
+        channel = CHANNELS.get(table.name, table.name if table.name in KEY_DIMENSIONS else "feedback")
         key_dimensions = KEY_DIMENSIONS.get(table.name, (2, 3))
         of_table = [fact for fact in facts if fact.place[0] == channel]
         for row in table.rows:

@@ -29,12 +29,13 @@ from tests.support.processes import Child, wait_until
 from tests.support.timelines import entries_of, sla_status_entry
 
 SECTOR: Final = "social"
-NUMBER, CASE, EMAIL, LANDLINE, MANY = (
+NUMBER, CASE, EMAIL, LANDLINE, MANY, CALLED_BACK = (
     "01 99 00 00 01",
     "D-2026-17",
     "usager@example.org",
     "01 99 00 00 02",
     "01 99 00 00 03",
+    "01 99 00 00 04",
 )
 HOSTILE: Final = "<script>window.hostile = 1</script><img src=x onerror='window.hostile = 1'>"
 DAY: Final = 86_400
@@ -173,6 +174,20 @@ def write_many(served: Served, calls: int) -> None:
     for number in range(calls):
         events += _call(f"m{number}", 90 - 89 * number / calls, "rsa", phone, ("call.abandoned", 0.001, {}))
     served.write(events)
+
+
+def write_callback(served: Served) -> None:
+    """Write a call with a reason, a voice message and a callback."""
+    phone = served.pseudonym(IdentityKind.PHONE, CALLED_BACK)
+    steps: list[Step] = [
+        ("call.arrived", 0, {}),
+        ("contact.reason_set", 0.001, {"channel": "call", "contact_reason": "aides"}),
+        ("call.voicemail_left", 0.002, {}),
+        ("call.callback_requested", 0.003, {}),
+        ("call.voicemail_heard", 0.1, {}),
+        ("call.called_back", 0.2, {}),
+    ]
+    served.write(_events("call:standard:r1", ago(1), "rsa", phone, *steps))
 
 
 def _letter(

@@ -8,10 +8,10 @@ from selenium.webdriver.common.keys import Keys
 
 from models.roles import Role
 from tests.support.processes import wait_until
-from tests.support.timeline_page import LANDLINE, MANY, NUMBER, SECTOR, serving, write_many
+from tests.support.timeline_page import CALLED_BACK, LANDLINE, MANY, NUMBER, SECTOR, serving, write_callback, write_many
 from tests.web import axe
 from tests.web.browser import LAPTOP, OUTSIDE_WINDOW, Page
-from tests.web.timeline import REFLOWED, TimelineWindow
+from tests.web.timeline import REFLOWED, WEB_SETTINGS, TimelineWindow
 
 pytestmark = pytest.mark.browser
 
@@ -196,6 +196,28 @@ def test_link_is_revoked_with_a_reason_and_restored(timeline: TimelineWindow) ->
     timeline.page.run("document.querySelector('.undone button').click()")
     wait_until(lambda: "Courrier" in timeline.page.text("#story"), "the letters")
     wait_until(lambda: "Lien rétabli" in timeline.page.text("#announce"), "the announcement")
+
+
+@pytest.mark.parametrize(
+    ("language", "lines"),
+    [
+        (
+            "fr",
+            ["Message vocal écouté", "Rappel demandé", "Usager rappelé", "Motif de contact indiqué : Aides sociales"],
+        ),
+        ("en", ["Voicemail heard", "Callback requested", "Called back", "Reason for contact set: Social aid"]),
+    ],
+)
+def test_callbacks_and_reasons_are_readable(page: Page, tmp_path: Path, language: str, lines: list[str]) -> None:
+    reasons = {"aides": {"label_fr": "Aides sociales", "label_en": "Social aid"}}
+    with serving(tmp_path, web=WEB_SETTINGS, contact_reasons=reasons) as served:
+        served.add("camille")
+        write_callback(served)
+        window = TimelineWindow(page, served)
+        window.open(language=language).sign_in().search(CALLED_BACK)
+        shown = window.text.replace("\N{NO-BREAK SPACE}", " ")
+        assert [line for line in lines if line not in shown] == []
+        page.assert_no_errors()
 
 
 def test_ten_thousand_events_are_read_page_by_page(timeline: TimelineWindow) -> None:

@@ -14,6 +14,7 @@ from streams.web.view import NO_POLICIES
 from tests.unit.web.clock_events import clock_event
 from tests.web.browser import WALL, Page
 from tests.web.channels import OPTIONS, fill
+from tests.web.details import fill_reasons
 from tests.web.live import AFTERNOON
 from tests.web.rows import Worker
 from tests.web.served import Served, serving
@@ -88,6 +89,7 @@ def fill_views(served: Served) -> None:
     fill(served.worker)
     count_sla_clocks(served.worker)
     write_history(served.worker)
+    fill_reasons(served.worker)
     raise_alerts(served)
     due = [clock_event("at_risk", f"2026-{1000 + hour}", AFTERNOON + timedelta(hours=hour)) for hour in range(1, 20)]
     served.risks.begin([0])

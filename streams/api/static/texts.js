@@ -3,7 +3,7 @@
 import { Format } from "/shared/format.js";
 
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
-const [texts, services] = [read("texts"), read("services")];
+const [texts, services, reasons] = ["texts", "services", "reasons"].map(read);
 const { timeZone } = document.body.dataset;
 const lang = document.documentElement.lang;
 const locale = lang === "fr" ? "fr-FR" : "en-GB";
@@ -73,6 +73,7 @@ const DETAILS = {
   appointment: (at) => moment(millis(at)),
   letter: (at) => say("stamped", { date: date(millis(at)) }),
   feedback: opinion,
+  contact: (reason) => (Object.hasOwn(reasons, reason) ? reasons[reason] : reason),
 };
 
 /** Return the state after an event; empty for SLA events, which may come long after the target was met or missed. */

@@ -126,6 +126,12 @@ _CHANNELS_OF_DERIVED: Final = {
 }
 
 
+def figure_channels(channel: str) -> tuple[str, ...]:
+    """Return the channels whose figures may count contacts of `channel`: itself, and those of derived figures."""
+    of_channel = (kind for kind, counted in _CHANNELS_OF_DERIVED.items() if counted == channel)
+    return (channel, SLA, TRANSFER_CHANNEL, REASON_CHANNEL, *of_channel)
+
+
 def _contact_channel(dimensions: Dimensions) -> str:
     """Return the channel of the contacts behind a figure, which is part of `queue` in some derived figures.
 

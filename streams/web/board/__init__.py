@@ -1,4 +1,4 @@
 """Contents and texts of the board and the wall. Most modules compute them from a snapshot.
 
-`feedback_windows` and `typical_day` also sum the figure rows for the snapshots. `at_risk` reads clock events from Kafka.
+`day_windows` and `typical_day` also sum the figure rows for the snapshots. `at_risk` reads clock events from Kafka.
 """

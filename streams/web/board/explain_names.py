@@ -47,6 +47,19 @@ EXPLAIN_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "promises_paused": ("paused",),
     "promises_longest_overdue": ("overdue",),
     "promises_kept": ("met", "breached"),
+    "reasons_contacts": ("reason_contacts",),
+    "lines_arrived": ("line_arrived",),
+    "lines_queued": ("line_queued",),
+    "lines_unqueued": ("line_arrived", "line_queued"),
+    "menu_chosen": ("menu_chosen",),
+    "callbacks_left": ("message_left",),
+    "callbacks_heard": ("message_heard",),
+    "callbacks_mean_hearing": ("message_heard",),
+    "callbacks_requested": ("callback_requested",),
+    "callbacks_called_back": ("called_back",),
+    "callbacks_mean_delay": ("called_back",),
+    "post_items": (),
+    "post_cost": (),
 }
 """Key of a figure in the pages → its names in `accueil explain` (`figure_explanation.figure_names`).
 

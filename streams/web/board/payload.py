@@ -8,6 +8,18 @@ import msgspec
 from models.timestamps import milliseconds
 from streams.core.figures.figure import Formula, local_time
 from streams.web.board.at_risk import AtRiskTargets
+from streams.web.board.derived import (
+    Callbacks,
+    CountedPost,
+    Line,
+    MenuChoice,
+    Reason,
+    callbacks_of,
+    lines_of,
+    menu_of,
+    post_of,
+    reasons_of,
+)
 from streams.web.board.queues import (
     Curve,
     LastArrival,
@@ -107,6 +119,12 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     services: list[Service]
     satisfaction: list[Satisfaction]
     promises: SlaOverview
+    reasons: list[Reason]
+    """Reasons for contact of today; empty, like the next four, while there are none."""
+    lines: list[Line]
+    menu: list[MenuChoice]
+    callbacks: list[Callbacks]
+    post: list[CountedPost]
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -148,6 +166,11 @@ def make_message(
         services=services,
         satisfaction=satisfaction_of(snapshot, options),
         promises=sla_overview_of(snapshot, options, risks),
+        reasons=reasons_of(snapshot, options),
+        lines=lines_of(snapshot),
+        menu=menu_of(snapshot),
+        callbacks=callbacks_of(snapshot, options),
+        post=post_of(snapshot),
     )
     return Message(_clock_of(snapshot, options), board)
 

@@ -1,7 +1,7 @@
 """Board figures of queues: calls on the telephone and visits at front desks."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -119,11 +119,11 @@ def queues_of(snapshot: Snapshot, options: WebOptions) -> list[Queue]:
         for dimensions in snapshot.totals.keys() - known
         if dimensions.channel in CHANNELS and (dimensions.queue or dimensions.channel == Channel.VISIT)
     )
-    queues = [*options.queues, *(_unconfigured(dimensions, options) for dimensions in found)]
+    queues = [*options.queues, *queue_options_of(found, options)]
     return [
         _queue_of(snapshot, queue, options)
         for channel in CHANNELS
-        for queue in _with_unique_labels([queue for queue in queues if queue.dimensions.channel == channel])
+        for queue in make_labels_unique([queue for queue in queues if queue.dimensions.channel == channel])
     ]
 
 
@@ -184,14 +184,15 @@ def curve_of(snapshot: Snapshot) -> Curve:
     return Curve(day.start, day.end, BUCKET_SECONDS, received, answered, abandoned)
 
 
-def _with_unique_labels(queues: Sequence[QueueOptions]) -> list[QueueOptions]:
+def make_labels_unique(queues: Sequence[QueueOptions]) -> list[QueueOptions]:
     """Return the queues with unique labels: the site, or more, is added to labels that several queues share."""
-    french = _unique({queue.dimensions: queue.label_fr for queue in queues})
-    english = _unique({queue.dimensions: queue.label_en for queue in queues})
+    french = unique_labels({queue.dimensions: queue.label_fr for queue in queues})
+    english = unique_labels({queue.dimensions: queue.label_en for queue in queues})
     return [replace(queue, label_fr=french[queue.dimensions], label_en=english[queue.dimensions]) for queue in queues]
 
 
-def _unique(labels: Mapping[Dimensions, str]) -> dict[Dimensions, str]:
+def unique_labels(labels: Mapping[Dimensions, str]) -> dict[Dimensions, str]:
+    """Return the labels, with the site, or more, added to those that several dimensions share."""
     unique = dict(labels)
     for fields in (("site",), ("site", "service"), ("site", "service", "queue", "channel")):
         number = Counter(unique.values())
@@ -201,8 +202,13 @@ def _unique(labels: Mapping[Dimensions, str]) -> dict[Dimensions, str]:
     return unique
 
 
+def queue_options_of(dimension_keys: Iterable[Dimensions], options: WebOptions) -> list[QueueOptions]:
+    """Return the options of queues. The label of a queue that is not configured is its name; without one, its service or site."""
+    configured = {queue.dimensions: queue for queue in options.queues}
+    return [configured.get(dimensions) or _unconfigured(dimensions, options) for dimensions in dimension_keys]
+
+
 def _unconfigured(dimensions: Dimensions, options: WebOptions) -> QueueOptions:
-    """Return the options of a queue that is not configured. Its label is its name; without one, its service or else its site."""
     name = dimensions.queue or dimensions.site
     french, english = (
         options.service_labels(dimensions.service) if dimensions.service and not dimensions.queue else (name, name)

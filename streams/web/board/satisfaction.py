@@ -13,7 +13,7 @@ from streams.web.options import WebOptions
 from streams.web.view import Snapshot
 
 WINDOW: Final = "28d"
-"""Key of `feedback_windows.WINDOWS`; most services have too few answers in a week."""
+"""Key of `day_windows.WINDOWS`; most services have too few answers in a week."""
 
 
 class Satisfaction(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,18 @@ from typing import Final
 from models.locale import C_, LANGUAGES, N_, translate
 from streams.web.board.wall_texts import WALL_TEXTS
 
+_POST_CLASSES: Final = {
+    "post_lettre_verte": N_("Lettre verte"),
+    "post_lettre_services_plus": N_("Services plus"),
+    "post_lettre_recommandee": N_("Registered"),
+    "post_lettre_recommandee_avec_avis": N_("Registered with receipt"),
+    "post_economique": N_("Economy"),
+    "post_lettre_en_ligne": N_("Online"),
+    "post_courrier_ordinaire": N_("Ordinary post"),
+    "post_colis": N_("Parcels"),
+    "post_presse": N_("Press"),
+    "post_autre": N_("Other post"),
+}
 _TEXTS: Final = {
     # the head
     "live_board": N_("Live board"),
@@ -238,6 +250,46 @@ _TEXTS: Final = {
         "Working time: hours and days of opening, by the calendar of the SLA target. Deadlines: to "
         "within 5 minutes; from tomorrow on, those of a day are one line, at its first deadline. "
         "Calls and visits are in their queues."
+    ),
+    # details: reasons for contact, lines, menus, callbacks, post
+    "details_title": N_("Reasons, lines, callbacks, post"),
+    "title_reasons": N_("Reasons for contact"),
+    "title_lines": N_("Calls by line"),
+    "title_menu": N_("Voice menu"),
+    "title_callbacks": N_("Voice messages and callbacks"),
+    "title_post": N_("Post counted, 7 days"),
+    "reason": C_("board", "Reason"),
+    "line": N_("Line"),
+    "line_arrived": N_("Arrived"),
+    "line_queued": N_("Reached a queue"),
+    "line_unqueued": N_("No queue"),
+    "unknown_line": N_("Unknown line"),
+    "menu_choice": N_("Choice"),
+    "menu_chosen": N_("Calls"),
+    "messages_left": N_("Messages left"),
+    "messages_heard": N_("Messages heard"),
+    "mean_hearing": N_("Mean delay to hear"),
+    "callbacks_requested": N_("Callbacks requested"),
+    "called_back": C_("board", "Called back"),
+    "mean_callback": N_("Mean callback delay"),
+    "post_class": N_("Direction and class"),
+    "post_of": N_("{direction} – {post_class}"),
+    "post_items": N_("Items"),
+    "of_which_today": N_("Of which today"),
+    "post_cost": N_("Postage"),
+    "direction_incoming": N_("Incoming"),
+    "direction_outgoing": N_("Outgoing"),
+    **_POST_CLASSES,
+    "lines_rule": N_(
+        "Reasons, lines, menu choices, messages and callbacks: today. No queue: arrived − reached a queue; these calls "
+        "ended in the voice menu, or have not entered a queue yet."
+    ),
+    "callbacks_rule": N_(
+        "Mean delays: from the message until an agent first listened to it; from the message or the request until the "
+        "first callback."
+    ),
+    "post_rule": N_(
+        "Post: items that a mailroom or a franking machine counted in total, in the last 7 days, today included."
     ),
     # the chart
     "chart": N_("Calls today, per 5 minutes"),

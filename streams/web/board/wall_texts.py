@@ -43,6 +43,7 @@ WALL_TEXTS: Final = {
     "view_written": N_("Letters, e-mails, procedures"),
     "view_deadlines": N_("SLA targets"),
     "view_desk": N_("Front desks and appointments"),
+    "view_reasons": N_("Reasons for contact today"),
     "view_satisfaction": N_("Satisfaction, 28 days"),
     "view_sources": N_("Sources of data"),
     "page_of": N_("{n} / {all}"),
@@ -106,6 +107,7 @@ WALL_TEXTS: Final = {
     "of_now": N_("Right now."),
     "of_half_hour": N_("The last half hour, in steps of 5 minutes."),
     "of_28_days": N_("The last 28 days, today included."),
+    "of_7_days": N_("The last 7 days, today included."),
     "means_queues_waiting": N_("Contacts in the queue that no agent has answered yet."),
     "means_queues_longest": N_("Wait of the contact that waits longest: the list begins with it."),
     "means_queues_in_progress": N_("Contacts that are speaking with an agent."),
@@ -159,4 +161,24 @@ WALL_TEXTS: Final = {
     "means_promises_paused": N_("The citizen has to act: the clock is stopped."),
     "means_promises_longest_overdue": N_("Delay of the SLA target that has been overdue for longest."),
     "means_promises_kept": N_("Met ÷ (met + missed) today; a missed one counts once, even if it is done later."),
+    "means_reasons_contacts": N_("Contacts of the day with this reason. The latest reason of a contact counts."),
+    "means_lines_arrived": N_("Calls that arrived on the line, before any queue."),
+    "means_lines_queued": N_("Calls that arrived on the line today and entered a queue."),
+    "means_lines_unqueued": N_(
+        "Arrived, without those that reached a queue: they ended in the voice menu, or have not entered a queue yet. "
+        "The calls are those of the first list that are not in the second."
+    ),
+    "means_menu_chosen": N_("Calls with this choice in a voice menu. A choice counts once per call."),
+    "means_callbacks_left": N_("Calls with a voice message."),
+    "means_callbacks_heard": N_("Calls whose voice message an agent listened to."),
+    "means_callbacks_mean_hearing": N_(
+        "Total time from the messages until an agent first listened to them ÷ their number."
+    ),
+    "means_callbacks_requested": N_("Calls whose caller asked to be called back."),
+    "means_callbacks_called_back": N_("Calls with a message or a request that an agent called back."),
+    "means_callbacks_mean_delay": N_(
+        "Total time from the message or the request, whichever came first, until the first callback ÷ their number."
+    ),
+    "means_post_items": N_("Items that a mailroom or a franking machine counted in total, without known contacts."),
+    "means_post_cost": N_("Postage of the items counted in total."),
 }

@@ -40,7 +40,7 @@ CORRECTED_NOTE: Final = N_(" Includes corrected counts, which {name} exports.")
 Key = TypeVar("Key")
 Figures = Mapping[Dimensions, Figure]
 WindowKey = tuple[Dimensions, str]
-"""Dimensions of feedback, window (`feedback_windows.WINDOWS`)."""
+"""Dimensions of feedback, window (`day_windows.WINDOWS`)."""
 
 
 class FigureRows(NamedTuple):

@@ -25,7 +25,7 @@ from streams.core.figures.figure_schemas import (
     REASON_CHANNEL,
     RECONTACT_REASONS,
 )
-from streams.web.board.feedback_windows import WINDOWS
+from streams.web.board.day_windows import WINDOWS
 from streams.web.citizens import DisclosedFigures
 from streams.web.merged_rows import Day
 from streams.web.metrics.sla_targets import kinds_at

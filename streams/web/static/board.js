@@ -11,6 +11,7 @@ import { showOpenings } from "./openings.js";
 import { $, areCurrent, counts, format, isCall, nameOf, t, seek, texts, write } from "./page.js";
 import { countRows, showTargets } from "./sla_targets.js";
 import { aboutQueue, idle, isChannelClosed, isIdle, levelsOf, levelsOfAll, noAgent, showQueues, shut, staffed, stateOf, sumOf, waited } from "./queues.js";
+import { showDetails } from "./details.js";
 import { showServices } from "./services.js";
 
 // -------------------------------------------------------------------------------------------------------------- tiles
@@ -159,6 +160,7 @@ function tick() {
   showTiles();
   showQueues(board);
   showServices(board);
+  showDetails(board);
   showQuiet();
   showRejected();
   showIncomplete();

@@ -33,6 +33,7 @@ export class Format {
     this.shortDay = new Intl.DateTimeFormat(locale, { timeZone: "UTC", day: "numeric", month: "short" });
     this.whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
     this.withSign = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, signDisplay: "exceptZero" });
+    this.money = new Intl.NumberFormat(locale, { style: "currency", currency: "EUR" });
     this.dayUnit = lang === "fr" ? "j" : "d";
     this.percentSign = lang === "fr" ? "\u202f%" : "%";
   }
@@ -52,6 +53,8 @@ export class Format {
 
   /** In whole percent: few answers do not justify more digits. */
   wholePercent = (ratio) => this.whole.format(100 * share(ratio)) + this.percentSign;
+
+  euros = (cents) => this.money.format(cents / 100);
 
   signed = (number) => this.withSign.format(number);
 

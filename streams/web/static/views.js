@@ -6,6 +6,7 @@ import { describeUsual, showDay } from "./day.js";
 import { ATTENTION, NORMAL, SYMBOLS, isSmall } from "./levels.js";
 import { sources, when } from "./live.js";
 import { $, QUEUED, WRITTEN, areCurrent, counts, format, nameOf, now, t, texts } from "./page.js";
+import { columnsOfReasons } from "./reasons.js";
 import { COLUMN as TARGETS, LEVELS as TARGET_LEVELS, MIDNIGHT, aboutTarget, targetName, describeLeft } from "./sla_targets.js";
 import { levelOfQueue, levelsOf, levelsOfAll, shut, stateOf, stateOfQueue, sumOf } from "./queues.js";
 
@@ -146,6 +147,23 @@ const deadlines = (board) => [...standing(board), ...atRisk(board)];
 // -------------------------------------------------------------------------------------------------------- satisfaction
 const satisfaction = (board) => chunks(board.satisfaction.map(barOf), countIn(roomBeside(), "bar")).map((items) => [{ kind: "bars", items }]);
 
+// ------------------------------------------------------------------------------------------------- reasons for contact
+function reasons({ reasons: items }) {
+  if (!items.length) return [];
+  const columns = columnsOfReasons(items);
+  const rows = items.map((item) => ({
+    key: item.reason,
+    name: nameOf(item),
+    cells: columns.map(({ figure, heading, text, place }) => {
+      const title = `${nameOf(item)} – ${heading}`;
+      const value = text(item);
+      return { value, about: figure ? { figure, title, value, when: "of_today", levels: "", place: place(item) } : undefined };
+    }),
+  }));
+  const headings = [{ label: texts.reason, isName: true }, ...columns.map(({ heading }) => ({ label: heading }))];
+  return tablesOf(headings, rows, "line").map((table) => [table]);
+}
+
 // ------------------------------------------------------------------------------------------------------------ overview
 function overview(board) {
   const items = [
@@ -229,4 +247,4 @@ function pipeline(board) {
   return tablesOf(columns, items, "line", ...notes.map(({ kind }) => kind)).map((table) => [table, ...notes]);
 }
 
-export const VIEWS = { overview, phone, day, written, deadlines, desk, satisfaction, sources: pipeline };
+export const VIEWS = { overview, phone, day, written, deadlines, desk, reasons, satisfaction, sources: pipeline };

@@ -146,6 +146,7 @@ def test_days_and_times_are_exclusive_and_ratios_need_one_channel() -> None:
         (("foo",), "unknown figure foo; accueil explain lists all"),
         (("offerd",), "unknown figure offerd; did you mean offered?"),
         (("received", "--channel", "call"), "call has no figure received; channels with it: mail, email, form"),
+        (("line_arrived", "--channel", "mail"), "mail has no figure line_arrived; channels with it: call"),
     ],
 )
 def test_unknown_names_are_refused_with_the_known_ones(arguments: tuple[str, ...], reason: str) -> None:
@@ -164,6 +165,28 @@ def test_names_from_the_settings_are_known_without_contacts() -> None:
 def test_sla_target_without_stored_contacts_is_accepted() -> None:
     target = ("--channel", "sla", "--queue", "courrier:answer:mail")
     assert first_line("breached", "--day", MORNING, *target).endswith(": 0")
+
+
+def test_derived_figures_belong_to_the_channel_of_their_contacts(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [
+        make("call.arrived", 0, line="accueil", site="siege"),
+        make("call.menu_chosen", 5, option="aide", site="siege"),
+        make("contact.reason_set", 5, channel="call", contact_reason="aide", site="siege"),
+        make("call.voicemail_left", 9, queue="mdph", site="siege"),
+        make("call.called_back", 600, site="siege"),
+    ]
+    row = None
+    for event in events:
+        row = fold(row, event)
+    assert row
+    call = row
+    monkeypatch.setattr(explain_cli, "scan_contacts", lambda _brokers, _client, note: note(events[0].subject, call))
+    for figure in ("line_arrived", "menu_chosen", "message_left", "called_back", "reason_contacts"):
+        assert first_line(figure, "--day", MORNING, "--channel", "call").endswith(": 1"), figure
+    assert first_line("line_arrived", "--day", MORNING, "--channel", "call", "--queue", "accueil").endswith(": 1")
+    assert first_line("line_queued", "--day", MORNING, "--channel", "call", "--queue", "accueil").endswith(": 0")
+    assert first_line("reason_contacts", "--day", MORNING, "--queue", "call:aide").endswith(": 1")
+    assert first_line("reason_contacts", "--day", MORNING, "--channel", "mail").endswith(": 0")
 
 
 def test_day_beyond_the_retention_gives_a_warning() -> None:

@@ -20,7 +20,8 @@ from streams.report.document import Document, build_document, format_value
 from streams.report.history import History, HistoryView
 from streams.report.period import Period, PeriodKind, period_of
 from streams.report.plots import Bar, draw_bars
-from streams.report.tables import OTHERS, Report, Row, Table, Value, make_report
+from streams.report.rows import OTHERS, Row, Table, Value
+from streams.report.tables import Report, make_report
 from streams.report.texts import TEXTS, format_number, format_period, format_span
 from streams.report.writer import Format, write
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions

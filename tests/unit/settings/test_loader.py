@@ -355,3 +355,8 @@ def test_services_and_queues_have_displayed_names() -> None:
     named = {("call", "siege", "rsa"): "Income support", ("visit", "", "rsa"): "Guichet"}
     assert web.name_queues("en") == named
     assert web.name_queues("fr") == named | {("call", "siege", "rsa"): "RSA"}
+
+
+def test_reasons_for_contact_have_displayed_names() -> None:
+    settings = load(write('[contact_reasons]\naides = { label_fr = "Aides", label_en = "Aid" }\nsuivi = {}\n'))
+    assert (settings.name_reasons("fr"), settings.name_reasons("en")) == ({"aides": "Aides"}, {"aides": "Aid"})

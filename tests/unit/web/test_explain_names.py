@@ -160,6 +160,34 @@ def test_command_of_feedback_figures_lists_the_counted_contacts(filled: FilledBo
     )
 
 
+def test_commands_of_details_list_the_counted_contacts(filled: FilledBoard) -> None:
+    subject = "call:asterisk/siege:details"
+    filled.take(
+        make("call.arrived", 0, subject=subject, line="direct", site="siege"),
+        make("call.menu_chosen", 5, subject=subject, option="rsa", site="siege"),
+        make("contact.reason_set", 5, subject=subject, channel="call", contact_reason="aides", site="siege"),
+        make("call.voicemail_left", 20, subject=subject, queue="mdph", site="siege"),
+        make("call.voicemail_heard", 900, subject=subject, site="siege"),
+        make("call.called_back", 1800, subject=subject, site="siege"),
+    )
+    board, today = filled.board(), days(1)
+    on_line = today._replace(channels=["call"], site="siege", queue="direct")
+    (line,) = (line for line in board.lines if line.line == "direct")
+    assert filled.listed(EXPLAIN_NAMES["lines_arrived"], on_line) == (line.arrived, 0) == (1, 0)
+    assert filled.listed(EXPLAIN_NAMES["lines_queued"], on_line) == (line.queued, 0) == (0, 0)
+    (choice,) = board.menu
+    chosen = on_line._replace(queue=choice.option)
+    assert filled.listed(EXPLAIN_NAMES["menu_chosen"], chosen) == (choice.chosen, 0) == (1, 0)
+    (reason,) = board.reasons
+    of_reason = today._replace(queue=f"call:{reason.reason}")
+    assert filled.listed(EXPLAIN_NAMES["reasons_contacts"], of_reason) == (reason.by_channel["call"], 0) == (1, 0)
+    (callbacks,) = board.callbacks
+    of_queue = on_line._replace(service=callbacks.service, queue=callbacks.queue)
+    assert filled.listed(EXPLAIN_NAMES["callbacks_left"], of_queue) == (callbacks.messages_left, 0) == (1, 0)
+    assert filled.listed(EXPLAIN_NAMES["callbacks_heard"], of_queue) == (callbacks.messages_heard, 0) == (1, 0)
+    assert filled.listed(EXPLAIN_NAMES["callbacks_called_back"], of_queue) == (callbacks.called_back, 0) == (1, 0)
+
+
 def test_omitted_service_or_site_matches_all(filled: FilledBoard) -> None:
     assert filled.listed(["waiting"], FigureQuery(service="rsa"))[0] == 6
     assert filled.listed(["waiting"], FigureQuery(site="siege"))[0] == 3

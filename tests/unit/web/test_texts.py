@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from models.events import FeedbackScale
+from models.events import FeedbackScale, PostClass, PostDirection
 from models.locale import LANGUAGES
 from models.policies import ClockKind
 from models.topics import Channel
@@ -35,6 +35,8 @@ NAMED_BY_VALUE = {
     *(f"means_{figure}" for figure in EXPLAIN_NAMES if figure not in BY_FORMULA),
     *(f"measure_{measure.value}" for measure in Measure),
     *(f"view_{view}" for view in WALL_VIEWS),
+    *(f"direction_{direction.value}" for direction in PostDirection),
+    *(f"post_{post_class.value}" for post_class in PostClass),
     "contact",  # a column of the wall
     *(f"alert_{name}" for name in ("overdue", "at_risk")),
     *(f"still_{name}" for name in ("waiting", "in_progress")),
