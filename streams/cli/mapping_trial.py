@@ -4,7 +4,6 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -241,7 +240,7 @@ def _read_samples(instance: Instance, samples: Sequence[Path]) -> list[Sequence[
     if len(samples) == 1:
         return found
     return [
-        [replace(record, place=f"{sample.name}, {record.place}") for record in records]
+        [record._replace(place=f"{sample.name}, {record.place}") for record in records]
         for sample, records in zip(samples, found, strict=True)
     ]
 
