@@ -27,6 +27,7 @@ import click
 
 from connectors.sdk.attempts import Attempts
 from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
 from connectors.sdk.cursor import CURSOR_FILES, Cursor
 from connectors.sdk.reconcile import ReconcileStats
 from connectors.sdk.samples import SampleSupport
@@ -77,6 +78,8 @@ class Context:
     """Notes which record is being parsed, for a source that parses records in `read`. The default notes nothing."""
     base: Path | None = None
     """In a probe, the instance's own directory, if `directory` lacks its `records.db`: that file may be read there."""
+    contact_reasons: ContactReasons = NO_REASONS
+    """Reasons for contact, for a source that checks or finds them itself. The SDK applies the rules to every event."""
 
 
 class Source(ABC, Generic[Raw, Position]):

@@ -17,6 +17,7 @@ import structlog
 
 from connectors.sdk.attempts import MOST_ATTEMPTS, Attempts
 from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
 from connectors.sdk.contract import Connector, Context, Publisher
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import SourceUnavailableError, safe_error_text
@@ -66,6 +67,8 @@ class Instance(NamedTuple):
     config: ConnectorConfig
     is_blocked: IsBlocked | None = None
     """Tests whether a number or address is blocked: it identifies no citizen and gets no pseudonym. None blocks none."""
+    contact_reasons: ContactReasons = NO_REASONS
+    """Reasons that events may have, and the rules that set them."""
 
     @property
     def source(self) -> str:
@@ -81,7 +84,7 @@ class Instance(NamedTuple):
         if lasting:
             make_private_directory(home)
         keys = Keys(directory / "keys", home, lasting=lasting, is_blocked=self.is_blocked)
-        return Context(self.source, home, Cursor(home), keys.pseudonym_key)
+        return Context(self.source, home, Cursor(home), keys.pseudonym_key, contact_reasons=self.contact_reasons)
 
     @contextmanager
     def locked(self, directory: Path, *, lasting: bool = True) -> Iterator[Context]:
@@ -237,7 +240,7 @@ class InstanceRunner:
             ) as publisher,
             closing(self.instance.connector.open(self.instance.config, replace(context, attempts=attempts))) as source,
         ):
-            yield Flow(source, publisher, rejects, self._meter, attempts)
+            yield Flow(source, publisher, rejects, self._meter, attempts, self.instance.contact_reasons)
 
 
 def _count(path: Path) -> int:
