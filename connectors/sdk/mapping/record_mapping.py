@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from pydantic import ValidationError
 
-from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
+from connectors.sdk.contact_reasons import NO_REASONS, REASON_SET, ContactReasons
 from connectors.sdk.identifiers import keyed_digest, safe_contact_id
 from connectors.sdk.mapping.conditions import Closed, Predicate, all_of, find_closed_fields, ignored_predicate
 from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields
@@ -308,6 +308,8 @@ class _Rule:
         self._model: type[Envelope] = EVENT_MODELS[options.event]
         self._event = options.event
         self.channel = channel_of(mapping, options)
+        self._own_channel = {"channel": self.channel} if options.event == REASON_SET else {}
+        """The channel, for an event type that does not have one of its own."""
         self._contact_reasons = contact_reasons
         zone = ZoneInfo(mapping.timezone) if mapping.timezone else None
         time = options.time or mapping.changed_at
@@ -375,7 +377,7 @@ class _Rule:
                     "subject": contact_id(self.channel, self._source, common.native),
                     "time": at,
                     "recordedtime": read_at,
-                    "channel": self.channel,
+                    **self._own_channel,
                     "sector": self._sector,
                     "site": common.site,
                     "service": common.service,
