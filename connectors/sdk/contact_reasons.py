@@ -70,6 +70,10 @@ class ContactReasons:
         """True if a rule needs the subjects of e-mails."""
         return bool(self._subjects)
 
+    def without_rules(self) -> "ContactReasons":
+        """Return the same list without its rules, to check events only."""
+        return ContactReasons(ReasonRule(rule.name, rule.channels) for rule in self._rules)
+
     def names_of(self, channel: Channel) -> tuple[str, ...]:
         """Return the names of the reasons that contacts of `channel` may have, in the order of the list."""
         return self._names[channel]

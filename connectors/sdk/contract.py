@@ -182,6 +182,9 @@ class Connector(Generic[Config]):
     """Return the names of the files in the instance's directory that contain the position. Without them the source is read as
     on its first start. Return none if the source sends each record once and cannot send it again."""
 
+    sets_reasons: bool = False
+    """True if `map` applies the rules for reasons for contact, because only it knows which events begin a contact."""
+
 
 class Publisher(Protocol):
     """Destination of events: `connectors.sdk.publisher` in production, `connectors.sdk.testing` in tests."""

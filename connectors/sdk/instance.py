@@ -75,6 +75,11 @@ class Instance(NamedTuple):
         """`<connector>/<instance>`."""
         return f"{self.connector.name}/{self.name}"
 
+    @property
+    def reasons_after_map(self) -> ContactReasons:
+        """Reasons for the events that `map` returns: without rules if the connector applies them itself."""
+        return self.contact_reasons.without_rules() if self.connector.sets_reasons else self.contact_reasons
+
     def context(self, directory: Path, *, lasting: bool = True) -> Context:
         """Return the context of the instance, without a lock. `directory` contains the data of all connectors.
 
@@ -240,7 +245,7 @@ class InstanceRunner:
             ) as publisher,
             closing(self.instance.connector.open(self.instance.config, replace(context, attempts=attempts))) as source,
         ):
-            yield Flow(source, publisher, rejects, self._meter, attempts, self.instance.contact_reasons)
+            yield Flow(source, publisher, rejects, self._meter, attempts, self.instance.reasons_after_map)
 
 
 def _count(path: Path) -> int:

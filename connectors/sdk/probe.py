@@ -72,7 +72,7 @@ def probe(instance: Instance, directory: Path) -> ProbeResult:
     `ConnectorError`s.
     """
     with instance.locked(directory, lasting=False) as context:
-        return sum_up(read_first(instance.connector, instance.config, context), instance.contact_reasons)
+        return sum_up(read_first(instance.connector, instance.config, context), instance.reasons_after_map)
 
 
 def read_first(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Sequence[Outcome]:

@@ -57,7 +57,7 @@ def replay(
         closing(instance.connector.open(instance.config, context)) as source,
     ):
         for copies in _group(filter(chosen, rejects.read(context.directory))):
-            outcome = _map_again(source, copies[0], now, instance.contact_reasons)
+            outcome = _map_again(source, copies[0], now, instance.reasons_after_map)
             if isinstance(outcome, Reject):
                 unusable[outcome.reason] += 1
             else:

@@ -157,9 +157,13 @@ def check_conversation(mailbox: ReadableMailbox) -> None:
 
 
 def check_reasons_by_subject(mailbox: ReadableMailbox) -> None:
-    """Check that the subject of a conversation's first message sets the reason, and that no part of a subject is published."""
+    """Check that a conversation's first message sets the reason, and that no part of its subject is published."""
     reasons = ContactReasons(
-        [ReasonRule("dechets", subject_words=("dechets",)), ReasonRule("dossier", subject_words=("Dossier",))]
+        [
+            ReasonRule("dechets", subject_words=("dechets",)),
+            ReasonRule("dossier", subject_words=("Dossier",)),
+            ReasonRule("autre", queues=("accueil",)),
+        ]
     )
     mailbox.put(
         mail("a", 0),
@@ -175,10 +179,11 @@ def check_reasons_by_subject(mailbox: ReadableMailbox) -> None:
     assert comparable_form(again) == comparable_form(events)
     assert events_by_contact(events) == [
         *((0, "received"), (0, "reason_set"), (0, "answered"), (0, "received")),
-        *((1, "received"), (1, "reason_set"), (2, "received")),
+        *((1, "received"), (1, "reason_set"), (2, "received"), (2, "reason_set")),
     ]
     set_by = [event.data.contact_reason for event in events if event.type == "contact.reason_set"]
-    assert set_by == ["dossier", "dechets"]
+    assert set_by == ["dossier", "dechets", "autre"]
+    assert len({event.id for event in events}) == len(events)
     published = b"\n".join(map(encode, events)).decode()
     assert not [value for value in (*PERSONAL, "verts", "Bonjour") if value in published]
     harness.read_all(confirm=True)

@@ -103,15 +103,15 @@ class MailClassifier:
         if conversation is None:
             return mail(MailKind.OTHER)
         self.conversations.add(headers.message_id, message, conversation)
-        kind, people, reason = MailKind.RECEIVED, tuple(filter(None, [writer])), ""
+        kind, people, is_first, reason = MailKind.RECEIVED, tuple(filter(None, [writer])), False, ""
         if is_ours:
             people = tuple(
                 address for address in headers.recipients if self.conversations.person(address) in conversation.people
             )
             kind = MailKind.OTHER if not people else MailKind.ACKNOWLEDGED if headers.automatic else MailKind.ANSWERED
-        elif found := self._contact_reasons.find_by_subject(headers.subject):
-            reason = "" if self.conversations.follow(headers.references) else found
-        return mail(kind, message.hex(), conversation.contact.hex(), conversation.place, people, reason)
+        elif is_first := not self.conversations.follow(headers.references):
+            reason = self._contact_reasons.find_by_subject(headers.subject)
+        return mail(kind, message.hex(), conversation.contact.hex(), conversation.place, people, is_first, reason)
 
     def _parse(self, fetched: FetchedHeaders) -> Headers | None:
         """Return the headers of a message; None if parsing fails or has crashed the process too often."""

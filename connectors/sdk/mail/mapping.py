@@ -62,8 +62,10 @@ class Mail(msgspec.Struct, frozen=True):
     """Configured address of the service that the citizen wrote to; empty for another address, or without a conversation."""
     people: tuple[str, ...] = ()
     """Addresses of those citizens of the contact who wrote or received the message."""
+    is_first: bool = True
+    """True if the message begins its conversation. Only such a message sets the reason for contact."""
     reason_by_subject: str = ""
-    """Reason for contact found by the words of the subject, if the message begins the conversation; else empty."""
+    """Reason for contact found by the words of the subject; empty if there is none."""
 
 
 encode: Final = msgspec.json.encode
@@ -90,7 +92,7 @@ class MailMapping:
     def map(self, mail: Mail) -> Outcome:
         """Return the events of a message, or its rejection; none for the kinds `AUTOMATIC` and `OTHER`. Never raises.
 
-        A received message may also set the reason for contact.
+        The first message of a conversation may also set the reason for contact.
         """
         if mail.kind in {MailKind.AUTOMATIC, MailKind.OTHER}:
             return ()
@@ -118,7 +120,7 @@ class MailMapping:
         }
         if mail.kind is MailKind.RECEIVED:
             received = EmailReceived(**attributes, data=EmailReceivedData(queue=routing.queue))
-            reason = self._contact_reasons.make_event(received, mail.reason_by_subject)
+            reason = self._contact_reasons.make_event(received, mail.reason_by_subject) if mail.is_first else None
             return (received, reason) if reason else (received,)
         return (EmailAnswered(**attributes) if mail.kind is MailKind.ANSWERED else EmailAcknowledged(**attributes),)
 

@@ -90,6 +90,7 @@ class ConnectorHarness:
         self._connector = connector
         self.config = parse(connector.config, INSTANCE, options, contact_reasons)
         self._contact_reasons = contact_reasons
+        self._reasons_after_map = Instance(INSTANCE, connector, self.config, None, contact_reasons).reasons_after_map
         self._keys = keys
         self._meter = Meter(Metrics(self.registry), self.source)
         self.positions: list[Any] = []
@@ -111,7 +112,7 @@ class ConnectorHarness:
         ):
             source.checkpoint_seconds = 0.0
             self._watch(source)
-            yield Flow(source, publisher, stored_rejects, self._meter, attempts, self._contact_reasons)
+            yield Flow(source, publisher, stored_rejects, self._meter, attempts, self._reasons_after_map)
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Flow, ManualPublisher]]:
@@ -157,7 +158,7 @@ class ConnectorHarness:
     def probe(self) -> ProbeResult:
         """Test the source as `accueil connectors check` does."""
         outcomes = read_first(self._connector, self.config, self._context(lasting=False))
-        return sum_up(outcomes, self._contact_reasons)
+        return sum_up(outcomes, self._reasons_after_map)
 
     def start_reread(self) -> bool:
         """Reset the position as `accueil connectors reread` does; return False if the source has none to reset."""
