@@ -3,15 +3,17 @@
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from connectors.asterisk.queue_log import KNOWN, normalise_queue_name
 from connectors.sdk.config import ConnectorConfig, Options, Sector
+from connectors.sdk.contact_reasons import describe_unlisted
 from connectors.sdk.pseudonyms import Region
 from connectors.sdk.telephony import Host, PhoneLine, Port, QueueOptions, Secret, Word, is_here
 from models.envelope import Label
 from models.events import LeaveReason
 from models.locale import _
+from models.topics import Channel
 
 
 def _is_custom(name: str) -> str:
@@ -42,7 +44,9 @@ def _without_conflicts(queues: dict[str, QueueOptions]) -> dict[str, QueueOption
     return queues
 
 
-OUTCOMES: Final = (*LeaveReason, "did", "menu", "voicemail", "ignore")
+OUTCOMES: Final = (
+    *(*LeaveReason, "did", "menu", "voicemail", "voicemail_heard", "callback", "called_back", "reason", "ignore"),
+)
 """Possible meanings of a custom `QueueLog()` event of the dialplan."""
 EventName = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^|\s]+$"), AfterValidator(_is_custom)]
 CustomOutcome = Annotated[str, AfterValidator(_is_an_outcome)]
@@ -100,14 +104,28 @@ class AsteriskConfig(ConnectorConfig):
     """Numbers that citizens dial, as the log writes them or in any usual format; `*` matches any digits, `?` one digit."""
     custom_events: dict[EventName, CustomOutcome] = Field(default_factory=dict)
     """Meaning of the dialplan's own `QueueLog()` events, by name: a reason to leave a queue (`full`, `closed`, `diverted`
-    …), `did` (first parameter: the number dialled), `menu` (parameters: the choice), `voicemail` (first parameter: the
-    duration in seconds), or `ignore`. `DID` means `did` by default. With `ami`, `UserEvent()` events of these names are
+    …), `did` (first parameter: the number dialled), `menu` (parameters: the choice), `voicemail` (a message was left; first
+    parameter: the duration in seconds), `voicemail_heard` (an agent listened to it), `callback` (the caller asked to be called
+    back), `called_back` (an agent did so), `reason` (first parameter: the reason for contact, or a code in `reason_codes`), or
+    `ignore`. `DID` means `did` by default. With `ami`, `UserEvent()` events of these names are
     read too."""
     menu_options: dict[str, Label] = Field(default_factory=dict)
     """Labels of the choices in voice menus, by what the dialplan writes: a key (`2`), or several parameters joined by `-`
     (`main-2`). Without a label, only single digits are shown."""
+    reason_codes: dict[str, Label] = Field(default_factory=dict)
+    """Reasons for contact (names of `contact_reasons` in the settings), by the code that a `reason` event has as its first
+    parameter, such as the wrap-up code that an agent enters. Without an entry, the code must be the name itself."""
     region: Region = "FR"
     """Country whose national phone number format is used."""
+
+    @field_validator("reason_codes")
+    @classmethod
+    def _check_reasons(cls, codes: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        known = info.context.names_of(Channel.CALL) if info.context else tuple(codes.values())
+        for name in codes.values():
+            if name not in known:
+                raise ValueError(describe_unlisted(name, Channel.CALL, known))
+        return codes
 
     @model_validator(mode="after")
     def _has_a_source(self) -> Self:

@@ -44,6 +44,7 @@ class NameResolver(PhoneNames):
     def __init__(self, config: AsteriskConfig, key: PseudonymKey) -> None:
         super().__init__(config.queues, config.dids, config.region, (config.service, config.site), key)
         self._menu_options = config.menu_options
+        self._reason_codes = config.reason_codes
         self._cached_second = lru_cache(CACHED)(self._second)
         self.queue_place = lru_cache(CACHED, typed=True)(self._place)  # a `ResolvedName` and its text are equal
         self._queues: dict[str, QueueOptions] = {}
@@ -81,6 +82,10 @@ class NameResolver(PhoneNames):
     def menu_option(self, chosen: str) -> str:
         """Return the label of a menu choice: the configured one, or else `chosen` if it is one digit, or else empty."""
         return self._menu_options.get(chosen) or (chosen if re.fullmatch("[0-9]", chosen) else "")
+
+    def contact_reason(self, code: str) -> str:
+        """Return the reason for contact of a code: the configured one, or else `code` if it may be a name, or else empty."""
+        return self._reason_codes.get(code) or (code if LABEL.fullmatch(code) else "")
 
     def _second(self, unique_id: str) -> int:
         created = UNIQUE_ID.fullmatch(unique_id)

@@ -34,19 +34,23 @@ from connectors.asterisk.queue_log import (
 )
 from connectors.sdk.telephony import CACHED, LABEL, PhoneLine, event_type
 from models.codec import UnusableRecord
+from models.envelope import Envelope as EventModel
 from models.events import (
     AgentChange,
     AgentStateChanged,
     CallAbandoned,
     CallAnswered,
     CallArrived,
+    CallCallbackRequested,
+    CallCalledBack,
     CallEnded,
-    CallEvent,
     CallLeftQueue,
     CallMenuChosen,
     CallQueued,
     CallTransferred,
+    CallVoicemailHeard,
     CallVoicemailLeft,
+    ContactReasonSet,
     EndedBy,
     Event,
     LeaveReason,
@@ -57,13 +61,20 @@ from models.locale import _
 from models.reasons import Reason
 from models.topics import Channel
 
+FollowUp = CallVoicemailHeard | CallCallbackRequested | CallCalledBack
+FOLLOW_UPS: Final[dict[str, type[FollowUp]]] = {
+    "voicemail_heard": CallVoicemailHeard,
+    "callback": CallCallbackRequested,
+    "called_back": CallCalledBack,
+}
+"""Meanings of custom events about voice messages and requests to be called back."""
 LEAVES: Final = "LEAVE"
 """Prefix of the dialplan's own events about a caller who left the queue, such as `LEAVEEMPTY` and `LEAVEUNAVAIL`."""
 AFTER_A_WAIT: Final = frozenset({LeaveReason.TIMEOUT, LeaveReason.KEY, LeaveReason.WITHDRAWN, LeaveReason.INCOMPATIBLE})
 """Reasons that only apply to calls that waited in the queue; a queue never refuses a call for them."""
 Envelope = dict[str, Any]
 """Fields shared by the events of one record. Making an event overwrites the fields of the event made before it."""
-_CallEvent = TypeVar("_CallEvent", bound=CallEvent)
+_CallEvent = TypeVar("_CallEvent", bound=EventModel)
 _Handler = Callable[[QueueLogRecord, Envelope], Sequence[Event]]
 
 
@@ -143,9 +154,25 @@ class RecordInterpreter:
         return (self._event(CallMenuChosen, stay, envelope, data, id_suffix),)
 
     def _message_left(self, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
-        stay = self._outside(record)
-        id_suffix = str(self._count(stay.call_id, record))
-        return (self._event(CallVoicemailLeft, stay, envelope, {"duration_seconds": record.seconds(0)}, id_suffix),)
+        stay = self._at_queue(record)
+        data = {"duration_seconds": record.seconds(0), "queue": stay.queue}
+        return (self._event(CallVoicemailLeft, stay, envelope, data, str(self._count(stay.call_id, record))),)
+
+    def _followed_up(self, kind: type[FollowUp], record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
+        """Return the event of a step towards a call back, in the queue that the record names, if any."""
+        stay = self._at_queue(record)
+        data = {"queue": stay.queue} if kind is CallCallbackRequested else {}
+        return (self._event(kind, stay, envelope, data, str(self._count(stay.call_id, record))),)
+
+    def _reason_set(self, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
+        stay = self._at_queue(record)
+        code = _joined(record)
+        id_suffix = f"{self._names.keyed_hash('reason', code)}|{self._count(stay.call_id, record, code)}"
+        name = self._names.contact_reason(record.text(0))
+        if not name:
+            raise UnusableRecord(Reason.UNKNOWN_ENUM, _("its code is not in reason_codes"))
+        envelope["channel"] = Channel.CALL
+        return (self._event(ContactReasonSet, stay, envelope, {"contact_reason": name}, id_suffix),)
 
     def _count(self, call: str, record: QueueLogRecord, detail: str = "") -> int:
         return self._history.ordinal(call, self._names.keyed_hash("step", f"{record.event}|{detail}"), record.second)
@@ -268,6 +295,10 @@ class RecordInterpreter:
                 return self._menu_chosen
             case "voicemail":
                 return self._message_left
+            case "reason":
+                return self._reason_set
+            case step if step in FOLLOW_UPS:
+                return partial(self._followed_up, FOLLOW_UPS[step])
             case "ignore":
                 return _ignore
             case reason if event.startswith(LEAVES) or reason in AFTER_A_WAIT:
@@ -305,6 +336,14 @@ class RecordInterpreter:
         name = self._call_of(record)
         call = self._history.call(name, record.second)
         return QueueStay(call, name, self._subject(name), "", "", 0, *self._names.place(line))
+
+    def _at_queue(self, record: QueueLogRecord) -> QueueStay:
+        """Return the call outside queues, with the label, service and site of the queue that the record names, if any."""
+        stay = self._outside(record)
+        if record.queue in UNNAMED:
+            return stay
+        queue_key, label, service, site = self._names.queue_place(record.queue)
+        return replace(stay, queue_key=queue_key, queue=label, service=service, site=site)
 
     def _reserve(self, record: QueueLogRecord) -> None:
         """Count an unknown event of a call as each configurable meaning would, so that a later meaning changes no ordinals."""

@@ -15,5 +15,6 @@ CONNECTOR = Connector(
     GraphSource,
     description=N_("E-mail of a service's mailbox in Microsoft 365, by Graph"),
     probe=probe,
+    sets_reasons=True,
     position_files=lambda _: (STORE_FILE,),
 )

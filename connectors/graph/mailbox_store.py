@@ -5,7 +5,8 @@ therefore reads in rounds: a round collects the changes of all folders, and its 
 the round is complete. The next link of a folder and the messages of a page are stored in one transaction. After a crash at any
 point, reading continues at the next page, and no message is lost.
 
-Until they are published, messages are stored with the headers that the classification needs, which contain addresses.
+Until they are published, messages are stored with the headers that the classification needs, which contain addresses. With rules
+for the words of subjects, they contain the subject too.
 """
 
 from collections.abc import Iterable, Sequence

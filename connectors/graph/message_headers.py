@@ -2,7 +2,7 @@
 
 Graph returns the headers of received messages (`internetMessageHeaders`), but not those of sent messages. Missing headers are
 derived from the message's properties, and from extended properties of Outlook ([MS-OXPROPS]) for the references to earlier
-messages. Headers that the classification does not use, such as the subject, are dropped here.
+messages. Headers that are not requested are dropped here: the subject, unless a rule for reasons for contact needs it.
 """
 
 import re
@@ -31,6 +31,8 @@ SELECT: Final = ",".join(
     )
 )
 """Requested properties: neither subject, text nor attachments. `internetMessageHeaders` contains the subject nevertheless."""
+SELECT_SUBJECT: Final = f"{SELECT},subject"
+"""`SELECT` with the subject."""
 _ANY_EXTENDED: Final = " or ".join(f"id eq '{name}'" for name in EXTENDED)
 EXPAND: Final = f"singleValueExtendedProperties($filter={_ANY_EXTENDED})"
 _LINE_ENDS: Final = re.compile(r"[\r\n]+")
@@ -62,6 +64,7 @@ class _Message(msgspec.Struct, rename={"from_": "from", "removed": "@removed"}):
     internetMessageId: str | None = None  # noqa: N815
     receivedDateTime: Annotated[datetime, msgspec.Meta(tz=True)] | None = None  # noqa: N815
     sentDateTime: Annotated[datetime, msgspec.Meta(tz=True)] | None = None  # noqa: N815
+    subject: str | None = None
     from_: _Recipient | None = None
     sender: _Recipient | None = None
     replyTo: list[_Recipient] | None = None  # noqa: N815
@@ -83,12 +86,13 @@ class GraphMessage(NamedTuple):
     """Id of the message in its folder; another one after a move."""
     received_at: datetime | None
     headers: tuple[bytes, ...]
-    """Raw headers, one item per group of `headers.FIELDS`; empty if the entry cannot be read."""
+    """Raw headers, one item per requested group; empty if the entry cannot be read."""
 
 
-def read_message(entry: bytes) -> GraphMessage | None:
-    """Return the message in an entry of a delta response; None for a draft, or for an entry that brings no new message.
+def read_message(entry: bytes, fields: Sequence[Sequence[str]] = FIELDS) -> GraphMessage | None:
+    """Return the message in an entry of a delta response, with the groups `fields` of its headers.
 
+    Return None for a draft, or for an entry that brings no new message.
     Such an entry reports a removal, or the changed properties of a message that was returned before.
     """
     try:
@@ -98,7 +102,7 @@ def read_message(entry: bytes) -> GraphMessage | None:
     if message.removed is not None or message.isDraft or message.receivedDateTime is None:
         return None
     headers = _Headers(message)
-    groups = tuple(b"".join(map(headers.lines, names))[:LIMIT_BYTES] for names in FIELDS)
+    groups = tuple(b"".join(map(headers.lines, names))[:LIMIT_BYTES] for names in fields)
     return GraphMessage(message.id, _in_utc(message.receivedDateTime), groups)
 
 
@@ -133,6 +137,7 @@ def _derive(message: _Message) -> Iterator[tuple[str, str]]:
     yield "In-Reply-To", extended.get(_normalise_id(IN_REPLY_TO), "")
     yield "References", extended.get(_normalise_id(REFERENCES), "")
     yield "Date", _format(message.sentDateTime)
+    yield "Subject", message.subject or ""
     yield "From", _join([message.from_])
     yield "Sender", _join([message.sender])
     yield "Reply-To", _join(message.replyTo or ())

@@ -13,10 +13,11 @@ import msgspec
 from connectors.graph.config import GraphConfig
 from connectors.graph.folders import FolderRef, FolderSearch, folders_path, is_unknown_mailbox
 from connectors.graph.mailbox_store import MailboxStore, Place, Position, StoredMessage
-from connectors.graph.message_headers import EXPAND, SELECT, GraphMessage, read_message
+from connectors.graph.message_headers import EXPAND, SELECT, SELECT_SUBJECT, GraphMessage, read_message
 from connectors.sdk.contract import Context, Outcome
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.mail.classification import MailClassifier
+from connectors.sdk.mail.headers import FIELDS
 from connectors.sdk.mail.mapping import Mail
 from connectors.sdk.mail.source import MailSource
 from connectors.sdk.microsoft.graph import GraphClient, GraphError, decode
@@ -177,7 +178,8 @@ class GraphSource(MailSource[Position]):
             if not (page.next_link or page.delta_link):
                 raise SourceUnavailableError(_("Graph answers in an unexpected form"))
             complete = bool(page.delta_link) or pages >= self._most_pages
-            messages = (message for message in map(read_message, page.value) if message and self._is_wanted(message))
+            found = (read_message(entry, self.fields) for entry in page.value)
+            messages = (message for message in found if message and self._is_wanted(message))
             next_link = page.delta_link or page.next_link
             store.add_page(folder.id, next_link, messages, folder.label, sent=folder.sent, complete=complete)
         self._restarted.discard(folder.id)
@@ -187,7 +189,8 @@ class GraphSource(MailSource[Position]):
         if link:
             return self._client.get(link, prefer=prefer)
         path = f"{self._path}/{quote(folder.id, safe='')}/messages/delta"
-        return self._client.get(path, {"$select": SELECT, "$expand": EXPAND}, prefer=prefer)
+        select = SELECT if self.fields is FIELDS else SELECT_SUBJECT
+        return self._client.get(path, {"$select": select, "$expand": EXPAND}, prefer=prefer)
 
     def _handle_refusal(self, store: MailboxStore, folder: FolderRef, link: str, error: GraphError) -> None:
         """Continue after an expired link, from the folder's beginning, or after a folder was removed. Raises other errors."""

@@ -14,4 +14,5 @@ CONNECTOR = Connector(
     ImapSource,
     description=N_("E-mail of a service's mailbox, by IMAP"),
     probe=probe,
+    sets_reasons=True,
 )

@@ -1,13 +1,14 @@
 """Reader of one mailbox: keeps the connection, polls all folders, and watches the first one with IDLE in between."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from connectors.imap.config import ImapConfig
 from connectors.imap.folders import Folder, FolderMessage, ReadMark, merge
 from connectors.imap.session import FAILURES, ImapSession, explain, is_misconfigured, is_refused
 from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
+from connectors.sdk.mail.headers import FIELDS
 from connectors.sdk.pull import Backoff, Interval
 
 BUSY_SECONDS: Final = 10.0
@@ -20,7 +21,7 @@ class MailboxReader:
     """Read the mailbox of `config` from the positions in `marks` on, and update them in place.
 
     The keys of `marks` are hashed folder names; `hide` returns the hash of a name. A new folder gets an entry. One call searches
-    for messages for about `busy_seconds` at most.
+    for messages for about `busy_seconds` at most. `fields` are the groups of headers to fetch.
     """
 
     def __init__(
@@ -29,7 +30,9 @@ class MailboxReader:
         marks: dict[str, ReadMark],
         hide: Callable[[str], str],
         busy_seconds: float = BUSY_SECONDS,
+        fields: Sequence[Sequence[str]] = FIELDS,
     ) -> None:
+        self._fields = fields
         self._busy_seconds = busy_seconds
         self._config = config
         self._marks = marks
@@ -54,7 +57,7 @@ class MailboxReader:
             raise SourceUnavailableError(self._backoff.trouble)
         deadline = time.monotonic() + self._busy_seconds
         try:
-            session = self._session = self._session or ImapSession(self._config)
+            session = self._session = self._session or ImapSession(self._config, self._fields)
             taken = self._read(session, wait_seconds, deadline)
         except SourceUnavailableError as error:  # no token
             self.close()

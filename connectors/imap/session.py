@@ -26,7 +26,6 @@ from models.locale import _
 TIMEOUT: Final = SocketTimeout(connect=10, read=20)
 TOKEN_SECONDS: Final = 15
 """Longest run time of `token_command`, in seconds."""
-HEADERS: Final = tuple(f"BODY.PEEK[HEADER.FIELDS ({' '.join(names).upper()})]<0.{LIMIT_BYTES}>" for names in FIELDS)
 NO_MAIL: Final = frozenset(
     {b"\\noselect", b"\\nonexistent", b"\\drafts", b"\\junk", b"\\trash", b"\\all", b"\\flagged"}
 )
@@ -51,7 +50,7 @@ class FetchedMessage(NamedTuple):
     uid: int
     received_at: datetime | None
     headers: tuple[bytes, ...]
-    """Raw headers, one item per group of `FIELDS`; empty if the server cannot read the message."""
+    """Raw headers, one item per requested group; empty if the server cannot read the message."""
 
 
 class LocalError(Exception):
@@ -63,13 +62,15 @@ FAILURES: Final = (IMAPClientError, OSError, ValueError, LocalError)
 
 
 class ImapSession:
-    """Logged-in connection to the server of `config`.
+    """Logged-in connection to the server of `config`. `fields` are the groups of headers to fetch.
 
     The constructor and all methods but `close` raise `FAILURES`; `explain` returns the message for the operator. The constructor
     also raises `SourceUnavailableError`, as `connect` does.
     """
 
-    def __init__(self, config: ImapConfig) -> None:
+    def __init__(self, config: ImapConfig, fields: Sequence[Sequence[str]] = FIELDS) -> None:
+        names = (" ".join(group).upper() for group in fields)
+        self._items = ["INTERNALDATE", *(f"BODY.PEEK[HEADER.FIELDS ({group})]<0.{LIMIT_BYTES}>" for group in names)]
         self._client = connect(config)
         self.can_idle: bool = self._client.has_capability("IDLE")
         """Whether the server supports IDLE, which `wait` needs; False once it has refused the command."""
@@ -153,7 +154,7 @@ class ImapSession:
 
     def _fetch(self, uids: Sequence[int]) -> dict[int, FetchedMessage]:
         found = {}
-        for uid, items in self._client.fetch(uids, ["INTERNALDATE", *HEADERS]).items():
+        for uid, items in self._client.fetch(uids, self._items).items():
             groups = tuple(value or b"" for name, value in items.items() if name.startswith(b"BODY["))
             if groups:  # an unsolicited response, for instance on changed flags, has none
                 found[uid] = FetchedMessage(uid, _received_at(items), groups)

@@ -38,7 +38,7 @@ class ImapSource(MailSource[bytes]):
         if not self._saved.hidden:
             self._saved.marks = {self._hide(name): mark for name, mark in self._saved.marks.items()}
             self._saved.hidden = True
-        self._reader = MailboxReader(config, self._saved.marks, self._hide, busy_seconds)
+        self._reader = MailboxReader(config, self._saved.marks, self._hide, busy_seconds, self.fields)
 
     def read(self, wait_seconds: float) -> Sequence[Mail]:
         """Return the next messages that were not published before; their conversations are then on disk.

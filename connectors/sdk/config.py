@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from connectors.sdk.config_errors import explain
+from connectors.sdk.contact_reasons import ContactReasons
 from connectors.sdk.errors import ConfigError, describe_os_error
 from connectors.sdk.exclusive_resources import ExclusiveResource
 from models.envelope import Label
@@ -109,13 +110,15 @@ class ConnectorConfig(Options):
         return explain(error, cls, instance)
 
 
-def parse(model: type[ConnectorConfig], instance: str, given: Mapping[str, Any]) -> ConnectorConfig:
-    """Return the configuration of `instance`.
+def parse(
+    model: type[ConnectorConfig], instance: str, given: Mapping[str, Any], contact_reasons: ContactReasons | None = None
+) -> ConnectorConfig:
+    """Return the configuration of `instance`, whose reasons for contact must be in `contact_reasons`; None: any.
 
     Raises `ConfigError` with one line per error: the key, starting at `instance`, and the allowed values, but no given value.
     """
     try:
-        return model.model_validate(given)
+        return model.model_validate(given, context=contact_reasons)
     except ValidationError as error:
         raise ConfigError("\n".join(model.explain_errors(error, instance, given))) from None
 

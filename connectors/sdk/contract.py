@@ -27,6 +27,7 @@ import click
 
 from connectors.sdk.attempts import Attempts
 from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
 from connectors.sdk.cursor import CURSOR_FILES, Cursor
 from connectors.sdk.reconcile import ReconcileStats
 from connectors.sdk.samples import SampleSupport
@@ -77,6 +78,8 @@ class Context:
     """Notes which record is being parsed, for a source that parses records in `read`. The default notes nothing."""
     base: Path | None = None
     """In a probe, the instance's own directory, if `directory` lacks its `records.db`: that file may be read there."""
+    contact_reasons: ContactReasons = NO_REASONS
+    """Reasons for contact, for a source that checks or finds them itself. The SDK applies the rules to every event."""
 
 
 class Source(ABC, Generic[Raw, Position]):
@@ -178,6 +181,9 @@ class Connector(Generic[Config]):
     position_files: Callable[[Config], Sequence[str]] = lambda _: CURSOR_FILES
     """Return the names of the files in the instance's directory that contain the position. Without them the source is read as
     on its first start. Return none if the source sends each record once and cannot send it again."""
+
+    sets_reasons: bool = False
+    """True if `map` applies the rules for reasons for contact, because only it knows which events begin a contact."""
 
 
 class Publisher(Protocol):

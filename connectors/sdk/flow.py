@@ -9,6 +9,7 @@ from typing import Any, Final
 import structlog
 
 from connectors.sdk.attempts import REFUSED, Attempts, content_of
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
 from connectors.sdk.contract import Outcome, Publisher, Raw, Reject, Source
 from connectors.sdk.errors import SourceUnavailableError, safe_error_text
 from connectors.sdk.metrics import Meter
@@ -34,12 +35,14 @@ class Flow:
         rejects: Rejects,
         meter: Meter,
         attempts: Attempts | None = None,
+        contact_reasons: ContactReasons = NO_REASONS,
     ) -> None:
         self._source = source
         self._publisher = publisher
         self._rejects = rejects
         self._meter = meter
         self._attempts = attempts or Attempts()
+        self._contact_reasons = contact_reasons
         self.read_at = time.monotonic()
         """Monotonic time of the last successful read; at first, of the creation."""
         self._busy = False
@@ -131,7 +134,7 @@ class Flow:
         return events
 
     def _map_record(self, raw: Any, now: datetime) -> Outcome:
-        return map_or_reject(self._source.map, self._source.reject, raw, now)
+        return map_or_reject(self._source.map, self._source.reject, raw, now, self._contact_reasons)
 
     def _map_with_note(self, raw: Any, now: datetime) -> Outcome:
         """Map a record with its own note in `attempts`; reject a record that has ended too many processes."""
@@ -142,15 +145,24 @@ class Flow:
 
 
 def map_or_reject(
-    map_one: Callable[[Raw], Outcome], reject: Callable[[Raw, Reason, str], Reject], raw: Raw, now: datetime
+    map_one: Callable[[Raw], Outcome],
+    reject: Callable[[Raw, Reason, str], Reject],
+    raw: Raw,
+    now: datetime,
+    contact_reasons: ContactReasons | None = None,
 ) -> Outcome:
-    """Return the outcome of `map_one`. Return a rejection if it raises, or if an event's time is too far from `now`."""
+    """Return the outcome of `map_one`. Return a rejection if it raises, or if an event's time is too far from `now`.
+
+    With `contact_reasons`, for events that are published next, add the reasons that they set; an unlisted one is a rejection.
+    """
     try:
         outcome = map_one(raw)
         if not isinstance(outcome, Reject):
             # The broker refuses times too far ahead, and one refused record would block all later ones.
             for event in outcome:
                 check_event_time(event.time, now)
+            if contact_reasons is not None:
+                outcome = contact_reasons.complete(outcome)
     except UnusableRecord as error:
         return _reject(reject, raw, error.reason, error.detail)
     except Exception as error:  # noqa: BLE001 - a defect in a mapping must not stop the source

@@ -17,6 +17,7 @@ import structlog
 
 from connectors.sdk.attempts import MOST_ATTEMPTS, Attempts
 from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
 from connectors.sdk.contract import Connector, Context, Publisher
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import SourceUnavailableError, safe_error_text
@@ -66,11 +67,18 @@ class Instance(NamedTuple):
     config: ConnectorConfig
     is_blocked: IsBlocked | None = None
     """Tests whether a number or address is blocked: it identifies no citizen and gets no pseudonym. None blocks none."""
+    contact_reasons: ContactReasons = NO_REASONS
+    """Reasons that events may have, and the rules that set them."""
 
     @property
     def source(self) -> str:
         """`<connector>/<instance>`."""
         return f"{self.connector.name}/{self.name}"
+
+    @property
+    def reasons_after_map(self) -> ContactReasons:
+        """Reasons for the events that `map` returns: without rules if the connector applies them itself."""
+        return self.contact_reasons.without_rules() if self.connector.sets_reasons else self.contact_reasons
 
     def context(self, directory: Path, *, lasting: bool = True) -> Context:
         """Return the context of the instance, without a lock. `directory` contains the data of all connectors.
@@ -81,7 +89,7 @@ class Instance(NamedTuple):
         if lasting:
             make_private_directory(home)
         keys = Keys(directory / "keys", home, lasting=lasting, is_blocked=self.is_blocked)
-        return Context(self.source, home, Cursor(home), keys.pseudonym_key)
+        return Context(self.source, home, Cursor(home), keys.pseudonym_key, contact_reasons=self.contact_reasons)
 
     @contextmanager
     def locked(self, directory: Path, *, lasting: bool = True) -> Iterator[Context]:
@@ -237,7 +245,7 @@ class InstanceRunner:
             ) as publisher,
             closing(self.instance.connector.open(self.instance.config, replace(context, attempts=attempts))) as source,
         ):
-            yield Flow(source, publisher, rejects, self._meter, attempts)
+            yield Flow(source, publisher, rejects, self._meter, attempts, self.instance.reasons_after_map)
 
 
 def _count(path: Path) -> int:

@@ -13,12 +13,14 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import ConnectorError, SourceUnavailableError, safe_error_text
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.instance import LOCK, Instance
 from connectors.sdk.record_store import ASIDE, FILE
+from models.codec import UnusableRecord
 from models.reasons import Reason
 
 WAIT_SECONDS: Final = 2.0
@@ -70,7 +72,7 @@ def probe(instance: Instance, directory: Path) -> ProbeResult:
     `ConnectorError`s.
     """
     with instance.locked(directory, lasting=False) as context:
-        return sum_up(read_first(instance.connector, instance.config, context))
+        return sum_up(read_first(instance.connector, instance.config, context), instance.reasons_after_map)
 
 
 def read_first(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
@@ -125,8 +127,9 @@ def scratch(context: Context, *without: str) -> Iterator[Context]:
         yield replace(context, directory=directory, cursor=Cursor(directory), base=base)
 
 
-def sum_up(outcomes: Sequence[Outcome]) -> ProbeResult:
-    """Return the summary of a source's first records."""
+def sum_up(read: Sequence[Outcome], contact_reasons: ContactReasons = NO_REASONS) -> ProbeResult:
+    """Return the summary of a source's first records, with the reasons for contact that their events set."""
+    outcomes = [_complete(outcome, contact_reasons) for outcome in read]
     rejects = [outcome for outcome in outcomes if isinstance(outcome, Reject)]
     details: dict[Reason, list[tuple[str, int]]] = {}
     for (reason, detail), count in Counter(
@@ -137,6 +140,15 @@ def sum_up(outcomes: Sequence[Outcome]) -> ProbeResult:
             known.append((detail, count))
     events = [event.type for outcome in outcomes if not isinstance(outcome, Reject) for event in outcome]
     ignored = sum(not isinstance(outcome, Reject) and not outcome for outcome in outcomes)
-    has_more = outcomes.has_more if isinstance(outcomes, ProbedOutcomes) else None
+    has_more = read.has_more if isinstance(read, ProbedOutcomes) else None
     rejected = Counter(reject.reason for reject in rejects)
     return ProbeResult(len(outcomes), ignored, Counter(events), rejected, details, has_more)
+
+
+def _complete(outcome: Outcome, contact_reasons: ContactReasons) -> Outcome:
+    if isinstance(outcome, Reject):
+        return outcome
+    try:
+        return contact_reasons.complete(outcome)
+    except UnusableRecord as error:
+        return Reject(error.reason, b"", error.detail)

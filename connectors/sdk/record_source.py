@@ -54,7 +54,8 @@ class RecordSource(Source[Outcome, int]):
 
     def __init__(self, config: MappedConfig, context: Context) -> None:
         """Open the store. Raises `ConnectorError`, and the errors of `Context.pseudonym_key`."""
-        self._mapping = RecordMapping(context.source, config, context.pseudonym_key(config.sector))
+        key = context.pseudonym_key(config.sector)
+        self._mapping = RecordMapping(context.source, config, key, context.contact_reasons)
         self._has_states = config.state is not None
         self._attempts = context.attempts
         self._each = config.each

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from connectors.sdk import rejects
+from connectors.sdk.contact_reasons import ContactReasons
 from connectors.sdk.contract import Outcome, Reject, Source
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.instance import Instance
@@ -56,7 +57,7 @@ def replay(
         closing(instance.connector.open(instance.config, context)) as source,
     ):
         for copies in _group(filter(chosen, rejects.read(context.directory))):
-            outcome = _map_again(source, copies[0], now)
+            outcome = _map_again(source, copies[0], now, instance.reasons_after_map)
             if isinstance(outcome, Reject):
                 unusable[outcome.reason] += 1
             else:
@@ -77,11 +78,13 @@ def _group(found: Iterable[StoredReject]) -> Iterable[Sequence[StoredReject]]:
     return copies.values()
 
 
-def _map_again(source: Source[object, object], stored: StoredReject, now: datetime) -> Outcome:
+def _map_again(
+    source: Source[object, object], stored: StoredReject, now: datetime, contact_reasons: ContactReasons
+) -> Outcome:
     def map_one(reject: Reject) -> Outcome:
         return source.map_rejected(reject, stored.read_at)
 
     def reject_again(reject: Reject, reason: Reason, detail: str) -> Reject:
         return Reject(reason, reject.record, detail, reject.context)
 
-    return map_or_reject(map_one, reject_again, stored.reject, now)
+    return map_or_reject(map_one, reject_again, stored.reject, now, contact_reasons)

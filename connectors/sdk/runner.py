@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from connectors.sdk import registry as connectors
 from connectors.sdk.config import parse
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
 from connectors.sdk.errors import ConfigError, StuckError
 from connectors.sdk.instance import Instance, InstanceRunner, OpenPublisher
 from connectors.sdk.metrics import Meter, Metrics
@@ -32,14 +33,21 @@ State = tuple[bool, str]
 log = structlog.get_logger(__name__)
 
 
-def configure(name: str, connector: str, options: Mapping[str, Any], is_blocked: IsBlocked | None = None) -> Instance:
+def configure(
+    name: str,
+    connector: str,
+    options: Mapping[str, Any],
+    is_blocked: IsBlocked | None = None,
+    contact_reasons: ContactReasons = NO_REASONS,
+) -> Instance:
     """Return the instance `name` of the installed `connector`. Raises `ConfigError` for its name, connector or options."""
     if not INSTANCE_NAME.fullmatch(name):
         raise ConfigError(
             _("{name!r}: a connector's name must match {pattern}", name=name, pattern=INSTANCE_NAME.pattern)
         )
     found = connectors.load(connector)
-    return Instance(name, found, parse(found.config, name, options), is_blocked)
+    config = parse(found.config, name, options, contact_reasons)
+    return Instance(name, found, config, is_blocked, contact_reasons)
 
 
 class ConnectorRunner:

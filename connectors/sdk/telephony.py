@@ -15,8 +15,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 from connectors.sdk.config import Options
 from connectors.sdk.identifiers import keyed_digest
 from connectors.sdk.pseudonyms import citizen_identities
-from models.envelope import Label
-from models.events import CallEvent
+from models.envelope import Envelope, Label
 from models.identities import IdentityKind, PseudonymKey, normalise_phone
 from models.locale import _
 
@@ -180,7 +179,7 @@ def decode_text(content: bytes) -> str:
 
 
 @cache
-def event_type(kind: type[CallEvent]) -> str:
+def event_type(kind: type[Envelope]) -> str:
     """Return the value that the field `type` has in all events of the class `kind`."""
     name: str = kind.model_fields["type"].default
     return name

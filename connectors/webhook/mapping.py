@@ -6,6 +6,7 @@ from typing import Any, Final
 import jmespath
 import msgspec
 
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
 from connectors.sdk.decoding import decode_json
 from connectors.sdk.mapping.record_mapping import RecordMapping
 from connectors.sdk.samples import PlacedRecord, split_records
@@ -23,10 +24,12 @@ WHOLE: Final = "@"
 class WebhookMapping:
     """Maps the records of one sender's messages, each independently of the others."""
 
-    def __init__(self, source: str, config: WebhookConfig, key: PseudonymKey) -> None:
+    def __init__(
+        self, source: str, config: WebhookConfig, key: PseudonymKey, contact_reasons: ContactReasons = NO_REASONS
+    ) -> None:
         self._expression = config.records
         self._each = config.each
-        self._mapping = RecordMapping(source, config, key)
+        self._mapping = RecordMapping(source, config, key, contact_reasons)
 
     def divide(self, message: Message) -> list[Message]:
         """Return the records of a message with a list, each with its `place`. Return any other message as it is.

@@ -25,7 +25,7 @@ class WebhookSource(PushSource):
     def __init__(self, config: WebhookConfig, context: Context) -> None:
         super().__init__(config, context)
         self._verifier = make_verifier(config)
-        self._mapping = WebhookMapping(context.source, config, self.key)
+        self._mapping = WebhookMapping(context.source, config, self.key, context.contact_reasons)
         self._undivided: deque[Message] = deque()
         self._divided = 0
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from connectors.sdk import registry
+from connectors.sdk.contact_reasons import ContactReasons
 from connectors.sdk.errors import ConfigError, describe_os_error
 from connectors.sdk.instance import Instance
 from connectors.sdk.mapping.config import MappedConfig, find_missing_tables, find_presets, mapping_path
@@ -27,7 +28,9 @@ from models.topics import Channel
 from streams.cli.base import pass_settings
 from streams.cli.output_tables import print_table
 from streams.cli.trial_report import print_records, print_summary, print_unknown, print_unnamed
+from streams.runtime.process_specs import contact_reasons
 from streams.settings.errors import OperatorError
+from streams.settings.loader import load
 from streams.settings.schema import Settings
 
 DEFAULT_CONNECTOR: Final = "table"
@@ -62,14 +65,15 @@ SAMPLE_RECORDS: Final = 1000
 def command(
     settings: Settings, file: Path, samples: tuple[Path, ...], name: str | None, rows: int, *, rejected: bool
 ) -> None:
-    instance, problem = _find_instance(file, name, samples)
+    instance, problem = _find_instance(file, name, samples, settings)
     config = instance.config
     assert isinstance(config, MappedConfig)  # as its connector supports samples
     directory = settings.data / "connectors"
     parts = _read_samples(instance, samples) if samples else [_read_source(instance, directory)]
     with instance.locked(directory, lasting=False) as context:
         key = context.pseudonym_key(config.sector)
-    trial, now = Trial(RecordMapping(instance.source, config, key), config), datetime.now(UTC)
+    mapping = RecordMapping(instance.source, config, key, instance.contact_reasons)
+    trial, now = Trial(mapping, config), datetime.now(UTC)
     tried = [list(trial.run(records, now)) for records in parts]
     shown = [[record for record in part if not rejected or record.rejected or record.disorder] for part in tried]
     print_records(shown, rows, ZoneInfo(config.timezone or "UTC"))
@@ -168,7 +172,7 @@ def _read_rows(sample: Path, form: Options) -> Sequence[Mapping[str, Any]]:
     return [record.fields for record in table.sample.read(config, sample) if not record.problem][:SAMPLE_RECORDS]
 
 
-def _find_instance(file: Path, name: str | None, samples: Sequence[Path]) -> tuple[Instance, str]:
+def _find_instance(file: Path, name: str | None, samples: Sequence[Path], settings: Settings) -> tuple[Instance, str]:
     """Return the instance of a settings file, or one made from a mapping file or a preset. Raise `OperatorError`.
 
     If tables of names are missing, it gets empty ones, to list the values; the text says which ones.
@@ -181,10 +185,12 @@ def _find_instance(file: Path, name: str | None, samples: Sequence[Path]) -> tup
     if isinstance(connectors, dict):
         table = _choose(connectors, name, file)
         connector = table.pop("connector", "")
-        return _configure(name or next(iter(connectors)), connector, table, samples)
+        reasons = contact_reasons(load(file) if "contact_reasons" in options else settings)
+        return _configure(name or next(iter(connectors)), connector, table, samples, reasons)
     if not samples:
         raise OperatorError(_("{file} has no address of a source: add --with FILE", file=file))
-    return _configure(TRIAL_NAME, options.get("connector", DEFAULT_CONNECTOR), {"mapping": str(file)}, samples)
+    connector = options.get("connector", DEFAULT_CONNECTOR)
+    return _configure(TRIAL_NAME, connector, {"mapping": str(file)}, samples, contact_reasons(settings))
 
 
 def _choose(connectors: Mapping[str, Any], name: str | None, file: Path) -> dict[str, Any]:
@@ -197,21 +203,23 @@ def _choose(connectors: Mapping[str, Any], name: str | None, file: Path) -> dict
     return dict(table)
 
 
-def _configure(name: str, connector: str, options: dict[str, Any], samples: Sequence[Path]) -> tuple[Instance, str]:
+def _configure(
+    name: str, connector: str, options: dict[str, Any], samples: Sequence[Path], reasons: ContactReasons
+) -> tuple[Instance, str]:
     found = registry.load(connector)
     if found.sample is None:
         raise OperatorError(_("{connector} has no mapping to try", connector=connector))
     if samples:
         options = found.sample.complete(options, samples[0])
     try:
-        return configure(name, connector, options), ""
+        return configure(name, connector, options, contact_reasons=reasons), ""
     except ConfigError as error:
         missing = find_missing_tables(found.config, options)
         if not missing:
             raise
         values = {**options.get("values", {}), **dict.fromkeys(missing, NO_NAMES)}
         try:
-            return configure(name, connector, {**options, "values": values}), str(error)
+            return configure(name, connector, {**options, "values": values}, contact_reasons=reasons), str(error)
         except ConfigError:
             raise error from None
 

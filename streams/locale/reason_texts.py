@@ -88,6 +88,9 @@ DETAILS: Final = {
     ),
     # details of mappings
     r"(?P<field>.+): not in values\.(?P<name>\w+)": N_("{field}: not in values.{name}"),
+    r"(?P<field>.+): not in contact_reasons for the channel (?P<channel>\w+)": N_(
+        "{field}: not in contact_reasons for the channel {channel}"
+    ),
     r"(?P<field>.+): neither in a `when` nor in `ignored`": N_("{field}: neither in a `when` nor in `ignored`"),
     r"(?P<field>.+): no event has this state": N_("{field}: no event has this state"),
     r"(?P<field>.+): not a time of the format (?P<format>.+)": N_("{field}: not a time of the format {format}"),

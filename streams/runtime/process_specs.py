@@ -27,6 +27,7 @@ from streams.settings.schema import ConfigError, Settings
 from streams.web.options import WebOptions
 
 if TYPE_CHECKING:
+    from connectors.sdk.contact_reasons import ContactReasons
     from connectors.sdk.instance import Instance
 
 BROKER_STOP_SECONDS: Final = 4.0
@@ -83,10 +84,11 @@ def configure_connectors(settings: Settings, names: Sequence[str] = (), config: 
     instances, mistakes = [], []
     own = settings.identities
     is_blocked = IdentityBlocklist(own.blocked, own.region) if own.blocked else None
+    reasons = contact_reasons(settings)
     for name in names or settings.connectors:
         table = settings.connectors[name]
         try:
-            instances.append(runner.configure(name, table.connector, table.options, is_blocked))
+            instances.append(runner.configure(name, table.connector, table.options, is_blocked, reasons))
         except errors.ConfigError as error:
             if isinstance(error.__context__, ValidationError):
                 model = registry.load(table.connector).config
@@ -98,6 +100,13 @@ def configure_connectors(settings: Settings, names: Sequence[str] = (), config: 
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return instances
+
+
+def contact_reasons(settings: Settings) -> "ContactReasons":
+    """Return the closed list of reasons for contact, for connectors."""
+    from connectors.sdk.contact_reasons import ContactReasons  # noqa: PLC0415
+
+    return ContactReasons(reason.to_rule(name) for name, reason in settings.contact_reasons.items())
 
 
 def configure_one_connector(settings: Settings, name: str, config: Path | None = None) -> "Instance":
@@ -113,7 +122,7 @@ def configure_one_connector(settings: Settings, name: str, config: Path | None =
         if other == name:
             continue
         with suppress(errors.ConfigError):
-            others.append(runner.configure(other, table.connector, table.options))
+            others.append(runner.configure(other, table.connector, table.options, None, contact_reasons(settings)))
     conflicts = find_conflicts(_instance_claims([instance]), [*_process_claims(settings), *_instance_claims(others)])
     if mistakes := [f"{find_file(config) or DEFAULT_FILE}: {conflict}" for conflict in conflicts]:
         raise ConfigError("\n".join(mistakes))

@@ -4,10 +4,13 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from connectors.sdk.contact_reasons import ReasonRule
 from models.envelope import Label
 from models.topics import Channel
 from streams.settings.base import Section
 from streams.web.options import ReasonOptions
+
+SubjectWord = Annotated[str, StringConstraints(min_length=2, max_length=100, strip_whitespace=True)]
 
 
 class ContactReason(Section):
@@ -25,7 +28,7 @@ class ContactReason(Section):
     """Queues of calls, visits, e-mails and appointments that set the reason."""
     procedures: tuple[Label, ...] = ()
     """Online procedures that set the reason."""
-    subject_words: tuple[Annotated[str, StringConstraints(min_length=2, max_length=100)], ...] = Field(default=())
+    subject_words: tuple[SubjectWord, ...] = Field(default=())
     """Words in the subject line of an e-mail that set the reason, regardless of case and accents. The subject stays in the
     connector."""
 
@@ -33,3 +36,7 @@ class ContactReason(Section):
         """Return the board's options for this reason; `table` is the name of its table, and of the reason in events."""
         channels = tuple(channel.value for channel in self.channels)
         return ReasonOptions(table, self.label_fr or table, self.label_en or self.label_fr or table, channels)
+
+    def to_rule(self, table: str) -> ReasonRule:
+        """Return the rule by which connectors set this reason; `table` is the name of its table."""
+        return ReasonRule(table, self.channels, self.menu_options, self.queues, self.procedures, self.subject_words)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.graph import CONNECTOR
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
 from connectors.sdk.keys import load_key
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
@@ -29,8 +30,9 @@ class GraphMailbox:
         own = {"mailbox": self.user, "addresses": ADDRESSES, "poll_seconds": 3600}
         return self.fake.options(**(own | changes))
 
-    def harness(self, **changes: Any) -> ConnectorHarness:
-        return ConnectorHarness(CONNECTOR, self.options(**changes), self._directory / "data", self._directory / "keys")
+    def harness(self, contact_reasons: ContactReasons = NO_REASONS, **changes: Any) -> ConnectorHarness:
+        data, keys = self._directory / "data", self._directory / "keys"
+        return ConnectorHarness(CONNECTOR, self.options(**changes), data, keys, contact_reasons)
 
     def read(self, **changes: Any) -> list[Event]:
         return self.harness(**changes).read_all(confirm=True)

@@ -10,8 +10,11 @@ from typing import Any, NamedTuple, Protocol
 from imapclient import IMAPClient
 
 from connectors.imap import CONNECTOR
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons, ReasonRule
 from connectors.sdk.keys import load_key
-from connectors.sdk.testing import ConnectorHarness
+from connectors.sdk.testing import ConnectorHarness, comparable_form
+from connectors.sdk.testing.leaks import contents
+from models.codec import encode
 from models.events import Event
 from models.identities import IdentityKind, PseudonymKey
 from tests.support.dovecot import Dovecot
@@ -98,8 +101,9 @@ class Mailbox:
     def options(self, **changes: Any) -> dict[str, Any]:
         return self.server.options(self.user, **{"addresses": ADDRESSES, "poll_seconds": 1500, **changes})
 
-    def harness(self, **changes: Any) -> ConnectorHarness:
-        return ConnectorHarness(CONNECTOR, self.options(**changes), self._directory / "data", self._directory / "keys")
+    def harness(self, contact_reasons: ContactReasons = NO_REASONS, **changes: Any) -> ConnectorHarness:
+        data, keys = self._directory / "data", self._directory / "keys"
+        return ConnectorHarness(CONNECTOR, self.options(**changes), data, keys, contact_reasons)
 
     def read(self, **changes: Any) -> list[Event]:
         return self.harness(**changes).read_all(confirm=True)
@@ -135,6 +139,8 @@ class ReadableMailbox(Protocol):
 
     def pseudonym_key(self) -> PseudonymKey: ...
 
+    def harness(self, contact_reasons: ContactReasons = NO_REASONS) -> ConnectorHarness: ...
+
 
 def check_conversation(mailbox: ReadableMailbox) -> None:
     """Put the conversation of `MAILS` into the mailbox, and check the events that its connector publishes."""
@@ -148,6 +154,40 @@ def check_conversation(mailbox: ReadableMailbox) -> None:
     key = mailbox.pseudonym_key()
     mine, others = (key.pseudonym(IdentityKind.EMAIL, address) for address in (CITIZEN, OTHER))
     assert [event.identities for event in events] == [mine, mine, others, mine, mine]
+
+
+def check_reasons_by_subject(mailbox: ReadableMailbox) -> None:
+    """Check that a conversation's first message sets the reason, and that no part of its subject is published."""
+    reasons = ContactReasons(
+        [
+            ReasonRule("dechets", subject_words=("dechets",)),
+            ReasonRule("dossier", subject_words=("Dossier",)),
+            ReasonRule("autre", queues=("accueil",)),
+        ]
+    )
+    mailbox.put(
+        mail("a", 0),
+        answer("a-answered", 1, "a"),
+        mail("a-again", 2, follows=["a", "a-answered"]),
+        mail("b", 3, OTHER, Subject="=?iso-8859-1?Q?D=E9chets?= verts"),
+        mail("c", 4, OTHER, Subject="Bonjour"),
+        mail("away", 5, Auto_Submitted="auto-replied"),
+    )
+    harness = mailbox.harness(reasons)
+    again = harness.read_all(confirm=False)
+    events = harness.read_all(confirm=True)
+    assert comparable_form(again) == comparable_form(events)
+    assert events_by_contact(events) == [
+        *((0, "received"), (0, "reason_set"), (0, "answered"), (0, "received")),
+        *((1, "received"), (1, "reason_set"), (2, "received"), (2, "reason_set")),
+    ]
+    set_by = [event.data.contact_reason for event in events if event.type == "contact.reason_set"]
+    assert set_by == ["dossier", "dechets", "autre"]
+    assert len({event.id for event in events}) == len(events)
+    published = b"\n".join(map(encode, events)).decode()
+    assert not [value for value in (*PERSONAL, "verts", "Bonjour") if value in published]
+    harness.read_all(confirm=True)
+    assert not [value for value in (*PERSONAL, "verts", "Bonjour") if value in contents(harness.directory)]
 
 
 def supply_part(mailbox: ReadableMailbox, directory: Path, part: int, parts: int) -> None:

@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 
 from connectors.sdk.attempts import Attempts
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
 from connectors.sdk.errors import safe_error_text
 from connectors.sdk.mail.config import MailboxConfig
 from connectors.sdk.mail.conversations import Conversation, ConversationStore
@@ -62,11 +63,16 @@ class MailClassifier:
     """Classify messages, and store the conversation of each message that has one in `conversations`."""
 
     def __init__(
-        self, config: MailboxConfig, conversations: ConversationStore, attempts: Attempts | None = None
+        self,
+        config: MailboxConfig,
+        conversations: ConversationStore,
+        attempts: Attempts | None = None,
+        contact_reasons: ContactReasons = NO_REASONS,
     ) -> None:
         self._addresses = Addresses(config)
         self._forms = frozenset(config.forms)
         self._attempts = attempts or Attempts()
+        self._contact_reasons = contact_reasons
         self.conversations = conversations
 
     def classify(self, folder: str, fetched: FetchedHeaders, read_at: datetime, *, sent: bool) -> Mail | None:
@@ -97,13 +103,15 @@ class MailClassifier:
         if conversation is None:
             return mail(MailKind.OTHER)
         self.conversations.add(headers.message_id, message, conversation)
-        kind, people = MailKind.RECEIVED, tuple(filter(None, [writer]))
+        kind, people, is_first, reason = MailKind.RECEIVED, tuple(filter(None, [writer])), False, ""
         if is_ours:
             people = tuple(
                 address for address in headers.recipients if self.conversations.person(address) in conversation.people
             )
             kind = MailKind.OTHER if not people else MailKind.ACKNOWLEDGED if headers.automatic else MailKind.ANSWERED
-        return mail(kind, message.hex(), conversation.contact.hex(), conversation.place, people)
+        elif is_first := not self.conversations.follow(headers.references):
+            reason = self._contact_reasons.find_by_subject(headers.subject)
+        return mail(kind, message.hex(), conversation.contact.hex(), conversation.place, people, is_first, reason)
 
     def _parse(self, fetched: FetchedHeaders) -> Headers | None:
         """Return the headers of a message; None if parsing fails or has crashed the process too often."""

@@ -1,9 +1,12 @@
 """Parser of the message headers that the mailbox connectors use (RFC 5322; automatic messages: RFC 3834).
 
-Malformed headers are read as far as possible, and otherwise count as absent. Subject and text are not among them.
+Malformed headers are read as far as possible, and otherwise count as absent. The text is not among them. The subject is read
+only for rules that set the reason for contact, and only to compare its words.
 """
 
 import re
+from email.errors import HeaderParseError
+from email.header import decode_header
 from email.message import Message
 from email.parser import HeaderParser
 from email.utils import getaddresses
@@ -28,10 +31,14 @@ FIELDS: Final = (
 )
 """Used headers in two groups, each with its own size limit, so that long reference or recipient lists cannot cut off the
 headers of the first group."""
+SUBJECT_FIELDS: Final = (*FIELDS, ("Subject",))
+"""`FIELDS` with a third group, for rules that need the subject."""
 LIMIT_BYTES: Final = 32_768
 """Largest part read of each header group, in bytes."""
 MAX_REFERENCES: Final = 50
 """Most message ids kept from a reference chain; the oldest one is always among them."""
+MAX_SUBJECT: Final = 2_000
+"""Longest part of a subject that is read, in characters."""
 MAX_RECIPIENTS: Final = 200
 """Most addresses kept from the delivery headers, and most from `To`, `Cc` and `Bcc` together."""
 
@@ -60,6 +67,8 @@ class Headers(NamedTuple):
     """Whether a program wrote the message, by its headers; always True for a `report`."""
     report: bool
     """Whether the message is a delivery report or a read receipt."""
+    subject: str
+    """Subject as text; empty if absent, or if it was not requested. It must not leave the connector."""
 
 
 def parse(groups: tuple[bytes, ...]) -> Headers:
@@ -83,6 +92,7 @@ def parse(groups: tuple[bytes, ...]) -> Headers:
         recipients=_addresses(message, "To", "Cc", "Bcc"),
         automatic=report or return_path == "<>" or is_automatic(message),
         report=report,
+        subject=_decode_words(header_value(message, "Subject")[:MAX_SUBJECT]),
     )
 
 
@@ -104,6 +114,17 @@ def _id(text: str) -> str:
     """Return the message id in a header value without its brackets; without brackets, the value without white space."""
     found = _ID.search(text)
     return found[1] if found else "".join(text.split())[:998]
+
+
+def _decode_words(text: str) -> str:
+    """Return a header value with its encoded words (RFC 2047) as text; unchanged if they cannot be decoded."""
+    try:
+        return "".join(
+            part if isinstance(part, str) else part.decode(charset or "latin-1", "replace")
+            for part, charset in decode_header(text)
+        )
+    except (ValueError, LookupError, HeaderParseError):
+        return text
 
 
 def _references(message: Message) -> tuple[str, ...]:

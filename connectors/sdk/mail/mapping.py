@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.mail.config import MailboxConfig, Routing
 from connectors.sdk.pseudonyms import join
@@ -61,6 +62,10 @@ class Mail(msgspec.Struct, frozen=True):
     """Configured address of the service that the citizen wrote to; empty for another address, or without a conversation."""
     people: tuple[str, ...] = ()
     """Addresses of those citizens of the contact who wrote or received the message."""
+    is_first: bool = True
+    """True if the message begins its conversation. Only such a message sets the reason for contact."""
+    reason_by_subject: str = ""
+    """Reason for contact found by the words of the subject; empty if there is none."""
 
 
 encode: Final = msgspec.json.encode
@@ -71,14 +76,24 @@ decode: Final = msgspec.json.Decoder(Mail).decode
 class MailMapping:
     """Map messages to events; each message is mapped on its own."""
 
-    def __init__(self, source: str, config: MailboxConfig, pseudonym_key: Callable[[str], PseudonymKey]) -> None:
+    def __init__(
+        self,
+        source: str,
+        config: MailboxConfig,
+        pseudonym_key: Callable[[str], PseudonymKey],
+        contact_reasons: ContactReasons = NO_REASONS,
+    ) -> None:
         self._source = source
+        self._contact_reasons = contact_reasons
         self._config = config
         sectors = {config.sector, *(routing.sector for routing in config.addresses.values() if routing.sector)}
         self._keys = {sector: pseudonym_key(sector) for sector in sorted(sectors)}
 
     def map(self, mail: Mail) -> Outcome:
-        """Return the event of a message, or its rejection; no event for the kinds `AUTOMATIC` and `OTHER`. Never raises."""
+        """Return the events of a message, or its rejection; none for the kinds `AUTOMATIC` and `OTHER`. Never raises.
+
+        The first message of a conversation may also set the reason for contact.
+        """
         if mail.kind in {MailKind.AUTOMATIC, MailKind.OTHER}:
             return ()
         if mail.kind is MailKind.UNIDENTIFIED:
@@ -104,7 +119,9 @@ class MailMapping:
             "identities": self._identities(mail, sector),
         }
         if mail.kind is MailKind.RECEIVED:
-            return (EmailReceived(**attributes, data=EmailReceivedData(queue=routing.queue)),)
+            received = EmailReceived(**attributes, data=EmailReceivedData(queue=routing.queue))
+            reason = self._contact_reasons.make_event(received, mail.reason_by_subject) if mail.is_first else None
+            return (received, reason) if reason else (received,)
         return (EmailAnswered(**attributes) if mail.kind is MailKind.ANSWERED else EmailAcknowledged(**attributes),)
 
     def _identities(self, mail: Mail, sector: str) -> str:

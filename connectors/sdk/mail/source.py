@@ -7,6 +7,7 @@ from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.mail.classification import MailClassifier
 from connectors.sdk.mail.config import MailboxConfig
 from connectors.sdk.mail.conversations import ConversationStore
+from connectors.sdk.mail.headers import FIELDS, SUBJECT_FIELDS
 from connectors.sdk.mail.mapping import Mail, MailMapping, decode, encode
 from models.reasons import Reason
 
@@ -21,11 +22,13 @@ class MailSource(Source[Mail, _Position]):
     def __init__(self, config: MailboxConfig, context: Context) -> None:
         self._mail_config = config
         self._context = context
-        self._mapping = MailMapping(context.source, config, context.pseudonym_key)
+        self._mapping = MailMapping(context.source, config, context.pseudonym_key, context.contact_reasons)
         self._classifier: MailClassifier | None = None
+        self.fields = SUBJECT_FIELDS if context.contact_reasons.reads_subjects else FIELDS
+        """Groups of headers to read: with the subject only if a rule needs it."""
 
     def map(self, raw: Mail) -> Outcome:
-        """Return the event of a message, or its rejection; empty for a message without an event. Never raises."""
+        """Return the events of a message, or its rejection; empty for a message without an event. Never raises."""
         return self._mapping.map(raw)
 
     def reject(self, raw: Mail, reason: Reason, detail: str = "") -> Reject:
@@ -50,5 +53,6 @@ class MailSource(Source[Mail, _Position]):
         if self._classifier is None:
             key = self._context.pseudonym_key(self._mail_config.sector)
             conversations = ConversationStore(self._context.directory, key, published)
-            self._classifier = MailClassifier(self._mail_config, conversations, self._context.attempts)
+            own = self._context
+            self._classifier = MailClassifier(self._mail_config, conversations, own.attempts, own.contact_reasons)
         return self._classifier

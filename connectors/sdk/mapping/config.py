@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 from pydantic import ValidationError, ValidationInfo, model_validator
 
@@ -13,6 +13,7 @@ from connectors.sdk.config_errors import error_path, format_error, format_key_pa
 from connectors.sdk.errors import describe_os_error
 from connectors.sdk.mapping.options import MappingOptions
 from connectors.sdk.mapping.problems import MappingError, Problem
+from connectors.sdk.mapping.reason_options import find_reason_problems
 from connectors.sdk.mapping.toml_lines import find_line
 from models.locale import _
 
@@ -40,6 +41,12 @@ class MappedConfig(ConnectorConfig, MappingOptions):
             return merge(read_mapping(given["mapping"]), given)
         except ValueError as error:
             raise MappingError([Problem(("mapping",), str(error))]) from None
+
+    @model_validator(mode="after")
+    def _check_reasons(self, info: ValidationInfo) -> Self:
+        if problems := list(find_reason_problems(self, info.context)):
+            raise MappingError(problems)
+        return self
 
     @classmethod
     def explain_errors(cls, error: ValidationError, instance: str, given: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from models.envelope import Envelope
 from models.events import (
     AppointmentEvents,
     CallEvents,
+    ContactReasonSet,
     EmailEvents,
     FeedbackEvents,
     FormEvents,
@@ -18,10 +19,10 @@ from models.events import (
     VisitEvents,
 )
 
+_UNIONS: Final = (CallEvents, LetterEvents, EmailEvents, FormEvents, AppointmentEvents, VisitEvents, FeedbackEvents)
 EVENT_MODELS: Final[dict[str, type[Envelope]]] = {
     kind.model_fields["type"].default: kind
-    for union in (CallEvents, LetterEvents, EmailEvents, FormEvents, AppointmentEvents, VisitEvents, FeedbackEvents)
-    for kind in get_args(union)
+    for kind in (*(kind for union in _UNIONS for kind in get_args(union)), ContactReasonSet)
     if kind.model_fields["type"].default != "agent.state_changed"  # its subject is not a contact
 }
 """Event classes by the event types to which records can be mapped."""

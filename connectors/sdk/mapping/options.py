@@ -19,6 +19,7 @@ from connectors.sdk.mapping.problems import MappingError, Problem
 from connectors.sdk.pseudonyms import Region
 from models.envelope import Label
 from models.locale import N_, _
+from models.topics import Channel
 
 ANY: Final = "*"
 """Key of a table of values for all other values."""
@@ -247,6 +248,9 @@ class FieldOptions(Options):
     """Scale of a score of satisfaction, as `{ value = "csat_1_5" }`."""
     score: Value | None = None
     """Score on that scale."""
+    contact_reason: Value | None = None
+    """Reason for contact: a name of `contact_reasons` in the settings. `values.contact_reason` may have it by the value in the
+    source."""
 
 
 class EventOptions(FieldOptions):
@@ -263,6 +267,8 @@ class EventOptions(FieldOptions):
     state: Texts = ()
     """States on whose beginning the event happens, for mappings with `state`. `appointment.moved` also happens in the same state,
     with each new `starts_at`."""
+    channel: Channel | None = None
+    """Channel of the contact of `contact.reason_set`. Default: that of the other events."""
 
 
 class MappingOptions(FieldOptions):
@@ -423,7 +429,7 @@ def _check_value(
     table = value_table(mapping, name, value)
     chosen = table.values() if value.value is None else (value.value,)
     if name in {"site", "service"} or (field is not None and is_label(field)):
-        if value.value is None and not table:
+        if value.value is None and not table and name != "contact_reason":
             missing = _("needs the table values.{name}, with a name for each value of the source", name=name)
             yield Problem(keys, missing, name)
         elif (wrong := _find_non_label(chosen)) is not None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic.fields import FieldInfo
 
+from connectors.sdk.contact_reasons import ContactReasons
 from connectors.sdk.identifiers import reference_for
 from connectors.sdk.mapping.conditions import Closed
 from connectors.sdk.mapping.conversions import ToTime, read_cents, read_seconds, read_whole_number, time_reader
@@ -32,6 +33,7 @@ from connectors.sdk.mapping.options import (
 from models.codec import UnusableRecord
 from models.identities import IdentityKind, PseudonymKey, normalise
 from models.reasons import Reason
+from models.topics import Channel
 
 PSEUDONYMS: Final = 16_384
 """Pseudonyms kept per field of a mapping, those of the last values: at most about 5 MiB. A further event of a citizen or agent
@@ -160,7 +162,20 @@ def maybe_label_reader(mapping: MappingOptions, name: str, value: ValueOptions |
 def _label_reader(mapping: MappingOptions, name: str, value: ValueOptions) -> Reader:
     reader = text_reader(value, sparse_text_getter)
     table = value_table(mapping, name, value)
-    return reader if value.value is not None else _table_reader(reader, table, name)
+    is_whole = value.value is not None or (name == "contact_reason" and not table)  # `reason_getter` checks reasons
+    return reader if is_whole else _table_reader(reader, table, name)
+
+
+def reason_getter(reader: Reader, contact_reasons: ContactReasons, channel: Channel) -> Getter:
+    """Return a getter that raises `UnusableRecord` for a reason that contacts of `channel` cannot have, or without one."""
+    get_required = require(reader)
+
+    def get(record: Record) -> Any:
+        name = get_required(record)
+        contact_reasons.check(name, channel, reader.fields)
+        return name
+
+    return get
 
 
 def identity_getter(kind: IdentityKind, value: ValueOptions, region: str, key: PseudonymKey) -> Getter:

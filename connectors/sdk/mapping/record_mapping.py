@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from pydantic import ValidationError
 
+from connectors.sdk.contact_reasons import NO_REASONS, REASON_SET, ContactReasons
 from connectors.sdk.identifiers import keyed_digest, safe_contact_id
 from connectors.sdk.mapping.conditions import Closed, Predicate, all_of, find_closed_fields, ignored_predicate
 from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields
@@ -40,11 +41,13 @@ from connectors.sdk.mapping.readers import (
     identity_getter,
     maybe_label_reader,
     name_fields,
+    reason_getter,
     require,
     state_fields,
     state_reader,
     text_reader,
 )
+from connectors.sdk.mapping.reason_options import channel_of
 from connectors.sdk.pseudonyms import join
 from models.codec import UnusableRecord
 from models.envelope import Envelope
@@ -55,7 +58,6 @@ from models.ids import contact_id, event_id
 from models.reasons import Reason
 from models.structs import field_values
 from models.timestamps import milliseconds
-from models.topics import Channel
 
 SLOT: Final = "\x1f"
 """Separates a state and the time of the appointment."""
@@ -85,7 +87,13 @@ class PreparedRecord(NamedTuple):
 class RecordMapping:
     """Maps the records of the connector instance `source`, each independently."""
 
-    def __init__(self, source: str, options: MappingOptions, key: PseudonymKey) -> None:
+    def __init__(
+        self,
+        source: str,
+        options: MappingOptions,
+        key: PseudonymKey,
+        contact_reasons: ContactReasons = NO_REASONS,
+    ) -> None:
         self._source = source
         self._options = options
         self._key = key
@@ -99,7 +107,9 @@ class RecordMapping:
         )
         self._state = state_reader(options, closed) if options.state is not None else None
         self._commons: list[_Common] = []
-        self._rules = [_Rule(source, options, event, key, closed, self._common(event)) for event in options.events]
+        self._rules = [
+            _Rule(source, options, event, key, closed, self._common(event), contact_reasons) for event in options.events
+        ]
         has_own_ids = any(common.options["id"] != self._commons[0].options["id"] for common in self._commons)
         self._may_lack_id = has_own_ids and options.rows == "events"
 
@@ -288,6 +298,7 @@ class _Rule:
         key: PseudonymKey,
         closed: Closed,
         common: _Common,
+        contact_reasons: ContactReasons,
     ) -> None:
         self.common = common
         self.states = frozenset(options.state)
@@ -296,7 +307,10 @@ class _Rule:
         self._sector = mapping.sector
         self._model: type[Envelope] = EVENT_MODELS[options.event]
         self._event = options.event
-        self.channel: Channel = self._model.model_fields["channel"].default
+        self.channel = channel_of(mapping, options)
+        self._own_channel = {"channel": self.channel} if options.event == REASON_SET else {}
+        """The channel, for an event type that does not have one of its own."""
+        self._contact_reasons = contact_reasons
         zone = ZoneInfo(mapping.timezone) if mapping.timezone else None
         time = options.time or mapping.changed_at
         assert time is not None  # checked by the options
@@ -337,7 +351,11 @@ class _Rule:
             if value is None:
                 value = ValueOptions(value=default)
             read = data_reader(mapping, name, field, value, key, zone)
-            readers.append((name, require(read) if field.is_required() else read.get))
+            if name == "contact_reason":
+                get = reason_getter(read, self._contact_reasons, self.channel)
+            else:
+                get = require(read) if field.is_required() else read.get
+            readers.append((name, get))
             fields[name] = name_fields(value)
         return readers, fields
 
@@ -359,6 +377,7 @@ class _Rule:
                     "subject": contact_id(self.channel, self._source, common.native),
                     "time": at,
                     "recordedtime": read_at,
+                    **self._own_channel,
                     "sector": self._sector,
                     "site": common.site,
                     "service": common.service,

@@ -143,6 +143,8 @@ def _find_unnamed_values(options: MappingOptions, event: EventOptions, record: R
             continue
         is_name = name not in fields or is_label(fields[name])
         table = value_table(options, name, value)
+        if name == "contact_reason" and not table:  # the values are names of the settings
+            continue
         known = table if table or is_name else CLOSED_LISTS.get(name, (ANY,))
         text = _read(text_reader(value, sparse_text_getter if is_name else text_getter).get, record)
         if text and text not in known and ANY not in known:

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from connectors.sdk import rejects
 from connectors.sdk.attempts import Attempts
 from connectors.sdk.config import parse
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
 from connectors.sdk.contract import Connector, Context, Outcome, Publisher, Source
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.delivery import SpooledPublisher
@@ -75,12 +76,21 @@ class ManualPublisher:
 class ConnectorHarness:
     """One connector instance, opened and closed by the test, with a manual publisher or a fake broker."""
 
-    def __init__(self, connector: Connector[Any], options: dict[str, Any], directory: Path, keys: Path) -> None:
+    def __init__(
+        self,
+        connector: Connector[Any],
+        options: dict[str, Any],
+        directory: Path,
+        keys: Path,
+        contact_reasons: ContactReasons = NO_REASONS,
+    ) -> None:
         self.directory = directory / connector.name / INSTANCE
         self.registry = CollectorRegistry()
         self.source = f"{connector.name}/{INSTANCE}"
         self._connector = connector
-        self.config = parse(connector.config, INSTANCE, options)
+        self.config = parse(connector.config, INSTANCE, options, contact_reasons)
+        self._contact_reasons = contact_reasons
+        self._reasons_after_map = Instance(INSTANCE, connector, self.config, None, contact_reasons).reasons_after_map
         self._keys = keys
         self._meter = Meter(Metrics(self.registry), self.source)
         self.positions: list[Any] = []
@@ -102,7 +112,7 @@ class ConnectorHarness:
         ):
             source.checkpoint_seconds = 0.0
             self._watch(source)
-            yield Flow(source, publisher, stored_rejects, self._meter, attempts)
+            yield Flow(source, publisher, stored_rejects, self._meter, attempts, self._reasons_after_map)
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Flow, ManualPublisher]]:
@@ -147,7 +157,8 @@ class ConnectorHarness:
 
     def probe(self) -> ProbeResult:
         """Test the source as `accueil connectors check` does."""
-        return sum_up(read_first(self._connector, self.config, self._context(lasting=False)))
+        outcomes = read_first(self._connector, self.config, self._context(lasting=False))
+        return sum_up(outcomes, self._reasons_after_map)
 
     def start_reread(self) -> bool:
         """Reset the position as `accueil connectors reread` does; return False if the source has none to reset."""
@@ -172,7 +183,8 @@ class ConnectorHarness:
 
     def _context(self, *, lasting: bool = True) -> Context:
         keys = Keys(self._keys, self.directory, lasting=lasting)
-        return Context(self.source, self.directory, Cursor(self.directory), keys.pseudonym_key)
+        cursor = Cursor(self.directory)
+        return Context(self.source, self.directory, cursor, keys.pseudonym_key, contact_reasons=self._contact_reasons)
 
     def _watch(self, source: Source[Any, Any]) -> None:
         position, acknowledge, map_one = source.position, source.acknowledge, source.map

@@ -32,6 +32,7 @@ from tests.support.imap_mails import (
     Mailbox,
     answer,
     check_conversation,
+    check_reasons_by_subject,
     events_by_contact,
     mail,
 )
@@ -48,6 +49,10 @@ def answers(number: int) -> list[Mail]:
 # -------------------------------------------------------------------------------------------------------------- conversations
 def test_conversation_is_one_contact(mailbox: GraphMailbox) -> None:
     check_conversation(mailbox)
+
+
+def test_words_of_the_subject_set_the_reason(mailbox: GraphMailbox) -> None:
+    check_reasons_by_subject(mailbox)
 
 
 @needs_dovecot

@@ -6,13 +6,27 @@ from connectors.sdk.errors import ConnectorError
 from connectors.sdk.mail.headers import LIMIT_BYTES
 from models.identities import IdentityKind
 from tests.support.dovecot import needs_dovecot
-from tests.support.imap_mails import CITIZEN, OTHER, OURS, Mailbox, answer, check_conversation, events_by_contact, mail
+from tests.support.imap_mails import (
+    CITIZEN,
+    OTHER,
+    OURS,
+    Mailbox,
+    answer,
+    check_conversation,
+    check_reasons_by_subject,
+    events_by_contact,
+    mail,
+)
 
 pytestmark = needs_dovecot
 
 
 def test_conversation_is_one_contact(mailbox: Mailbox) -> None:
     check_conversation(mailbox)
+
+
+def test_words_of_the_subject_set_the_reason(mailbox: Mailbox) -> None:
+    check_reasons_by_subject(mailbox)
 
 
 def test_questions_come_before_their_answers(mailbox: Mailbox) -> None:

@@ -315,3 +315,50 @@ class TestDocs:
     def test_docs_names_an_unknown_connector(self) -> None:
         hint = "accueil: no connector 'asterix' is installed; there are: asterisk"
         assert error("connectors", "docs", "asterix").startswith(hint)
+
+
+class TestContactReasons:
+    """A mapping with wrap-up codes, and settings with a list of reasons."""
+
+    @pytest.fixture(autouse=True)
+    def _files(self) -> None:
+        Path("appels.toml").write_text(
+            'id = "n"\nevents = [\n'
+            '    { event = "call.queued", time = "at", queue = "file" },\n'
+            '    { event = "contact.reason_set", time = "at", when = "code", contact_reason = "code" },\n'
+            ']\n[values.queue]\nA = "accueil"\nR = "rsa"\n[values.contact_reason]\n12 = "voirie"\n'
+        )
+        Path("appels.csv").write_text(
+            "n;at;file;code\n1;2026-03-16T09:00:00Z;A;12\n2;2026-03-16T09:01:00Z;R;\n3;2026-03-16T09:02:00Z;A;\n"
+        )
+        self.write('[contact_reasons.rsa]\nqueues = ["rsa"]\n[contact_reasons.voirie]\n')
+
+    def write(self, reasons: str) -> None:
+        table = '[connectors.appels]\nconnector = "table"\nmapping = "appels.toml"\nfiles = "appels.csv"\n'
+        Path("accueil.toml").write_text(reasons + table)
+
+    def test_check_counts_reasons_of_rules_and_of_records(self) -> None:
+        result = command("check", "appels")
+        assert result.exit_code == 0, result.output
+        assert re.findall(r" +(\d) +(\S+)\n", result.stdout) == [("3", "call.queued"), ("2", "contact.reason_set")]
+
+    @pytest.mark.parametrize(
+        ("arguments", "place"),
+        [
+            (("config", "check"), "accueil.toml: connectors.appels"),
+            (("connectors", "check", "appels"), "accueil.toml: connectors.appels"),
+            (("connectors", "try", "appels.toml", "--with", "appels.csv"), "appels.toml:10:"),
+            (("connectors", "try", "accueil.toml"), "appels.toml:10:"),
+            (("connect",), "accueil.toml: connectors.appels"),
+        ],
+    )
+    def test_unlisted_reason_is_a_fault_with_a_suggestion(self, arguments: tuple[str, ...], place: str) -> None:
+        self.write("[contact_reasons.voiries]\n")
+        text = "'voirie' is not in contact_reasons for the channel call; did you mean voiries?"
+        assert f"{place} values.contact_reason.12 {text}" in error(*arguments)
+
+    def test_try_uses_the_reasons_of_the_settings(self) -> None:
+        for file in ("appels.toml", "accueil.toml"):
+            result = command("try", file, "--with", "appels.csv")
+            assert result.exit_code == 0, result.output
+            assert "contact.reason_set" in result.stdout

@@ -84,6 +84,7 @@ def test_headers_of_a_sent_message_come_from_its_properties() -> None:
         recipients=(CITIZEN, "autre@example.org", "copie@example.org"),
         automatic=False,
         report=False,
+        subject="",
     )
 
 

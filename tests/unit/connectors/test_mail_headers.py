@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.sdk.mail.headers import FIELDS, LIMIT_BYTES, MAX_RECIPIENTS, MAX_REFERENCES, Headers, parse
+from connectors.sdk.mail.headers import LIMIT_BYTES, MAX_RECIPIENTS, MAX_REFERENCES, SUBJECT_FIELDS, Headers, parse
 
-NAMES = [name for names in FIELDS for name in names]
+NAMES = [name for names in SUBJECT_FIELDS for name in names]
 WORDS = rb"""<a@example.org> a@example.org =?utf-8?q?=E9?= =?x-unknown?b?////?= ( ) " \ , ; <> @ : [ ] %s multipart/report bulk
 auto-replied undisclosed-recipients:; <<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<""".split()
 SEPARATORS = [*b"\r\n|\n|\r| |\t|\r\n |\xe9|\xff\xfe|\0|\x85|\xe2\x80\xa8".split(b"|"), "é🙂".encode()]
@@ -29,7 +29,7 @@ def test_any_headers_can_be_parsed(blocks: list[bytes]) -> None:
     assert all("@" in address for address in (*headers.recipients, *headers.delivered_to))
 
 
-@pytest.mark.parametrize("name", ["From", "To", "Cc", "Reply-To", "Delivered-To"])
+@pytest.mark.parametrize("name", ["From", "To", "Cc", "Reply-To", "Delivered-To", "Subject"])
 @pytest.mark.parametrize(
     "value",
     [
@@ -136,3 +136,20 @@ def test_truncated_address_is_dropped() -> None:
     assert len(headers.recipients) == MAX_RECIPIENTS
     short = (b"To: " + b"x" * (LIMIT_BYTES - 40) + b"@example.org, tronque@example.orga")[:LIMIT_BYTES]
     assert not [text for text in parse((short.ljust(LIMIT_BYTES, b"x"),)).recipients if "tronque" in text]
+
+
+@pytest.mark.parametrize(
+    ("written", "subject"),
+    [
+        ("Demande", "Demande"),
+        ("=?utf-8?Q?D=C3=A9chets?= verts", "Déchets verts"),
+        ("=?utf-8?B?RMOpY2g=?=\r\n =?utf-8?B?ZXRz?=", "Déchets"),
+        ("=?iso-8859-1?q?D=E9chets?=", "Déchets"),
+        ("=?x-unknown?q?D=E9chets?=", "=?x-unknown?q?D=E9chets?="),
+        ("=?utf-8?b?x?=", "=?utf-8?b?x?="),
+        ("Déchets", "Déchets"),
+        ("a" * 3_000, "a" * 2_000),
+    ],
+)
+def test_subject_is_decoded(written: str, subject: str) -> None:
+    assert parse_lines(f"Subject: {written}").subject == subject

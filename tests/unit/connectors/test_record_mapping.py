@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from connectors.sdk.contact_reasons import REASON_SET, ContactReasons, ReasonRule
 from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields, enum_of, is_label
 from connectors.sdk.mapping.options import IDENTITY_NAMES, MappingOptions
 from connectors.sdk.mapping.record_mapping import RecordMapping
@@ -42,9 +43,13 @@ CHOICES: Mapping[str, str] = {"scale": "csat_1_5"}
 def options_for(event: str, **changes: Any) -> dict[str, Any]:
     """Return a mapping that fills every data field of an event from the column of that name."""
     fields = data_fields(event)
-    rule = {"event": event, "time": "time", **{name: name for name in fields}}
+    rule = {"event": event, "time": "time", **channel_for(event), **{name: name for name in fields}}
     values = {name: {"source": "label"} for name, field in fields.items() if is_label(field)}
     return {"id": "id", "events": [rule], "values": values, **changes}
+
+
+def channel_for(event: str) -> dict[str, str]:
+    return {"channel": "call"} if event == REASON_SET else {}
 
 
 def sample_for(event: str) -> dict[str, Any]:
@@ -61,7 +66,7 @@ def sample_for(event: str) -> dict[str, Any]:
 
 
 def mapping(options: Mapping[str, Any], source: str = "table/essai") -> RecordMapping:
-    return RecordMapping(source, MappingOptions.model_validate(options), KEY)
+    return RecordMapping(source, MappingOptions.model_validate(options), KEY, ContactReasons([ReasonRule("label")]))
 
 
 def map_one(options: Mapping[str, Any], record: Mapping[str, Any], **how: Any) -> tuple[Event, ...]:
@@ -98,7 +103,7 @@ def test_event_with_its_required_data_only(event: str) -> None:
     given = [name for name, field in fields.items() if field.is_required() and (event, name) not in DEFAULTS]
     options = {
         "id": "id",
-        "events": [{"event": event, "time": "time", **{name: name for name in given}}],
+        "events": [{"event": event, "time": "time", **channel_for(event), **{name: name for name in given}}],
         "values": {name: {"source": "label"} for name in given if is_label(fields[name])},
     }
     (made,) = map_one(options, sample_for(event))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import connectors.webhook as webhook
 from connectors.sdk.config import parse
+from connectors.sdk.contact_reasons import REASON_SET, ContactReasons, ReasonRule
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.mapping.event_fields import EVENT_MODELS, data_fields, enum_of, is_label
@@ -59,7 +60,10 @@ def rejection(body: bytes, **options: Any) -> tuple[Reason, str]:
 
 def mapped_to(event: str, **fields: Any) -> dict[str, Any]:
     """Return options that map messages from `body` to `event`."""
-    values = {name: {"PMI": "pmi"} for name in ("site", "service", "queue", "to_queue", "line", "option", "procedure")}
+    values = {
+        name: {"PMI": "pmi"}
+        for name in ("site", "service", "queue", "to_queue", "line", "option", "procedure", "contact_reason")
+    }
     return {
         "id": "id",
         "ignored": {},
@@ -234,9 +238,13 @@ def test_data_of_other_events_is_mapped() -> None:
 @pytest.mark.parametrize("event", EVENT_MODELS)
 def test_personal_value_in_any_field_of_any_event_stays_inside(event: str) -> None:
     fields = {name: name for name in (*data_fields(event), "site", "service", "phone", "email", "case")}
-    mapping = WebhookMapping(SOURCE, configure(**mapped_to(event, **fields)), KEY)
+    if event == REASON_SET:
+        fields["channel"] = "call"
+    mapping = WebhookMapping(SOURCE, configure(**mapped_to(event, **fields)), KEY, ContactReasons([ReasonRule("pmi")]))
     usual: dict[str, Any] = {
-        **dict.fromkeys(("queue", "procedure", "line", "option", "to_queue", "site", "service"), "PMI"),
+        **dict.fromkeys(
+            ("queue", "procedure", "line", "option", "to_queue", "site", "service", "contact_reason"), "PMI"
+        ),
         **dict.fromkeys(("starts_at", "admitted_at"), "2026-03-16T08:00:00Z"),
         "chrono": "2026-1",
         "reason": "timeout",

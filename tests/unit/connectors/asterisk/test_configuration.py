@@ -23,7 +23,7 @@ AMI = {"host": "pbx.example.org", "username": "b", "secret": "c"}
         ),
         (
             {"custom_events": {"FULL": "ful"}},
-            r"^essai\.custom_events\.FULL must be one of timeout, .*, did, menu, voicemail, ignore$",
+            r"^essai\.custom_events\.FULL must be one of timeout, .*, voicemail_heard, callback, called_back, reason, ignore$",
         ),
         ({"custom_events": {"ABANDON": "full"}}, r"essai\.custom_events\.ABANDON is a standard Asterisk event"),
         ({"region": "UK"}, r"essai\.region must be a country"),
