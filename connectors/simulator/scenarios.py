@@ -184,7 +184,7 @@ class ScenarioBuilder:
         if self._chance(0.04):  # withdrawn
             yield Action(self._days_later(at, 2), ActionKind.FORM_DECIDED, citizen_case, "no_action")
             return
-        at = self._days_later(at, 2)
+        at = self._days_later(at, 1)
         yield Action(at, ActionKind.FORM_TAKEN_UP, citizen_case)
         if self._chance(0.3):
             at = self._days_later(at, 1)
@@ -198,7 +198,7 @@ class ScenarioBuilder:
         if self._chance(0.35):
             at = self._days_later(at, 2)
             yield Action(at, ActionKind.FORM_IN_COMMITTEE, citizen_case)
-        yield Action(self._days_later(at, 4), ActionKind.FORM_DECIDED, citizen_case, self._choose(DECISIONS))
+        yield Action(self._days_later(at, 2), ActionKind.FORM_DECIDED, citizen_case, self._choose(DECISIONS))
 
     def appointment(self, at: datetime, citizen_case: CitizenCase | None = None) -> Actions:
         """Yield the actions of an appointment booked at `at`, and perhaps of a visit by a citizen who missed it."""
