@@ -28,7 +28,7 @@ STEPS: Final = {
     ActionKind.FORM_CORRECTED: Step.CORRECTED,
     ActionKind.FORM_IN_COMMITTEE: Step.IN_COMMITTEE,
 }
-"""Steps of all actions except the submission, and the decision, whose value is the name of the step."""
+"""Steps by action. The submission creates the case; the value of a decision is the name of its step."""
 
 
 class IllisaSystem(System):
