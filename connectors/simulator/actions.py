@@ -29,6 +29,8 @@ class ActionKind(StrEnum):
     FORM_TAKEN_UP = "form taken up"
     CORRECTION_REQUESTED = "correction requested"
     FORM_CORRECTED = "form corrected"
+    FORM_IN_COMMITTEE = "form in committee"
+    """The service waits for its committee. It gives no event."""
     FORM_DECIDED = "form decided"
     """`value` is the decision."""
     APPOINTMENT_BOOKED = "appointment booked"

@@ -43,6 +43,7 @@ RULES: Final = {  # `VisitTally` counts the actions of visits
     ActionKind.FORM_TAKEN_UP: _Rule(("assigned",), "in_progress"),
     ActionKind.CORRECTION_REQUESTED: _Rule(("correction_requested", "responded"), "pending_citizen"),
     ActionKind.FORM_CORRECTED: _Rule(("corrected",), "in_progress"),
+    ActionKind.FORM_IN_COMMITTEE: _Rule(()),
     ActionKind.FORM_DECIDED: _Rule(("responded",), "", "closed_{value}"),
     ActionKind.APPOINTMENT_BOOKED: _Rule(("booked", "booked_by_{value}"), "pending_citizen"),
     ActionKind.APPOINTMENT_MOVED: _Rule(("moved",), "pending_citizen"),

@@ -22,6 +22,7 @@ from connectors.simulator.systems.appointments import Appointments
 from connectors.simulator.systems.base import System
 from connectors.simulator.systems.calls import Calls, Conversation
 from connectors.simulator.systems.dossiers import Dossiers
+from connectors.simulator.systems.illisa import IllisaApi, IllisaTables
 from connectors.simulator.systems.maarch_letters import MaarchLetters
 from connectors.simulator.systems.opinions import Opinions
 from connectors.simulator.systems.scanned_letters import ScannedLetters
@@ -33,6 +34,8 @@ SYSTEMS: Final[tuple[Callable[[SimulationRun], System], ...]] = (
     MaarchLetters,
     ScannedLetters,
     Dossiers,
+    IllisaTables,
+    IllisaApi,
     Appointments,
     FrontDesks,
     Opinions,
@@ -79,7 +82,7 @@ class Departement:
 
     def connectors(self) -> dict[str, dict[str, Any]]:
         """Return the settings of the connectors that read the running systems, by instance name."""
-        return {system.instance: {"connector": system.connector, **system.options()} for system in self._running}
+        return {name: settings for system in self._running for name, settings in system.connectors().items()}
 
     @contextmanager
     def opened(

@@ -9,6 +9,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from connectors.simulator.actions import Place
+from connectors.simulator.illisa.procedures import PROCEDURES as ILLISA_PROCEDURES
 from connectors.simulator.office_hours import ArrivalRhythm
 
 HEADQUARTERS: Final = "siege"
@@ -65,11 +66,17 @@ NOTICES: Final = ContactKind(0.015, AT_WORK, LETTERS.places)
 EMAILS: Final = ContactKind(0.12, WRITING, _headquarters({"accueil": 4, "mdph": 3, "transports-scolaires": 2}))
 EMAIL_SERVICES: Final = tuple({place.service: None for kind in (EMAILS, LETTERS) for place, _ in kind.places})
 """Services with an e-mail address. Reminders about letters are sent to the service that has the letter."""
-PROCEDURES: Final = {"transport-adapte": 3, "arretes-voirie": 2, "subventions-agricoles": 1}
-"""Weights of the online procedures. Each service decides on one of the same name, used as queue in figures."""
+PROCEDURES: Final = {"aides-logement": 3, "agrements": 2, "subventions-associations": 1}
+"""Weights of the procedures on Démarches simplifiées. Each service decides on one of the same name, used as queue in figures."""
 FORMS: Final = ContactKind(
-    0.06, AT_HOME, [(Place(HEADQUARTERS, name, name), weight) for name, weight in PROCEDURES.items()]
+    0.035, AT_HOME, [(Place(HEADQUARTERS, name, name), weight) for name, weight in PROCEDURES.items()]
 )
+ILLISA_FORMS: Final = ContactKind(
+    0.025,
+    WRITING,
+    [(Place(HEADQUARTERS, name, name), procedure.weight) for name, procedure in ILLISA_PROCEDURES.items()],
+)
+"""Cases of the services that decide on Illisa, their own platform."""
 APPOINTMENTS: Final = ContactKind(
     0.06, WRITING, [*_everywhere("pmi", "", 3), *_everywhere("rsa", "", 2), *_everywhere("action-sociale", "", 2)]
 )

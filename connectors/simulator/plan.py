@@ -13,6 +13,7 @@ from connectors.simulator.organisation import (
     APPOINTMENTS,
     EMAILS,
     FORMS,
+    ILLISA_FORMS,
     LETTERS,
     MAARCH_LETTERS,
     NOTICES,
@@ -45,6 +46,7 @@ BEGINNINGS: Final = (
     Beginning("appointment", APPOINTMENTS, 1.0, ScenarioBuilder.appointment),
     Beginning("visit", VISITS, 1.0, ScenarioBuilder.visit),
     Beginning("notice", NOTICES, 1.0, ScenarioBuilder.notice),
+    Beginning("Illisa form", ILLISA_FORMS, 1.0, ScenarioBuilder.illisa_form),
 )
 
 

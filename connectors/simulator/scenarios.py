@@ -17,6 +17,7 @@ from connectors.simulator.organisation import (
     EMAILS,
     FORMS,
     HEADQUARTERS,
+    ILLISA_FORMS,
     LETTERS,
     MAARCH_LETTERS,
     NOTICES,
@@ -176,6 +177,29 @@ class ScenarioBuilder:
             self._later(taken_up_at, 4 * HOURS_A_DAY), ActionKind.FORM_DECIDED, citizen_case, self._choose(DECISIONS)
         )
 
+    def illisa_form(self, at: datetime) -> Actions:
+        """Yield the actions of a case on Illisa, submitted at `at`. Each state lasts at least a day, so that polls see it."""
+        citizen_case = self._new_case(Channel.FORM, ILLISA_FORMS.draw(self.random))
+        yield Action(at, ActionKind.FORM_SUBMITTED, citizen_case)
+        if self._chance(0.04):  # withdrawn
+            yield Action(self._days_later(at, 2), ActionKind.FORM_DECIDED, citizen_case, "no_action")
+            return
+        at = self._days_later(at, 1)
+        yield Action(at, ActionKind.FORM_TAKEN_UP, citizen_case)
+        if self._chance(0.3):
+            at = self._days_later(at, 1)
+            yield Action(at, ActionKind.CORRECTION_REQUESTED, citizen_case)
+            if self._chance(0.15):
+                yield from self._call(self._soon(at, 8 * 3600), citizen_case)
+            if self._chance(0.08):  # the citizen gives up
+                return
+            at = self._days_later(at, 3)
+            yield Action(at, ActionKind.FORM_CORRECTED, citizen_case)
+        if self._chance(0.35):
+            at = self._days_later(at, 2)
+            yield Action(at, ActionKind.FORM_IN_COMMITTEE, citizen_case)
+        yield Action(self._days_later(at, 2), ActionKind.FORM_DECIDED, citizen_case, self._choose(DECISIONS))
+
     def appointment(self, at: datetime, citizen_case: CitizenCase | None = None) -> Actions:
         """Yield the actions of an appointment booked at `at`, and perhaps of a visit by a citizen who missed it."""
         citizen_case = citizen_case or self._new_case(Channel.APPOINTMENT, APPOINTMENTS.draw(self.random))
@@ -291,8 +315,9 @@ class ScenarioBuilder:
         return self.office.after(at, self.random.lognormvariate(log(hours), 0.7) + 0.02)
 
     def _days_later(self, at: datetime, days: float) -> datetime:
-        """Return when the services complete a task, at least one working day later, with a median of `days` working days."""
-        return self._later(self.office.after(at, HOURS_A_DAY), max(days - 1, 0.1) * HOURS_A_DAY)
+        """Return when the services complete a task, at least a day and a working day later; the median is `days` working days."""
+        next_day = max(self.office.after(at, HOURS_A_DAY), at + timedelta(days=1))
+        return self._later(next_day, max(days - 1, 0.1) * HOURS_A_DAY)
 
     def _weeks_later(self, at: datetime) -> datetime:
         """Return a random time weeks later, clearly before or clearly after the end of `case_tallies.RETENTION`."""

@@ -27,7 +27,7 @@ from tests.support.simulated_workers import TIMES, Workers, milliseconds
 
 pytestmark = pytest.mark.timeout(600)
 STEPS = {f"letter.{step}" for step in ("assigned", "acknowledged", "answered", "closed", "sent")}
-CONNECTORS = {"asterisk", "mailroom", "maarch", "webhook", "demarches", "rdv", "survey", "jdma"}
+CONNECTORS = {"asterisk", "mailroom", "maarch", "webhook", "demarches", "rdv", "survey", "jdma", "sql", "http"}
 PER_YEAR = 12_000
 
 

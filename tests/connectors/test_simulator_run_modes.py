@@ -18,6 +18,7 @@ from connectors.sdk.runner import configure
 from connectors.simulator.case_tallies import DimensionKey, FigureCounts
 from connectors.simulator.command import command
 from connectors.simulator.departement import Departement
+from connectors.simulator.illisa.procedures import PROCEDURES
 from connectors.simulator.plan import Plan
 from connectors.simulator.run_modes import RunProgress, run_live, run_span
 from connectors.simulator.simulation_run import SimulationRun
@@ -101,11 +102,20 @@ def test_live_calls_are_current_while_the_past_is_simulated(tmp_path: Path) -> N
     assert timedelta() <= datetime.fromtimestamp(times[0], UTC) - first_call_at < timedelta(minutes=5)
 
 
-def test_only_the_systems_of_the_named_connectors_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("only", "instances", "channels"),
+    [
+        (["demarches", "jdma"], {"demarches", "avis"}, {Channel.FORM, Channel.FEEDBACK}),
+        (["http", "sql"], {*PROCEDURES}, {Channel.FORM}),
+    ],
+)
+def test_only_the_systems_of_the_named_connectors_run(
+    tmp_path: Path, only: list[str], instances: set[str], channels: set[Channel]
+) -> None:
     until, stop = SINCE + timedelta(days=1), threading.Event()
     simulation_run, folded = SimulationRun(tmp_path / "systems"), FoldedFigures(until)
-    departement = Departement(simulation_run, PLAN, only=["demarches", "jdma"])
-    assert departement.connectors().keys() == {"demarches", "avis"}
+    departement = Departement(simulation_run, PLAN, only=only)
+    assert departement.connectors().keys() == instances
     simulation_run.write_settings(departement.connectors())
     with run_connectors(simulation_run, tmp_path / "data") as collected, departement.opened(SINCE):
         assert run_span(departement, SINCE, until, stop)
@@ -113,7 +123,7 @@ def test_only_the_systems_of_the_named_connectors_run(tmp_path: Path) -> None:
         wait_for_figures(lambda: folded.numbers(collected.events), expected)
         stop.set()
         run_live(departement, RunProgress.new({}, 0), tmp_path / "progress", stop)
-    assert {place[0] for place in expected} == {Channel.FORM, Channel.FEEDBACK}
+    assert {place[0] for place in expected} == channels
 
 
 def test_prepare_writes_valid_settings(tmp_path: Path) -> None:

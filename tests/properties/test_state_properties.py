@@ -18,8 +18,8 @@ from connectors.sdk.mapping.config import read_mapping
 from connectors.simulator import illisa
 from connectors.simulator.illisa.platform import PATH, TOKEN, Illisa
 from connectors.simulator.illisa.procedures import PROCEDURES, Procedure
-from connectors.simulator.illisa.walk import Change, changes
 from models.reasons import Reason
+from tests.support.illisa_walk import Change, changes
 from tests.support.state_tables import STEP_EVENTS, Poller, Seen, expected_facts, facts, find_changes, mapped
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -51,10 +51,8 @@ def test_polls_of_illisa_see_the_changes_that_can_be_seen(name: str, walk: Seque
         poller = Poller(config, tmp_path, fetch)
         ahead = list(reversed(own))
         for poll in polls:
-            with platform.transaction():
-                while ahead and ahead[-1].at <= poll:
-                    change = ahead.pop()
-                    platform.advance(name, change.number, change.step, change.at)
+            while ahead and ahead[-1].at <= poll:
+                ahead.pop().apply(platform)
             random.choice((poller.poll, poller.poll, poller.restart_and_poll, poller.poll_and_die))()
         poller.close()
     assert not poller.rejects

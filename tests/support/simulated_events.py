@@ -41,6 +41,7 @@ EVENTS_OF = {
     ActionKind.FORM_TAKEN_UP: ("form.taken_up",),
     ActionKind.CORRECTION_REQUESTED: ("form.correction_requested",),
     ActionKind.FORM_CORRECTED: ("form.corrected",),
+    ActionKind.FORM_IN_COMMITTEE: (),
     ActionKind.FORM_DECIDED: ("form.decided",),
     ActionKind.APPOINTMENT_BOOKED: ("appointment.booked",),
     ActionKind.APPOINTMENT_MOVED: ("appointment.moved",),

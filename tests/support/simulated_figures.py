@@ -2,19 +2,24 @@
 
 import threading
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
+from unittest.mock import patch
 
 from prometheus_client import CollectorRegistry
 
 from connectors.sdk.runner import ConnectorRunner, configure
+from connectors.simulator.actions import Action, ActionKind
 from connectors.simulator.case_tallies import DimensionKey, FigureCounts
 from connectors.simulator.office_hours import PARIS, midnight
 from connectors.simulator.simulation_run import SimulationRun
+from connectors.simulator.systems.illisa import IllisaSystem
 from models.events import Event
+from models.topics import Channel
 from streams.core.figures.figure_schemas import CALLBACK_CHANNEL, LINE_CHANNEL, MENU_CHANNEL, TRANSFER_CHANNEL
 from tests.support.processes import wait_until
 from tests.support.simulated_events import Delivery
@@ -53,9 +58,32 @@ class Collected:
         pass
 
 
-POLL_SECONDS = {"maarch": 0.3, "demarches": 0.3, "jdma": 4.0}
+POLL_SECONDS = {"maarch": 0.3, "demarches": 0.3, "jdma": 4.0, "sql": 0.3, "http": 0.3}
 """Connector → poll interval in seconds, shorter than settings allow. The jdma server refuses more than one request per
 second."""
+
+
+@contextmanager
+def illisa_waits_for(collected: Collected) -> Iterator[None]:
+    """Let Illisa wait until the events of its changes are collected, and not for a time that suits the real poll interval."""
+    done, read = Counter[tuple[str, datetime]](), Counter[tuple[str, datetime]]()
+    number_read = 0
+    original_run = IllisaSystem.run
+
+    def run(system: IllisaSystem, action: Action) -> None:
+        original_run(system, action)
+        if action.kind is not ActionKind.FORM_IN_COMMITTEE:  # gives no event
+            done[action.citizen_case.place.service, action.at] += 1
+
+    def drain(_system: IllisaSystem) -> bool:
+        nonlocal number_read
+        new = collected.events[number_read:]
+        number_read += len(new)
+        read.update((event.service, event.time) for event in new if event.channel is Channel.FORM)
+        return done <= read
+
+    with patch.multiple(IllisaSystem, run=run, drain=drain):
+        yield
 
 
 @contextmanager
@@ -80,7 +108,8 @@ def run_connectors(simulation_run: SimulationRun, data: Path) -> Iterator[Collec
     thread = threading.Thread(target=runner.run, args=(stop,))
     thread.start()
     try:
-        yield collected
+        with illisa_waits_for(collected):
+            yield collected
     finally:
         stop.set()
         thread.join()

@@ -12,9 +12,9 @@ from connectors.sdk.mapping.fields import text_getter
 from connectors.sdk.mapping.options import MappingOptions
 from connectors.sdk.record_source import Page, RecordSource
 from connectors.sdk.samples import PlacedRecord
-from connectors.simulator.illisa.walk import Change
 from models.events import Event
 from models.identities import PseudonymKey
+from tests.support.illisa_walk import Change
 
 SINCE: Final = "since"
 """The only part of a polled table."""

@@ -1,8 +1,8 @@
 """Illisa's database, and the API that lists its cases."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.simulator.illisa.procedures import PROCEDURES, Procedure, Step
-from connectors.simulator.population import CITIZENS, citizen
+from connectors.simulator.population import Citizen
 
 TOKEN: Final = "simulation"  # noqa: S105 - opens nothing
 PATH: Final = "/api/v1/procedures/{procedure}/dossiers"
@@ -22,32 +22,40 @@ _SCHEMA: Final = Path(__file__).with_name("schema.sql")
 
 
 class Illisa:
-    """The database in a file. For one thread; the API opens connections of its own."""
+    """The database in a file. For one thread at a time; the API opens connections of its own."""
 
-    def __init__(self, path: Path, seed: int = 1) -> None:
-        """Open or create the database. Cases of new procedures have the citizens of the simulator's population `seed`."""
+    def __init__(self, path: Path) -> None:
+        """Open or create the database."""
         self._path = path
-        self._seed = seed
-        self._database = sqlite3.connect(path, isolation_level=None, timeout=30)
+        self._database = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+        self._database.execute("PRAGMA synchronous = OFF")  # after a power failure, the simulation begins again
         self._database.executescript(_SCHEMA.read_text(encoding="utf-8"))
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Make all changes within visible together."""
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
+    def clear(self, names: Iterable[str]) -> None:
+        """Delete all cases of these procedures."""
+        for name in names:
+            self._database.execute(f"DELETE FROM {PROCEDURES[name].table}")  # noqa: S608 - a name of ours
 
-    def advance(self, name: str, number: int, step: Step, at: datetime, person: int | None = None) -> None:
-        """Take a step with case `number` of a procedure. The first one creates it, for the citizen with the number `person`."""
+    def submit(self, name: str, number: int, at: datetime, citizen: Citizen) -> None:
+        """Create case `number` of a procedure, for a citizen."""
         procedure = PROCEDURES[name]
-        if step is Step.SUBMITTED:
-            self._create(procedure, number, at, number % CITIZENS if person is None else person)
-            return
+        self._database.execute(
+            f"INSERT INTO {procedure.table} VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - a name of ours
+            (
+                number,
+                f"{procedure.prefix}-{at.year}-{number:05}",
+                procedure.states[Step.SUBMITTED],
+                _text(at),
+                _text(at),
+                citizen.name,
+                citizen.email or None,
+                citizen.phone,
+            ),
+        )
+
+    def advance(self, name: str, number: int, step: Step, at: datetime) -> None:
+        """Take a step with case `number` of a procedure."""
+        procedure = PROCEDURES[name]
         self._database.execute(
             f"UPDATE {procedure.table} SET state = ?, changed_at = ? WHERE numero = ?",  # noqa: S608 - a name of ours
             (procedure.states[step], _text(at), number),
@@ -61,22 +69,6 @@ class Illisa:
     def app(self) -> Starlette:
         """Application with the route of the API."""
         return Starlette(routes=[Route(PATH, self._list)])
-
-    def _create(self, procedure: Procedure, number: int, at: datetime, person: int) -> None:
-        someone = citizen(self._seed, person)
-        self._database.execute(
-            f"INSERT INTO {procedure.table} VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - a name of ours
-            (
-                number,
-                f"{procedure.prefix}-{at.year}-{number:05}",
-                procedure.states[Step.SUBMITTED],
-                _text(at),
-                _text(at),
-                someone.name,
-                someone.email or None,
-                someone.phone,
-            ),
-        )
 
     def _list(self, request: Request) -> Response:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":

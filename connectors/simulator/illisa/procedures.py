@@ -19,9 +19,6 @@ class Step(StrEnum):
     NO_ACTION = "no_action"
 
 
-ENDS: Final = frozenset({Step.ACCEPTED, Step.REJECTED, Step.NO_ACTION})
-
-
 class Procedure(NamedTuple):
     """A procedure with its state table."""
 
@@ -34,7 +31,8 @@ class Procedure(NamedTuple):
     """Beginning of the references."""
     states: Mapping[Step, str | int]
     """State of the table by step."""
-    cases_per_day: float
+    weight: float
+    """Share of the procedure among all cases, as a weight."""
     is_listed_by_api: bool = False
     """The API lists the cases. The other procedures are read from their tables."""
 

@@ -40,7 +40,11 @@ class System(ABC):
 
     @abstractmethod
     def options(self) -> dict[str, Any]:
-        """Return the options of its connector, as TOML values."""
+        """Return the options of its connector, as TOML values; of several connectors, their common options."""
+
+    def connectors(self) -> dict[str, dict[str, Any]]:
+        """Return the settings of the connectors that read the system, by instance name."""
+        return {self.instance: {"connector": self.connector, **self.options()}}
 
     @property
     def source(self) -> str:

@@ -22,7 +22,12 @@ from connectors.simulator.systems.base import System
 from models.ids import contact_id
 from models.topics import Channel
 
-QUEUES: Final = {"transport-adapte": "mdph", "arretes-voirie": "routes"}
+QUEUES: Final = {
+    "agrements": "pmi",
+    "aides-logement": "rsa",
+    "arretes-voirie": "routes",
+    "transport-adapte": "mdph",
+}
 """Service without its own queue → service whose queue takes its calls. Other services without a queue use the first one."""
 
 

@@ -10,7 +10,7 @@ from connectors.simulator.simulation_run import SimulationRun
 from connectors.simulator.systems.base import POLL_SECONDS, System
 from models.topics import Channel
 
-PROCEDURES: Final = {"transport-adapte": 48210, "arretes-voirie": 48211, "subventions-agricoles": 48212}
+PROCEDURES: Final = {"aides-logement": 48210, "agrements": 48211, "subventions-associations": 48212}
 """Label of a procedure, and of its service → its number."""
 DECISIONS: Final = {"accepted": "accepte", "rejected": "refuse", "no_action": "classe_sans_suite"}
 
@@ -44,6 +44,9 @@ class Dossiers(System):
             "site": HEADQUARTERS,
             "procedures": {str(number): {"label": label, "service": label} for label, number in PROCEDURES.items()},
         }
+
+    def accepts(self, action: Action) -> bool:
+        return super().accepts(action) and action.citizen_case.place.service in PROCEDURES
 
     def open(self) -> None:
         self.stack.enter_context(serving(self._dossiers.app, self.port))

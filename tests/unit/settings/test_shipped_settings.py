@@ -9,6 +9,7 @@ from connectors.simulator.organisation import (
     EMAILS,
     FORMS,
     HEADQUARTERS,
+    ILLISA_FORMS,
     LETTERS,
     MAARCH_LETTERS,
     VISITS,
@@ -47,7 +48,7 @@ def test_demo_lists_all_simulated_queues() -> None:
 
 
 def test_demo_names_all_simulated_services() -> None:
-    kinds = (LETTERS, MAARCH_LETTERS, EMAILS, FORMS, APPOINTMENTS)
+    kinds = (LETTERS, MAARCH_LETTERS, EMAILS, FORMS, ILLISA_FORMS, APPOINTMENTS)
     assert load(DEMO_FILE).web.services.keys() == {place.service for kind in kinds for place, _ in kind.places}
 
 

@@ -1,4 +1,4 @@
-"""Random walks of cases through the states of their procedures. Pure: the same seed gives the same changes."""
+"""Random walks of Illisa's cases through the states of their procedures, at any times. The same seed gives the same changes."""
 
 import heapq
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,11 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final, NamedTuple
 
-from connectors.simulator.illisa.procedures import ENDS, PROCEDURES, Procedure, Step
+from connectors.simulator.illisa.platform import Illisa
+from connectors.simulator.illisa.procedures import PROCEDURES, Procedure, Step
+from connectors.simulator.population import CITIZENS, citizen
+
+ENDS: Final = frozenset({Step.ACCEPTED, Step.REJECTED, Step.NO_ACTION})
 
 NEXT: Final[dict[Step, Sequence[tuple[Step, float, float]]]] = {
     Step.SUBMITTED: ((Step.TAKEN_UP, 0.96, 30.0), (Step.NO_ACTION, 0.04, 20.0)),
@@ -31,21 +35,28 @@ class Change(NamedTuple):
     number: int
     step: Step
 
+    def apply(self, platform: Illisa) -> None:
+        """Make the change on the platform."""
+        if self.step is Step.SUBMITTED:
+            platform.submit(self.procedure, self.number, self.at, citizen(1, self.number % CITIZENS))
+        else:
+            platform.advance(self.procedure, self.number, self.step, self.at)
 
-def changes(seed: int, start: datetime, pace: float = 1.0) -> Iterator[Change]:
-    """Yield the changes of all cases submitted since `start`, in order, without end. `pace` multiplies the number of cases."""
+
+def changes(seed: int, start: datetime) -> Iterator[Change]:
+    """Yield the changes of all cases submitted since `start`, in order, without end."""
     # An entry: time, procedure, number, kind of entry, step. Kind 0 is a new case, kind 1 a step of a known one.
     pending: list[tuple[datetime, str, int, int, Step]] = []
-    arrivals = {name: Random(f"{seed}|{name}") for name in PROCEDURES}  # noqa: S311 - must be reproducible
+    arrivals = {name: Random(f"{seed}|{name}") for name in PROCEDURES}
     cases: dict[tuple[str, int], Random] = {}
     for name, procedure in PROCEDURES.items():
-        heapq.heappush(pending, (start + _until_next(procedure, arrivals[name], pace), name, 1, 0, Step.SUBMITTED))
+        heapq.heappush(pending, (start + _until_next(procedure, arrivals[name]), name, 1, 0, Step.SUBMITTED))
     while True:
         at, name, number, kind, step = heapq.heappop(pending)
         yield Change(at, name, number, step)
         if kind == 0:
-            cases[name, number] = Random(f"{seed}|{name}|{number}")  # noqa: S311 - must be reproducible
-            following = at + _until_next(PROCEDURES[name], arrivals[name], pace)
+            cases[name, number] = Random(f"{seed}|{name}|{number}")
+            following = at + _until_next(PROCEDURES[name], arrivals[name])
             heapq.heappush(pending, (following, name, number + 1, 0, Step.SUBMITTED))
         if step in ENDS:
             del cases[name, number]
@@ -54,8 +65,8 @@ def changes(seed: int, start: datetime, pace: float = 1.0) -> Iterator[Change]:
         heapq.heappush(pending, (at + wait, name, number, 1, next_step))
 
 
-def _until_next(procedure: Procedure, random: Random, pace: float) -> timedelta:
-    days = random.expovariate(procedure.cases_per_day * pace)
+def _until_next(procedure: Procedure, random: Random) -> timedelta:
+    days = random.expovariate(procedure.weight)  # as many cases per day as the weight
     return max(SHORTEST, timedelta(seconds=round(days * 86_400)))
 
 
