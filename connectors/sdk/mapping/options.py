@@ -152,7 +152,7 @@ class TestOptions(Options):
     """The text matches this regular expression as a whole."""
     in_values: str = ""
     """The value has a name in this table of `values`: `{ in_values = "queue" }` for records of the queues in `values.queue`.
-    Records with other values do not give the event, and are not rejected."""
+    Records with other values do not give the event, and are not rejected. The table may be empty: then no record gives it."""
 
 
 Test = Annotated[
@@ -387,7 +387,9 @@ def _check_event_options(
         value = field_option(mapping, event, name)
         if value is not None:
             own = getattr(event, name) is not None
-            yield from _check_value(mapping, name, fields.get(name), value, (*keys, name) if own else (name,))
+            may_lack_names = any(test.in_values == name for test in event.when.values()) and name in mapping.values
+            path = (*keys, name) if own else (name,)
+            yield from _check_value(mapping, name, fields.get(name), value, path, may_lack_names=may_lack_names)
         elif name in fields and fields[name].is_required() and (event.event, name) not in DEFAULTS:
             yield Problem(
                 (*keys, name), _("is missing; {event} needs it", event=event.event) + _advise(name, fields[name])
@@ -424,12 +426,18 @@ def _needs_table(mapping: MappingOptions, event: EventOptions, name: str) -> boo
 
 
 def _check_value(
-    mapping: MappingOptions, name: str, field: FieldInfo | None, value: ValueOptions, keys: tuple[str | int, ...]
+    mapping: MappingOptions,
+    name: str,
+    field: FieldInfo | None,
+    value: ValueOptions,
+    keys: tuple[str | int, ...],
+    *,
+    may_lack_names: bool,
 ) -> Iterator[Problem]:
     table = value_table(mapping, name, value)
     chosen = table.values() if value.value is None else (value.value,)
     if name in {"site", "service"} or (field is not None and is_label(field)):
-        if value.value is None and not table and name != "contact_reason":
+        if value.value is None and not table and not may_lack_names and name != "contact_reason":
             missing = _("needs the table values.{name}, with a name for each value of the source", name=name)
             yield Problem(keys, missing, name)
         elif (wrong := _find_non_label(chosen)) is not None:

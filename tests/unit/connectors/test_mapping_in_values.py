@@ -72,3 +72,16 @@ def test_the_table_must_exist() -> None:
             OPTIONS
             | {"events": [{"event": "call.queued", "time": "start", "when": {"number": {"in_values": "line"}}}]},
         )
+
+
+def test_without_names_in_the_table_no_record_gives_the_event() -> None:
+    assert queues_of({"number": "7000"}, values={"queue": {}}) == []
+
+
+def test_an_empty_table_does_not_name_values_of_other_events() -> None:
+    with pytest.raises(ConfigError, match=r"needs the table values\.queue"):
+        parse(
+            MappedConfig,
+            "appels",
+            OPTIONS | {"values": {"queue": {}}, "events": [{"event": "call.queued", "time": "start"}]},
+        )
