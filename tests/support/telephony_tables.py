@@ -54,7 +54,7 @@ QUEUE_LOG: Final = ["id", "time", "callid", "queuename", "agent", "event", "data
 
 
 def call_record(
-    start: str, caller: str, to: str, app: str, seconds: tuple[int, int], result: str, ids: str
+    start: str, caller: str, to: str, app: str, seconds: tuple[int, int], result: str, ids: str, dialled: str = "800"
 ) -> dict[str, Any]:
     """Return a row of `cdr`; `ids` are the unique id and the sequence."""
     unique, sequence = ids.split("#")
@@ -62,7 +62,7 @@ def call_record(
     return {
         "calldate": f"2026-03-04 {start}",
         "src": caller,
-        "dst": "800",
+        "dst": dialled,
         "dstchannel": to,
         "lastapp": name,
         "lastdata": data,
@@ -107,8 +107,45 @@ CALL_RECORDS: Final = [
         "13:31:18", "0639980003", "SIP/charlie-00000008", "Queue complaints", (40, 0), "NO ANSWER", "1362425476.8#106"
     ),
     call_record("13:51:18", "0639980004", "", "Queue complaints", (25, 25), "ANSWERED", "1362426676.12#108"),
-    # No queue.
+    # A call of a colleague, to an extension that is no direct line.
     call_record("13:41:18", "100", "SIP/bob-0000000a", "Dial SIP/bob,,Tt", (120, 112), "ANSWERED", "1362426076.11#107"),
+    # A direct line whose call was answered at the second telephone, and one that was not answered.
+    call_record(
+        "14:01:18", "0639980005", "SIP/4154-0000000b", "Dial SIP/4154", (8, 0), "NO ANSWER", "1362427276.13#109", "4155"
+    ),
+    call_record(
+        "14:01:18",
+        "0639980005",
+        "SIP/4155-0000000c",
+        "Dial SIP/4155",
+        (120, 112),
+        "ANSWERED",
+        "1362427276.13#110",
+        "4155",
+    ),
+    call_record(
+        "14:11:18", "0639980006", "SIP/4155-0000000d", "Dial SIP/4155", (25, 0), "BUSY", "1362427876.14#111", "4155"
+    ),
+    # A direct line that nobody answered: the call went on to a queue, and counts there.
+    call_record(
+        "14:21:18",
+        "0639980007",
+        "SIP/4155-0000000e",
+        "Dial SIP/4155",
+        (25, 0),
+        "NO ANSWER",
+        "1362428476.15#112",
+        "4155",
+    ),
+    call_record(
+        "14:21:43",
+        "0639980007",
+        "SIP/bob-0000000f",
+        "Queue complaints",
+        (60, 40),
+        "ANSWERED",
+        "1362428476.15#113",
+    ),
 ]
 
 
