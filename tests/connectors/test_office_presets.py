@@ -30,6 +30,14 @@ class Case(NamedTuple):
     """Fields whose values may be any text: ids and register numbers."""
 
 
+def _post(post_class: str, items: int, cents: int = 0) -> dict[str, Any]:
+    return {"post_class": post_class, "items": items} | ({"cost_cents": cents} if cents else {})
+
+
+def _arrived(post_class: str, items: int) -> dict[str, Any]:
+    return {"direction": "incoming", **_post(post_class, items)}
+
+
 ACCEPTED, REJECTED = {"decision": "accepted"}, {"decision": "rejected"}
 NEWSLETTER, ROADS = {"procedure": "newsletter"}, {"procedure": "voirie"}
 CASES: Mapping[str, Case] = {
@@ -92,6 +100,34 @@ CASES: Mapping[str, Case] = {
             ("line 6", "letter.registered", "2026-03-29 22:00:00", "mdph", {"chrono": "2026-0105"}),
         ],
         frozenset({"N°"}),
+    ),
+    "franking-machine": Case(
+        {
+            "files": "/srv/courrier/affranchissement.csv",
+            "timezone": "Europe/Paris",
+            "values": {"service": {"Aide sociale": "rsa", "MDPH": "mdph"}},
+        },
+        [
+            ("line 2", "post.counted", "2026-03-15 23:00:00", "rsa", _post("lettre_verte", 312, 40_248)),
+            ("line 3", "post.counted", "2026-03-15 23:00:00", "rsa", _post("lettre_recommandee_avec_avis", 18, 13_662)),
+            ("line 4", "post.counted", "2026-03-15 23:00:00", "mdph", _post("economique", 540, 65_880)),
+            ("line 5", "post.counted", "2026-03-15 23:00:00", "mdph", _post("colis", 2, 1_740)),
+            ("line 7", "post.counted", "2026-03-16 23:00:00", "rsa", _post("lettre_verte", 287, 37_023)),
+        ],
+    ),
+    "mailroom-counts": Case(
+        {
+            "files": "/srv/courrier/comptages.xlsx",
+            "timezone": "Europe/Paris",
+            "values": {"service": {"Aide sociale": "rsa", "MDPH": "mdph", "À trier": "courrier"}},
+        },
+        [
+            ("line 2", "post.counted", "2026-03-15 23:00:00", "rsa", _arrived("courrier_ordinaire", 126)),
+            ("line 3", "post.counted", "2026-03-15 23:00:00", "rsa", _arrived("lettre_recommandee_avec_avis", 9)),
+            ("line 4", "post.counted", "2026-03-15 23:00:00", "mdph", _arrived("courrier_ordinaire", 84)),
+            ("line 5", "post.counted", "2026-03-15 23:00:00", "mdph", _arrived("colis", 3)),
+            ("line 7", "post.counted", "2026-03-16 23:00:00", "courrier", _arrived("presse", 0)),
+        ],
     ),
     "qminder": Case(
         {

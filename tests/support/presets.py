@@ -118,7 +118,8 @@ def bad_values(record: PlacedRecord, path: Path_) -> Sequence[Any]:
     value: Any = record.fields
     for step in path:
         value = value[step]
-    return (*_BAD_VALUES, 12.5) if isinstance(value, str) and not value.isdecimal() else _BAD_VALUES
+    is_number = isinstance(value, str) and value.replace(",", "").isdecimal()
+    return _BAD_VALUES if is_number or not isinstance(value, str) else (*_BAD_VALUES, 12.5)
 
 
 def change(record: PlacedRecord, path: Path_, value: Any) -> PlacedRecord:
