@@ -22,6 +22,8 @@ class ActionKind(StrEnum):
     """`value` is the outcome."""
     LETTER_SENT = "letter sent"
     """`value` is the postage class, `amount` the price in euro cents."""
+    POST_FRANKED = "post franked"
+    """A total of outgoing post, which is no case of a citizen. `value` is the postage class, `amount` the number of items."""
     EMAIL_RECEIVED = "e-mail received"
     EMAIL_ACKNOWLEDGED = "e-mail acknowledged"
     EMAIL_ANSWERED = "e-mail answered"

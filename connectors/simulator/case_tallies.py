@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from connectors.simulator.actions import Action, ActionKind, CitizenCase
+from connectors.simulator.organisation import POSTAGE
 from models.topics import Channel
 
 FigureCounts = dict[str, int]
@@ -125,6 +126,23 @@ class CaseTally:
         if duration := SINCE_RECEIVED.get(name.partition("_")[0] if name.startswith("closed_") else name):
             counts[f"{duration}_milliseconds"] = _milliseconds(action.at - self._since)
         return counts
+
+
+class PostTally(CaseTally):
+    """Items and postage of one total of outgoing post."""
+
+    def __init__(self, citizen_case: CitizenCase, first: Action) -> None:
+        super().__init__(citizen_case, first)
+        self._postage_class = first.value
+
+    def record(self, action: Action) -> None:
+        """Set the items and the postage of the total."""
+        self.last_at = action.at
+        self._counts = {"post_items": action.amount, "post_cost_cents": action.amount * POSTAGE[action.value][0]}
+
+    def dimension_key(self) -> DimensionKey:
+        """Return `post`, site and service, and as queue the direction and the class."""
+        return "post", self.place.site, self.place.service, f"outgoing:{self._postage_class}"
 
 
 class VisitTally(CaseTally):

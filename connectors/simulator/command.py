@@ -22,7 +22,9 @@ from connectors.simulator.run_modes import RunProgress, run_live, run_span
 from connectors.simulator.simulation_run import SimulationRun
 from models.locale import _
 
-CONNECTORS: Final = ("asterisk", "demarches", "http", "jdma", "maarch", "mailroom", "rdv", "sql", "survey", "webhook")
+CONNECTORS: Final = (
+    *("asterisk", "demarches", "http", "jdma", "maarch", "mailroom", "rdv", "sql", "survey", "table", "webhook"),
+)
 ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
 PROGRESS_FILE: Final = "played.json"
 CITIZENS_FILE: Final = "citizens.tsv"

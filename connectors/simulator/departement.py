@@ -22,6 +22,7 @@ from connectors.simulator.systems.appointments import Appointments
 from connectors.simulator.systems.base import System
 from connectors.simulator.systems.calls import Calls, Conversation
 from connectors.simulator.systems.dossiers import Dossiers
+from connectors.simulator.systems.franking import FrankingMachine
 from connectors.simulator.systems.illisa import IllisaApi, IllisaTables
 from connectors.simulator.systems.maarch_letters import MaarchLetters
 from connectors.simulator.systems.opinions import Opinions
@@ -33,6 +34,7 @@ from models.topics import Channel
 SYSTEMS: Final[tuple[Callable[[SimulationRun], System], ...]] = (
     MaarchLetters,
     ScannedLetters,
+    FrankingMachine,
     Dossiers,
     IllisaTables,
     IllisaApi,

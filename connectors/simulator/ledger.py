@@ -8,7 +8,14 @@ from typing import Final
 from connectors.sdk.simulation.call_ledger import Ledger as CallLedger
 from connectors.sdk.simulation.call_ledger import QueueTotals
 from connectors.simulator.actions import Action, ActionKind, CitizenCase
-from connectors.simulator.case_tallies import CaseTally, DimensionKey, FeedbackTally, FigureCounts, VisitTally
+from connectors.simulator.case_tallies import (
+    CaseTally,
+    DimensionKey,
+    FeedbackTally,
+    FigureCounts,
+    PostTally,
+    VisitTally,
+)
 from connectors.simulator.organisation import HEADQUARTERS
 from models.topics import Channel
 
@@ -72,6 +79,8 @@ class Ledger:
         return tally
 
     def _open(self, citizen_case: CitizenCase, action: Action, *, is_orphan: bool) -> CaseTally:
+        if action.kind is ActionKind.POST_FRANKED:
+            return PostTally(citizen_case, action)
         match citizen_case.channel:
             case Channel.VISIT:
                 return VisitTally(citizen_case, action)

@@ -88,3 +88,7 @@ POSTAGE: Final = {
     "lettre_recommandee_avec_avis": (714, 10),
 }
 """Postage class → price in euro cents (2026), and share of letters in percent."""
+FRANKED_SHARE: Final = 0.4
+"""Items of post that are only counted in total by the franking machine, per contact."""
+FRANKED: Final = {"mdph": 4, "rsa": 4, "transports-scolaires": 2, "archives": 1}
+"""Services with an account on the franking machine, and their weights."""

@@ -8,11 +8,12 @@ from random import Random
 from typing import Final, NamedTuple
 
 from connectors.simulator.actions import Action
-from connectors.simulator.office_hours import PARIS, OfficeHours, midnight
+from connectors.simulator.office_hours import PARIS, WORKING_DAYS, WORKING_DAYS_PER_YEAR, OfficeHours, midnight
 from connectors.simulator.organisation import (
     APPOINTMENTS,
     EMAILS,
     FORMS,
+    FRANKED_SHARE,
     ILLISA_FORMS,
     LETTERS,
     MAARCH_LETTERS,
@@ -23,6 +24,8 @@ from connectors.simulator.organisation import (
 from connectors.simulator.scenarios import Actions, ScenarioBuilder
 
 FIRST_DAY: Final = date(2020, 1, 1)
+FRANKED_AFTER: Final = timedelta(hours=17, minutes=15)
+"""Time of the franking machine's totals, after the start of the day."""
 NUMBERS_PER_DAY: Final = 10_000
 """Number of cases that one day can begin. Case numbers contain the day and have at most eight digits, like real ones."""
 
@@ -75,6 +78,11 @@ class Plan(NamedTuple):
                 else:
                     for _ in actions:  # consumes case numbers, so that other cases keep theirs
                         pass
+        franked_at = midnight(day) + FRANKED_AFTER
+        if (self.always or day.weekday() in WORKING_DAYS) and franked_at >= since:
+            random = Random(f"{self.seed}|{day}|franked post")  # noqa: S311
+            per_day = self.per_year * FRANKED_SHARE / WORKING_DAYS_PER_YEAR
+            yield from ScenarioBuilder(self.seed, random, office, numbers).franked_post(franked_at, per_day)
 
     def actions(self, since: datetime) -> Iterator[Action]:
         """Yield the actions of all scenarios that begin at `since` or later, in order of time, without end."""

@@ -16,6 +16,7 @@ from connectors.simulator.organisation import (
     APPOINTMENTS,
     EMAILS,
     FORMS,
+    FRANKED,
     HEADQUARTERS,
     ILLISA_FORMS,
     LETTERS,
@@ -135,6 +136,15 @@ class ScenarioBuilder:
     def notice(self, at: datetime) -> Actions:
         """Yield the sending of a letter that a service writes without a request."""
         yield self._send(at, self._new_case(Channel.MAIL, NOTICES.draw(self.random)))
+
+    def franked_post(self, at: datetime, per_day: float) -> Actions:
+        """Yield the totals of a day's outgoing post by service and class, `per_day` items on average; none without items."""
+        for service, weight in FRANKED.items():
+            for postage_class, (_, percent) in POSTAGE.items():
+                mean = per_day * weight / sum(FRANKED.values()) * percent / 100
+                if items := round(mean * self.random.uniform(0.5, 1.5)):
+                    total = self._new_case(Channel.MAIL, Place(HEADQUARTERS, service))
+                    yield Action(at, ActionKind.POST_FRANKED, total, postage_class, items)
 
     def _send(self, at: datetime, letter: CitizenCase) -> Action:
         postage = self.random.choices([*POSTAGE], [weight for _, weight in POSTAGE.values()])[0]

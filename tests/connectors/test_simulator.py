@@ -22,12 +22,14 @@ from tests.support.month_reports import compare_report, periods_of, read_history
 from tests.support.month_sla import ExpectedSla
 from tests.support.month_sla_board import SlaBoard
 from tests.support.simulated_events import deliver
-from tests.support.simulated_figures import CALL_FIGURES, figure_differences
+from tests.support.simulated_figures import DERIVED_FIGURES, figure_differences
 from tests.support.simulated_workers import TIMES, Workers, milliseconds
 
 pytestmark = pytest.mark.timeout(600)
 STEPS = {f"letter.{step}" for step in ("assigned", "acknowledged", "answered", "closed", "sent")}
-CONNECTORS = {"asterisk", "mailroom", "maarch", "webhook", "demarches", "rdv", "survey", "jdma", "sql", "http"}
+CONNECTORS = {
+    *("asterisk", "mailroom", "maarch", "webhook", "demarches", "rdv", "survey", "jdma", "sql", "http", "table"),
+}
 PER_YEAR = 12_000
 
 
@@ -38,7 +40,7 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Month:
 
 def test_figures_equal_the_ledger(month: Month) -> None:
     assert figure_differences(month.figures, month.ledger) == []
-    assert {place[0] for place in month.figures} == {*Channel, *CALL_FIGURES}
+    assert {place[0] for place in month.figures} == {*Channel, *DERIVED_FIGURES}
     assert {event.source.partition("/")[0] for event in month.events} == CONNECTORS
     assert any(event.type == "letter.sent" and ":D20" in event.subject for event in month.events), (
         "no letter was only sent"

@@ -20,7 +20,7 @@ from streams.kafka.topic_admin import TopicSpec, apply_specs
 from streams.runtime.topic_catalogue import COMPACTED
 from tests.support import kafka_io
 from tests.support.processes import Child, supervised
-from tests.support.simulated_figures import CALL_FIGURES, last_monday, wait_for_figures
+from tests.support.simulated_figures import DERIVED_FIGURES, last_monday, wait_for_figures
 from tests.support.simulated_workers import name_numbers
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
@@ -56,5 +56,5 @@ def test_figures_of_the_worker_equal_the_ledger(own_kafka: EmbeddedKafka, tmp_pa
         assert run_span(departement, since, until, threading.Event())
         expected = departement.ledger.numbers(datetime.now(UTC))
         wait_for_figures(lambda: worker_figures(own_kafka.bootstrap), expected)
-    assert {where[0] for where in expected} == {*Channel, *CALL_FIGURES}
+    assert {where[0] for where in expected} == {*Channel, *DERIVED_FIGURES}
     assert kafka_io.read(own_kafka.bootstrap, topics.DEAD_LETTERS.name) == []

@@ -14,7 +14,7 @@ from connectors.sdk.simulation.call_profile import SERVICES
 from connectors.simulator.actions import Action, ActionKind, CitizenCase
 from connectors.simulator.case_tallies import DimensionKey, FigureCounts
 from connectors.simulator.ledger import Ledger
-from connectors.simulator.organisation import HEADQUARTERS
+from connectors.simulator.organisation import HEADQUARTERS, POSTAGE
 from models.topics import Channel
 
 CALL_GIVEN_UP, VISIT_GIVEN_UP = timedelta(hours=1), timedelta(hours=12)
@@ -30,6 +30,8 @@ class HistoryFact(NamedTuple):
     seconds: float | None = None
     """Duration, if measured."""
     cents: int = 0
+    number: int = 1
+    """Number of times that the fact counts: items of a total."""
 
 
 class OpenItem(NamedTuple):
@@ -100,6 +102,8 @@ class ActionHistory(Ledger):
                     self._add_opinion(citizen_case, actions, snapshot, waits, until)
                 case CitizenCase(channel=Channel.APPOINTMENT) as citizen_case:
                     _add_appointment(citizen_case, actions, snapshot)
+                case citizen_case if actions[0].kind is ActionKind.POST_FRANKED:
+                    _add_franked(citizen_case, actions[0], snapshot)
                 case citizen_case:
                     _add_request(citizen_case, actions, snapshot)
         return snapshot
@@ -146,10 +150,12 @@ class HistorySnapshot(NamedTuple):
     def numbers(self) -> dict[DimensionKey, FigureCounts]:
         sums: defaultdict[DimensionKey, Counter[str]] = defaultdict(Counter)
         for fact in self.facts:
-            sums[fact.place][fact.name] += 1
+            sums[fact.place][fact.name] += fact.number
             if fact.seconds is not None:
                 sums[fact.place][f"{MEASURED[fact.name]}_milliseconds"] += round(fact.seconds * 1000)
-            if fact.cents:
+            if fact.name == "post_items":
+                sums[fact.place]["post_cost_cents"] += fact.cents
+            elif fact.cents:
                 for name in ("postage_cents", fact.name.replace("sent", "postage_cents", 1)):
                     sums[fact.place][name] += fact.cents
         for item in self.open:
@@ -351,6 +357,12 @@ GOES_ON: Final = {
     ActionKind.FORM_CORRECTED: "in_progress",
     ActionKind.CORRECTION_REQUESTED: "pending_citizen",
 }
+
+
+def _add_franked(citizen_case: CitizenCase, action: Action, snapshot: HistorySnapshot) -> None:
+    place = ("post", HEADQUARTERS, citizen_case.place.service, f"outgoing:{action.value}")
+    cents = action.amount * POSTAGE[action.value][0]
+    snapshot.facts.append(HistoryFact(place, "post_items", action.at, cents=cents, number=action.amount))
 
 
 def _add_request(citizen_case: CitizenCase, actions: Sequence[Action], snapshot: HistorySnapshot) -> None:

@@ -34,6 +34,9 @@ def name_series(sample: str, place: DimensionKey, **more: str) -> Series:
         case "line" | "menu":
             more["line" if channel == "line" else "option"] = queue
             place = (Channel.CALL.value, site, service, "")
+        case "post":
+            more["direction"], more["class"] = queue.split(":")
+            place = (Channel.MAIL.value, site, service, "")
         case "callback":
             place = (Channel.CALL.value, site, service, queue)
     return sample, frozenset({**dict(zip(_PLACE, place, strict=True)), **more}.items())
@@ -170,8 +173,10 @@ class ExpectedMetrics:
 
     def _count(self, fact: HistoryFact) -> None:
         for series in series_of(fact.name, fact.place):
-            self.values[series] += 1
-        if fact.cents:
+            self.values[series] += fact.number
+        if fact.name == "post_items":
+            self.values[name_series("post_cost_euros_total", fact.place)] += fact.cents / 100
+        elif fact.cents:
             postage = fact.name.removeprefix("sent_")
             self.values[name_series("contact_postage_euros_total", fact.place, postage=postage)] += fact.cents / 100
 
@@ -294,7 +299,7 @@ def service_levels(facts: Iterable[HistoryFact], target_seconds: int) -> dict[st
 def flows_of(fact: HistoryFact) -> list[str]:
     """Return the name of one of today's facts in `contact_today_items`."""
     channel, name = fact.place[0], fact.name
-    if channel in ("transfer", "line", "menu", "callback"):
+    if channel in ("transfer", "line", "menu", "callback", "post"):
         return []
     if channel in QUEUED:
         if name.startswith("left_"):

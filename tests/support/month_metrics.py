@@ -98,7 +98,7 @@ class Comparison:
         expected = dict(self._expected.values)
         names = {name for name, _ in expected} | {counter.sample for counter in COUNTERS}
         names |= {"contact_corrected_total", "contact_postage_corrected_euros_total"}  # each row was counted once
-        names.add("post_cost_euros_total")  # the simulator counts no post
+        names.add("post_cost_euros_total")
         names |= {name for name in self.actual if name.removesuffix("_total").endswith(CORRECTED_SUFFIX)}
         self.compared |= names
         for name in names:

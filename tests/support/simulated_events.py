@@ -17,6 +17,7 @@ from connectors.sdk.testing import ConnectorHarness
 from connectors.simulator.actions import Action, ActionKind, CitizenCase, Place
 from connectors.simulator.departement import Departement
 from connectors.simulator.ledger import Ledger
+from connectors.simulator.organisation import POSTAGE
 from connectors.simulator.plan import Plan
 from connectors.simulator.simulation_run import SimulationRun
 from connectors.simulator.systems.base import System
@@ -34,6 +35,7 @@ EVENTS_OF = {
     ActionKind.LETTER_ANSWERED: ("letter.answered",),
     ActionKind.LETTER_CLOSED: ("letter.closed",),
     ActionKind.LETTER_SENT: ("letter.sent",),
+    ActionKind.POST_FRANKED: ("post.counted",),
     ActionKind.EMAIL_RECEIVED: ("email.received",),
     ActionKind.EMAIL_ACKNOWLEDGED: ("email.acknowledged",),
     ActionKind.EMAIL_ANSWERED: ("email.answered",),
@@ -85,6 +87,7 @@ class EventSystem(System):
             self._subject(citizen_case),
             citizen_case.channel is Channel.FEEDBACK and not _is_anonymous(citizen_case),
         )
+        is_unknown = is_survey or action.kind is ActionKind.POST_FRANKED
         return _EVENT.validate_python(
             {
                 "id": event_id(self.source, f"{citizen_case.number}|{kind}|{action.at}"),
@@ -93,7 +96,7 @@ class EventSystem(System):
                 "subject": subject,
                 "channel": citizen_case.channel,
                 "time": _time(kind, action),
-                "identities": "" if is_survey else self.identities(citizen_case, kind),
+                "identities": "" if is_unknown else self.identities(citizen_case, kind),
                 "site": "" if is_survey else place.site,
                 "service": "" if is_survey else place.service,
                 "data": _data(kind, action, citizen_case, place),
@@ -129,6 +132,11 @@ def _data(kind: str, action: Action, citizen_case: CitizenCase, place: Place) ->
         "letter.registered": {"chrono": str(citizen_case.number)},
         "letter.closed": {"outcome": action.value},
         "letter.sent": {"postage": action.value, "cost_cents": action.amount},
+        "post.counted": {
+            "post_class": action.value,
+            "items": action.amount,
+            "cost_cents": action.amount * POSTAGE.get(action.value, (0, 0))[0],
+        },
         "form.submitted": {"procedure": place.queue},
         "form.decided": {"decision": action.value},
         "appointment.booked": {"starts_at": action.effective_at, "by": action.value},

@@ -20,13 +20,21 @@ from connectors.simulator.simulation_run import SimulationRun
 from connectors.simulator.systems.illisa import IllisaSystem
 from models.events import Event
 from models.topics import Channel
-from streams.core.figures.figure_schemas import CALLBACK_CHANNEL, LINE_CHANNEL, MENU_CHANNEL, TRANSFER_CHANNEL
+from streams.core.figures.figure_schemas import (
+    CALLBACK_CHANNEL,
+    LINE_CHANNEL,
+    MENU_CHANNEL,
+    POST_CHANNEL,
+    TRANSFER_CHANNEL,
+)
 from tests.support.processes import wait_until
 from tests.support.simulated_events import Delivery
 from tests.support.simulated_workers import Workers
 
 CALL_FIGURES: Final = frozenset({TRANSFER_CHANNEL, LINE_CHANNEL, MENU_CHANNEL, CALLBACK_CHANNEL})
 """Names in place of the channel, in the derived figures of simulated calls."""
+DERIVED_FIGURES: Final = CALL_FIGURES | {POST_CHANNEL}
+"""Names in place of the channel, in all derived figures of the simulation."""
 READING = timedelta(minutes=2)
 """Time before the end when workers begin to read; they wait a while before they treat a topic as read to its end."""
 
