@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from connectors.simulator.actions import Action, ActionKind, CitizenCase
-from connectors.simulator.organisation import POSTAGE
+from connectors.simulator.organisation import POSTAGE, find_reason
 from models.topics import Channel
 
 FigureCounts = dict[str, int]
@@ -55,6 +55,8 @@ RULES: Final = {  # `VisitTally` counts the actions of visits
     ActionKind.INVITED: _Rule(("invited",)),
     ActionKind.OPINION_GIVEN: _Rule(("given_{value}_{amount}",)),
 }
+REASON_ACTIONS: Final = frozenset({ActionKind.FORM_SUBMITTED, ActionKind.EMAIL_RECEIVED})
+"""Actions that set the reason for contact."""
 REOPENED: Final = frozenset({Channel.MAIL, Channel.EMAIL, Channel.FORM})
 """Channels whose closed cases may be reopened."""
 ARRIVALS: Final = frozenset({ActionKind.LETTER_SCANNED, ActionKind.LETTER_REGISTERED})
@@ -81,10 +83,14 @@ class CaseTally:
         self._counts: FigureCounts = {}
         self._end: FigureCounts = {}
         self._stock = ""
+        self.reason = ""
+        """Reason for contact; empty if none is set."""
 
     def record(self, action: Action) -> None:
         """Count an action, each count once per case, and update the stock, the outcome and the place of the case."""
         rule = RULES[action.kind]
+        if action.kind in REASON_ACTIONS:
+            self.reason = find_reason(self.citizen_case)
         if self._end and rule.stock and self.citizen_case.channel in REOPENED:
             self._counts["reopened"] = 1
         self.place = action.place or self.place

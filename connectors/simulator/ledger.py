@@ -1,7 +1,7 @@
 """Ledger of actions: the exact figures that the product must compute, independent of its code."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,9 +16,11 @@ from connectors.simulator.case_tallies import (
     PostTally,
     VisitTally,
 )
-from connectors.simulator.organisation import HEADQUARTERS
+from connectors.simulator.organisation import CONTACT_REASONS, DIRECT_LINES, HEADQUARTERS
 from models.topics import Channel
 
+MENU_REASONS: Final = {option: name for name, reason in CONTACT_REASONS.items() for option in reason.menu_options}
+"""Choice in the voice menu → reason for contact."""
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -44,7 +46,10 @@ class Ledger:
     def numbers(self, at: datetime | None = None) -> dict[DimensionKey, FigureCounts]:
         """Return the expected figures without zeros, as of `at` or else of the last action. Those of calls are always current."""
         found: defaultdict[DimensionKey, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+        found_reasons: Counter[DimensionKey] = Counter()
         for tally in self._tallies:
+            channel, site, service, _ = tally.dimension_key()
+            found_reasons.update([(channel, site, service, tally.reason)] * bool(tally.reason))
             place = found[tally.dimension_key()]
             for name, number in tally.numbers(at or self._last_at).items():
                 place[name] += number
@@ -53,11 +58,17 @@ class Ledger:
             figures[Channel.CALL.value, HEADQUARTERS, queue, queue] = _figures(totals)
             figures["line", HEADQUARTERS, queue, queue] = dict.fromkeys(("line_arrived", "line_queued"), totals.dialled)
             figures["menu", HEADQUARTERS, "", queue] = {"menu_chosen": totals.chosen}
-            figures["callback", HEADQUARTERS, queue, queue] = {"message_left": totals.messages}
+            figures["callback", HEADQUARTERS, queue, queue] = _callback_figures(totals)
             for target, number in totals.transferred_to.items():
                 figures["transfer", HEADQUARTERS, queue, f"{Channel.CALL.value}:{queue}:{target}"] = {
                     "handed_on": number
                 }
+        for option, queue in self.calls.menu_calls.values():
+            found_reasons["call", HEADQUARTERS, queue, MENU_REASONS[option]] += 1
+        for (channel, site, service, reason), number in found_reasons.items():
+            figures["reason", site, service, f"{channel}:{reason}"] = {"reason_contacts": number}
+        for line, number in self.calls.direct_calls.items():
+            figures["line", HEADQUARTERS, DIRECT_LINES[line].service, line] = {"line_arrived": number}
         nonzero = (
             (place, {name: value for name, value in numbers.items() if value}) for place, numbers in figures.items()
         )
@@ -107,4 +118,15 @@ def _figures(totals: QueueTotals) -> FigureCounts:
         "wait_milliseconds": totals.wait_seconds * 1000,
         "abandon_wait_milliseconds": totals.abandon_wait_seconds * 1000,
         "handle_milliseconds": totals.handle_seconds * 1000,
+    }
+
+
+def _callback_figures(totals: QueueTotals) -> FigureCounts:
+    return {
+        "message_left": totals.messages,
+        "message_heard": totals.heard,
+        "message_hearing_milliseconds": totals.hearing_seconds * 1000,
+        "callback_requested": totals.callback_requests,
+        "called_back": totals.called_back,
+        "callback_milliseconds": totals.callback_seconds * 1000,
     }

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Final, NamedTuple
 
-from connectors.simulator.actions import Place
+from connectors.simulator.actions import CitizenCase, Place
 from connectors.simulator.illisa.procedures import PROCEDURES as ILLISA_PROCEDURES
 from connectors.simulator.office_hours import ArrivalRhythm
+from models.topics import Channel
 
 HEADQUARTERS: Final = "siege"
 CENTRES: Final = ("cdas-nord", "cdas-sud", "cdas-est", "cdas-ouest")
@@ -19,6 +20,88 @@ SECTOR: Final = "demonstration"
 """Sector of all systems, so that a citizen has the same pseudonym in each."""
 CALL_SHARE: Final = 0.56
 """Share of calls among all contacts."""
+
+
+class DirectLine(NamedTuple):
+    """A number that leads to a service without a queue."""
+
+    number: str
+    service: str
+
+
+DIRECT_LINES: Final = {
+    "mdph-direct": DirectLine("0199000021", "mdph"),
+    "rsa-direct": DirectLine("0199000031", "rsa"),
+    "routes-direct": DirectLine("0199000061", "routes"),
+}
+
+
+class ContactReason(NamedTuple):
+    """A reason for contact, and what sets it."""
+
+    label_fr: str
+    label_en: str
+    menu_options: tuple[str, ...] = ()
+    procedures: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    """Subjects of e-mails."""
+
+
+CONTACT_REASONS: Final = {
+    "renseignement": ContactReason(
+        "Renseignement général",
+        "General enquiry",
+        menu_options=("accueil", "archives"),
+        subjects=("Une question", "Consultation d'archives"),
+    ),
+    "handicap": ContactReason(
+        "Handicap", "Disability", menu_options=("mdph",), procedures=("transport-adapte",), subjects=("Dossier MDPH",)
+    ),
+    "aide-sociale": ContactReason(
+        "RSA et aides sociales",
+        "Income support",
+        menu_options=("rsa",),
+        procedures=("aides-logement",),
+        subjects=("Dossier RSA",),
+    ),
+    "petite-enfance": ContactReason(
+        "Petite enfance", "Early childhood", menu_options=("pmi",), procedures=("agrements",)
+    ),
+    "transport-scolaire": ContactReason(
+        "Transport scolaire",
+        "School transport",
+        menu_options=("transports-scolaires",),
+        subjects=("Carte de transport",),
+    ),
+    "voirie": ContactReason("Routes et voirie", "Roads", menu_options=("routes",), procedures=("arretes-voirie",)),
+}
+"""Closed list of the reasons for contact, by name."""
+SUBJECTS: Final = {
+    "accueil": "Une question",
+    "archives": "Consultation d'archives",
+    "mdph": "Dossier MDPH",
+    "rsa": "Dossier RSA",
+    "transports-scolaires": "Carte de transport",
+}
+"""Service → subject of the e-mails to it."""
+
+
+def find_reason(citizen_case: CitizenCase) -> str:
+    """Return the reason of a form, by its procedure, or of an e-mail, by its subject; empty if none is set."""
+    procedure, subject = "", ""
+    match citizen_case.channel:
+        case Channel.FORM:
+            procedure = citizen_case.place.queue
+        case Channel.EMAIL:
+            subject = SUBJECTS[citizen_case.place.service]
+    return next(
+        (
+            name
+            for name, reason in CONTACT_REASONS.items()
+            if procedure in reason.procedures or subject in reason.subjects
+        ),
+        "",
+    )
 
 
 class ContactKind(NamedTuple):

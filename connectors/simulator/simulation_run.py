@@ -13,6 +13,7 @@ import tomli_w
 
 from connectors.sdk.files import make_private_directory, replace
 from connectors.sdk.simulation import HOST
+from connectors.simulator.organisation import CONTACT_REASONS
 
 PORTS: Final = "ports.json"
 SECRETS: Final = "secrets"
@@ -63,5 +64,14 @@ class SimulationRun:
         return path
 
     def write_settings(self, connectors: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write the connector settings, by instance name, in place of earlier ones."""
-        replace(self.settings, tomli_w.dumps({"connectors": connectors}).encode())
+        """Write the connector settings, by instance name, and the reasons for contact, in place of earlier ones."""
+        reasons = {
+            name: {
+                "label_fr": reason.label_fr,
+                "label_en": reason.label_en,
+                "menu_options": [*reason.menu_options],
+                "procedures": [*reason.procedures],
+            }
+            for name, reason in CONTACT_REASONS.items()
+        }
+        replace(self.settings, tomli_w.dumps({"contact_reasons": reasons, "connectors": connectors}).encode())

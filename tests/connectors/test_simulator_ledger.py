@@ -14,6 +14,7 @@ from connectors.sdk.testing import ConnectorHarness
 from connectors.simulator.case_tallies import RETENTION
 from connectors.simulator.ledger import Ledger
 from connectors.simulator.office_hours import PARIS, midnight
+from connectors.simulator.organisation import DIRECT_LINES
 from connectors.simulator.plan import Plan
 from connectors.simulator.simulation_run import SimulationRun
 from connectors.simulator.systems.calls import Calls
@@ -25,7 +26,7 @@ from streams.core.contacts.row_expiry import LIVE_CHANNELS
 from streams.core.figures.figure import Dimensions, Figure, merge, new_day
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.report.history import HistoryView
-from tests.support.simulated_events import Delivery, SimulatedPeriod, deliver, run
+from tests.support.simulated_events import REASONS, Delivery, SimulatedPeriod, deliver, run
 from tests.support.simulated_figures import DERIVED_FIGURES, figure_differences
 from tests.support.simulated_workers import DAY_MS, TIMES, Workers, milliseconds, name_numbers
 from tests.support.socket_sources import listen
@@ -168,6 +169,8 @@ def test_all_rare_cases_occur(week: SimulatedSpan, months: SimulatedSpan) -> Non
     booked = [kinds(timeline) for timeline in all_timelines if timeline[0].type == "appointment.booked"]
     assert ["booked", "moved", "moved", "cancelled"] in booked
     assert any(event.type == "call.abandoned" and event.data.wait_seconds > 3600 for event in events)
+    assert {"call.voicemail_heard", "call.callback_requested", "call.called_back"} <= {event.type for event in events}
+    assert {*DIRECT_LINES} <= {event.data.line for event in events if event.type == "call.arrived"}
     assert {"closed", "diverted"} <= {event.data.reason for event in events if event.type == "call.left_queue"}
 
 
@@ -204,7 +207,7 @@ def test_calls_refused_by_a_full_queue_count_with_either_interface(tmp_path: Pat
         for name, option in calls.options().items()
         if interface == "both" or name not in OTHER_OPTIONS[interface]
     }
-    switchboard = ConnectorHarness(asterisk.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+    switchboard = ConnectorHarness(asterisk.CONNECTOR, options, tmp_path / "data", tmp_path / "keys", REASONS)
 
     def act() -> None:
         for number in range(10):

@@ -40,7 +40,11 @@ CALLS = {Channel.CALL, Channel.FEEDBACK, *CALL_FIGURES}
 
 def without_calls(numbers: dict[DimensionKey, FigureCounts]) -> dict[DimensionKey, FigureCounts]:
     """Return the figures without calls, which the plan does not determine."""
-    return {place: figures for place, figures in numbers.items() if place[0] not in CALLS}
+    return {
+        place: figures
+        for place, figures in numbers.items()
+        if place[0] not in CALLS and not place[3].startswith("call:")
+    }
 
 
 def test_simulation_resumes_after_a_stop(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from connectors.sdk.simulation.call_profile import SERVICES
 from connectors.simulator.actions import Action, ActionKind, CitizenCase
 from connectors.simulator.case_tallies import DimensionKey, FigureCounts
 from connectors.simulator.ledger import Ledger
-from connectors.simulator.organisation import HEADQUARTERS, POSTAGE
+from connectors.simulator.organisation import CONTACT_REASONS, DIRECT_LINES, HEADQUARTERS, POSTAGE, find_reason
 from models.topics import Channel
 
 CALL_GIVEN_UP, VISIT_GIVEN_UP = timedelta(hours=1), timedelta(hours=12)
@@ -106,6 +106,7 @@ class ActionHistory(Ledger):
                     _add_franked(citizen_case, actions[0], snapshot)
                 case citizen_case:
                     _add_request(citizen_case, actions, snapshot)
+                    _add_reason(citizen_case, actions, snapshot)
         return snapshot
 
     def _add_opinion(
@@ -180,6 +181,8 @@ MEASURED: Final = {
         for outcome in ("answered", "resolved", "rejected", "duplicate", "redirected", "no_action", "accepted")
     },
     "booked": "lead",
+    "message_heard": "message_hearing",
+    "called_back": "callback",
 }
 """Fact → name of its duration."""
 
@@ -267,7 +270,11 @@ _TALKED: Final = {
 
 _LABELS: Final = {service.queue: service.label for service in SERVICES}
 """Queue or extension → label."""
-_LINES: Final = {service.number: service.label for service in SERVICES}
+_LINES: Final = {service.number: (service.label, service.label) for service in SERVICES} | {
+    line.number: (line.service, name) for name, line in DIRECT_LINES.items()
+}
+"""Number dialled → service and line."""
+_MENU_REASONS: Final = {option: name for name, reason in CONTACT_REASONS.items() for option in reason.menu_options}
 _MENU: Final = {str(key): service.label for key, service in enumerate(SERVICES, 1)}
 
 
@@ -281,22 +288,33 @@ def _read_lines(queue_log: Path, until: datetime) -> Iterator[tuple[int, str, st
 
 
 def _read_facts_outside_queues(queue_log: Path, until: datetime, stays: Iterable[_Stay]) -> Iterator[HistoryFact]:
-    """Yield the facts of lines, menu choices and voice messages. A message belongs to the last queue of its call."""
+    """Yield the facts of lines, menu choices, reasons and callbacks. A message belongs to the last queue of its call."""
+    asked: dict[str, tuple[DimensionKey, datetime]] = {}
     last_queue = {stay.call: stay.place[3] for stay in sorted(stays, key=lambda stay: stay.entered_at)}
     for effective_at, call, _, event, parameters in _read_lines(queue_log, until):
         at = _moment(effective_at)
         match event:
             case "DID":
-                label = _LINES[parameters[0]]
-                place = ("line", HEADQUARTERS, label, label)
+                place = ("line", HEADQUARTERS, *_LINES[parameters[0]])
                 yield HistoryFact(place, "line_arrived", at)
                 if call in last_queue:
                     yield HistoryFact(place, "line_queued", at)
             case "MENU":
-                yield HistoryFact(("menu", HEADQUARTERS, "", _MENU[parameters[0]]), "menu_chosen", at)
-            case "VOICEMAIL":
+                option = _MENU[parameters[0]]
+                yield HistoryFact(("menu", HEADQUARTERS, "", option), "menu_chosen", at)
+                label = last_queue.get(call, "")
+                yield HistoryFact(
+                    ("reason", HEADQUARTERS, label, f"call:{_MENU_REASONS[option]}"), "reason_contacts", at
+                )
+            case "VOICEMAIL" | "CALLBACK":
                 label = last_queue[call]
-                yield HistoryFact(("callback", HEADQUARTERS, label, label), "message_left", at)
+                place = ("callback", HEADQUARTERS, label, label)
+                asked[call] = place, at
+                yield HistoryFact(place, "message_left" if event == "VOICEMAIL" else "callback_requested", at)
+            case "VOICEMAIL_HEARD" | "CALLED_BACK":
+                place, asked_at = asked[call]
+                name = "message_heard" if event == "VOICEMAIL_HEARD" else "called_back"
+                yield HistoryFact(place, name, at, (at - asked_at).total_seconds())
 
 
 def _read_stays(queue_log: Path, until: datetime) -> Iterable[_Stay]:
@@ -363,6 +381,13 @@ def _add_franked(citizen_case: CitizenCase, action: Action, snapshot: HistorySna
     place = ("post", HEADQUARTERS, citizen_case.place.service, f"outgoing:{action.value}")
     cents = action.amount * POSTAGE[action.value][0]
     snapshot.facts.append(HistoryFact(place, "post_items", action.at, cents=cents, number=action.amount))
+
+
+def _add_reason(citizen_case: CitizenCase, actions: Sequence[Action], snapshot: HistorySnapshot) -> None:
+    if reason := find_reason(citizen_case):
+        channel, site, service, _ = _place(citizen_case, actions)
+        place = ("reason", site, service, f"{channel}:{reason}")
+        snapshot.facts.append(HistoryFact(place, "reason_contacts", actions[0].at))
 
 
 def _add_request(citizen_case: CitizenCase, actions: Sequence[Action], snapshot: HistorySnapshot) -> None:

@@ -37,6 +37,9 @@ def name_series(sample: str, place: DimensionKey, **more: str) -> Series:
         case "post":
             more["direction"], more["class"] = queue.split(":")
             place = (Channel.MAIL.value, site, service, "")
+        case "reason":
+            channel, more["reason"] = queue.split(":")
+            place = (channel, site, service, "")
         case "callback":
             place = (Channel.CALL.value, site, service, queue)
     return sample, frozenset({**dict(zip(_PLACE, place, strict=True)), **more}.items())
@@ -64,6 +67,7 @@ DERIVED: Final = {
     "callback_requested": "contact_callback_requested",
     "called_back": "contact_callback_made",
     "post_items": "post_items",
+    "reason_contacts": "contact_reason",
 }
 """Fact of derived figures → its metric, without suffix."""
 COUNTERS: Final = (
@@ -197,7 +201,7 @@ class ExpectedMetrics:
         for fact in self.facts_today:
             for flow in flows_of(fact):
                 self.values[name_series("contact_today_items", fact.place, flow=flow)] += 1
-            if fact.seconds is not None:
+            if fact.seconds is not None and fact.place[0] != "callback":
                 duration = MEASURED[fact.name]
                 self.values[name_series("contact_today_duration_items", fact.place, duration=duration)] += 1
                 self.values[name_series("contact_today_duration_seconds", fact.place, duration=duration)] += (
@@ -299,7 +303,7 @@ def service_levels(facts: Iterable[HistoryFact], target_seconds: int) -> dict[st
 def flows_of(fact: HistoryFact) -> list[str]:
     """Return the name of one of today's facts in `contact_today_items`."""
     channel, name = fact.place[0], fact.name
-    if channel in ("transfer", "line", "menu", "callback", "post"):
+    if channel in ("transfer", "line", "menu", "callback", "post", "reason"):
         return []
     if channel in QUEUED:
         if name.startswith("left_"):

@@ -32,10 +32,6 @@ NOT_COMPARED: Final = {
     "contact_collect_duration_seconds": "duration of this scrape",
     "contact_pipeline_build_info": "release: test_collector",
     **dict.fromkeys(
-        ("contact_reason_total", "contact_reason_corrected_total"),
-        "the simulated systems set no reasons: test_derived_metrics",
-    ),
-    **dict.fromkeys(
         (
             "contact_citizens",
             "contact_citizens_of_all_services",

@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 import connectors.asterisk as asterisk
+from connectors.sdk.contact_reasons import ContactReasons, ReasonRule
 from connectors.sdk.testing import ConnectorHarness
 from connectors.simulator.actions import Action, ActionKind, CitizenCase, Place
+from connectors.simulator.case_tallies import REASON_ACTIONS
 from connectors.simulator.departement import Departement
 from connectors.simulator.ledger import Ledger
-from connectors.simulator.organisation import POSTAGE
+from connectors.simulator.organisation import CONTACT_REASONS, POSTAGE, find_reason
 from connectors.simulator.plan import Plan
 from connectors.simulator.simulation_run import SimulationRun
 from connectors.simulator.systems.base import System
@@ -27,6 +29,11 @@ from models.topics import Channel
 from tests.support.events import PHONE
 
 SWITCHBOARD = "asterisk/essai"
+REASONS = ContactReasons(
+    ReasonRule(name, menu_options=reason.menu_options, procedures=reason.procedures)
+    for name, reason in CONTACT_REASONS.items()
+)
+"""Reasons for contact, as in the settings of the simulation."""
 EVENTS_OF = {
     ActionKind.LETTER_SCANNED: ("letter.arrived", "letter.registered"),
     ActionKind.LETTER_REGISTERED: ("letter.arrived", "letter.registered", "letter.assigned"),
@@ -80,7 +87,10 @@ class EventSystem(System):
             place = self._places[citizen_case.number] = action.place or self._places.get(
                 citizen_case.number, citizen_case.place
             )
-            self.events += (self._event(kind, action, citizen_case, place) for kind in EVENTS_OF[action.kind])
+            kinds = EVENTS_OF[action.kind]
+            if action.kind in REASON_ACTIONS and find_reason(citizen_case):
+                kinds = (*kinds, "contact.reason_set")
+            self.events += (self._event(kind, action, citizen_case, place) for kind in kinds)
 
     def _event(self, kind: str, action: Action, citizen_case: CitizenCase, place: Place) -> Event:
         subject, is_survey = (
@@ -132,6 +142,7 @@ def _data(kind: str, action: Action, citizen_case: CitizenCase, place: Place) ->
         "letter.registered": {"chrono": str(citizen_case.number)},
         "letter.closed": {"outcome": action.value},
         "letter.sent": {"postage": action.value, "cost_cents": action.amount},
+        "contact.reason_set": {"contact_reason": find_reason(citizen_case)},
         "post.counted": {
             "post_class": action.value,
             "items": action.amount,
@@ -170,7 +181,7 @@ def run(
     with departement.opened(since):
         departement.run_until(until)
         options = {name: option for name, option in departement.calls.options().items() if name != "ami"}
-        switchboard = ConnectorHarness(asterisk.CONNECTOR, options, directory / "data", directory / "keys")
+        switchboard = ConnectorHarness(asterisk.CONNECTOR, options, directory / "data", directory / "keys", REASONS)
         assert switchboard.source == SWITCHBOARD
         events = [*system.events, *switchboard.read_all(confirm=True)]
         assert not switchboard.rejected()

@@ -25,15 +25,16 @@ from streams.core.figures.figure_schemas import (
     LINE_CHANNEL,
     MENU_CHANNEL,
     POST_CHANNEL,
+    REASON_CHANNEL,
     TRANSFER_CHANNEL,
 )
 from tests.support.processes import wait_until
-from tests.support.simulated_events import Delivery
+from tests.support.simulated_events import REASONS, Delivery
 from tests.support.simulated_workers import Workers
 
 CALL_FIGURES: Final = frozenset({TRANSFER_CHANNEL, LINE_CHANNEL, MENU_CHANNEL, CALLBACK_CHANNEL})
 """Names in place of the channel, in the derived figures of simulated calls."""
-DERIVED_FIGURES: Final = CALL_FIGURES | {POST_CHANNEL}
+DERIVED_FIGURES: Final = CALL_FIGURES | {POST_CHANNEL, REASON_CHANNEL}
 """Names in place of the channel, in all derived figures of the simulation."""
 READING = timedelta(minutes=2)
 """Time before the end when workers begin to read; they wait a while before they treat a topic as read to its end."""
@@ -98,7 +99,9 @@ def illisa_waits_for(collected: Collected) -> Iterator[None]:
 def run_connectors(simulation_run: SimulationRun, data: Path) -> Iterator[Collected]:
     """Run the connectors with the settings of a simulation, but shorter poll intervals, until the end of the block."""
     tables = tomllib.loads(simulation_run.settings.read_text())["connectors"]
-    instances = [configure(name, options.pop("connector"), options) for name, options in tables.items()]
+    instances = [
+        configure(name, options.pop("connector"), options, contact_reasons=REASONS) for name, options in tables.items()
+    ]
     instances = [
         instance._replace(config=instance.config.model_copy(update={"poll_seconds": seconds}))
         if (seconds := POLL_SECONDS.get(instance.connector.name))

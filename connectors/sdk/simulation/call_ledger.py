@@ -24,6 +24,16 @@ class QueueTotals:
     """Callers who chose the queue in the voice menu."""
     messages: int = 0
     """Voice messages left after the queue refused the call or timed it out."""
+    heard: int = 0
+    """Voice messages that an agent listened to."""
+    hearing_seconds: int = 0
+    """Total time from the messages until then."""
+    callback_requests: int = 0
+    """Callers who left the queue to be called back."""
+    called_back: int = 0
+    """Callers who were called back, after a message or a request."""
+    callback_seconds: int = 0
+    """Total time from the message or the request until then."""
     offered: int = 0
     answered: int = 0
     answered_in_time: int = 0
@@ -54,3 +64,7 @@ class Ledger:
     queues: dict[str, QueueTotals] = field(
         default_factory=lambda: {service.label: QueueTotals() for service in SERVICES}
     )
+    direct_calls: dict[str, int] = field(default_factory=dict)
+    """Calls on lines that lead to no queue, by line."""
+    menu_calls: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Call id → choice in the voice menu and last queue, as labels, of the calls through the menu."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from itertools import count
 from random import Random
 from typing import Any, BinaryIO, Final, NamedTuple
 
@@ -16,7 +17,7 @@ from connectors.sdk.simulation import HOST
 from connectors.sdk.simulation.call_profile import CallProfile
 from connectors.sdk.simulation.switchboard import Agent, Call, Queue
 from connectors.simulator.actions import Action, ActionKind, CitizenCase, Place
-from connectors.simulator.organisation import HEADQUARTERS, SECTOR
+from connectors.simulator.organisation import DIRECT_LINES, HEADQUARTERS, SECTOR
 from connectors.simulator.simulation_run import SimulationRun
 from connectors.simulator.systems.base import System
 from models.ids import contact_id
@@ -39,6 +40,24 @@ RECENT_SECONDS: Final = 60.0
 """Age in seconds of events that are no longer sent on the manager interface."""
 LONGEST_LINE: Final = 1000
 """Upper bound for the length of a log line, in bytes."""
+DIRECT_SHARE: Final = 0.08
+"""Calls on direct lines, per call on the line of a queue."""
+FIRST_DIRECT_NUMBER: Final = 90_000_000
+"""First number in the ids of calls on direct lines, far above those of other calls."""
+ASKS_FOR_CALLBACK: Final = 0.6
+"""Share of the callers who leave a queue by a key that ask to be called back."""
+HEARD_SHARE: Final = 0.9
+"""Share of voice messages that an agent listens to."""
+CALLED_BACK_SHARE: Final = 0.7
+"""Share of the messages heard, and of the requests, after which an agent calls back."""
+FOLLOW_UP_SECONDS: Final = (600, 4 * 3600)
+"""Time until an agent listens to a message, and from then or from a request until the callback, in open hours only."""
+CALLBACK_EVENTS: Final = {"VOICEMAIL_HEARD": "voicemail_heard", "CALLBACK": "callback", "CALLED_BACK": "called_back"}
+"""Events of the dialplan about voice messages and callbacks, and their meaning for the connector."""
+ENTERS: Final = frozenset({"ENTERQUEUE", "CLOSED", "DIVERTED", "FULL"})
+"""Events at the start of a queue stay."""
+CLOSED_STEP_SECONDS: Final = 900
+"""Interval of the check whether a closed service has opened."""
 
 
 class Conversation(NamedTuple):
@@ -75,7 +94,10 @@ class Calls(System):
             "username": USERNAME,
             "secret_file": str(self.simulation_run.secret(self.instance)),
         }
-        return configuration(self._path, manager) | {"sector": SECTOR, "site": HEADQUARTERS}
+        options = configuration(self._path, manager)
+        options["dids"] |= {line.number: {"line": name, "service": line.service} for name, line in DIRECT_LINES.items()}
+        options["custom_events"] |= CALLBACK_EVENTS
+        return options | {"sector": SECTOR, "site": HEADQUARTERS}
 
     def open(self) -> None:
         self._log = self.stack.enter_context(self._path.open("ab", buffering=0))
@@ -174,7 +196,10 @@ class _LiveEventWriter(AmiEventWriter):
 
 
 class _CitizenSwitchboard(LogSwitchboard):
-    """Switchboard with additional calls by given citizens. It passes each ended conversation to `on_ended`."""
+    """Switchboard with calls by given citizens and on direct lines, and with callbacks.
+
+    It passes each ended conversation to `on_ended`.
+    """
 
     def __init__(
         self,
@@ -188,6 +213,8 @@ class _CitizenSwitchboard(LogSwitchboard):
         self._draw_caller, self._on_ended = draw_caller, on_ended
         self._caller = ""
         self._late = Random(seed + 2)  # noqa: S311 - a simulation
+        self._follow_up = Random(seed + 3)  # noqa: S311 - a simulation; separate, so that follow-ups do not change the calls
+        self._direct_numbers = count(FIRST_DIRECT_NUMBER)
 
     def call(self, at: float, label: str, phone: str) -> None:
         """Set the time to `at`, and start a call from `phone`, perhaps withheld, to the queue of this label or the first one."""
@@ -195,8 +222,67 @@ class _CitizenSwitchboard(LogSwitchboard):
         self._arrive(next((queue for queue in self._queues if queue.service.label == label), self._queues[0]))
         self._caller = ""
 
+    def record(
+        self, call: Call | None, queue: Queue | None, agent: Agent | None, event: str, *parameters: object
+    ) -> None:
+        """Write a line, and count the last queue of calls through the menu."""
+        super().record(call, queue, agent, event, *parameters)
+        menu_calls = self.ledger.menu_calls
+        if call is not None and event == "MENU":
+            menu_calls[call.id] = self._queues[int(str(parameters[0])) - 1].service.label, ""
+        elif call is not None and queue is not None and event in ENTERS and call.id in menu_calls:
+            menu_calls[call.id] = menu_calls[call.id][0], queue.service.label
+
     def _number(self) -> str:
         return self._caller or self._draw_caller()
+
+    def _arrive(self, queue: Queue) -> None:
+        super()._arrive(queue)
+        if self._follow_up.random() < DIRECT_SHARE:
+            self.after(self._follow_up.uniform(1, 60), self._call_directly)
+
+    def _call_directly(self) -> None:
+        """Let somebody call on a direct line. The switchboard reports nothing but the number dialled."""
+        name = self._follow_up.choice([*DIRECT_LINES])
+        self.ledger.direct_calls[name] = self.ledger.direct_calls.get(name, 0) + 1
+        call = Call(f"{int(self.now)}.{next(self._direct_numbers)}", "")
+        self.record(call, None, None, "DID", DIRECT_LINES[name].number)
+
+    # ------------------------------------------------------------------------------------------------------ callbacks
+    def _leave_message(self, queue: Queue, call: Call, seconds: int) -> None:
+        super()._leave_message(queue, call, seconds)
+        if self._follow_up.random() < HEARD_SHARE:
+            self._plan_follow_up(self._hear, queue, call, int(self.now))
+
+    def _press_key(self, queue: Queue, call: Call) -> None:
+        super()._press_key(queue, call)
+        if self._follow_up.random() < ASKS_FOR_CALLBACK:
+            queue.totals.callback_requests += 1
+            self.record(call, queue, None, "CALLBACK", "")
+            self._maybe_call_back(queue, call, int(self.now))
+
+    def _hear(self, queue: Queue, call: Call, left_at: int) -> None:
+        queue.totals.heard += 1
+        queue.totals.hearing_seconds += int(self.now) - left_at
+        self.record(call, queue, None, "VOICEMAIL_HEARD", "")
+        self._maybe_call_back(queue, call, left_at)
+
+    def _maybe_call_back(self, queue: Queue, call: Call, asked_at: int) -> None:
+        if self._follow_up.random() < CALLED_BACK_SHARE:
+            self._plan_follow_up(self._call_back, queue, call, asked_at)
+
+    def _call_back(self, queue: Queue, call: Call, asked_at: int) -> None:
+        queue.totals.called_back += 1
+        queue.totals.callback_seconds += int(self.now) - asked_at
+        self.record(call, queue, None, "CALLED_BACK", "")
+
+    def _plan_follow_up(
+        self, action: Callable[[Queue, Call, int], None], queue: Queue, call: Call, asked_at: int
+    ) -> None:
+        at = self.now + self._follow_up.uniform(*FOLLOW_UP_SECONDS)
+        while not self._profile.is_open(queue.service, at):
+            at += CLOSED_STEP_SECONDS
+        self.at(at, action, queue, call, asked_at)
 
     def _enter(self, queue: Queue, call: Call) -> None:
         forgotten = queue.totals.forgotten

@@ -9,7 +9,14 @@ from pydantic import SecretStr
 
 from connectors.sdk.webhook.sender import Sender
 from connectors.simulator.actions import Action, ActionKind, CitizenCase
-from connectors.simulator.organisation import EMAIL_SERVICES, HEADQUARTERS, SECTOR, VISITS
+from connectors.simulator.organisation import (
+    CONTACT_REASONS,
+    EMAIL_SERVICES,
+    HEADQUARTERS,
+    SECTOR,
+    SUBJECTS,
+    VISITS,
+)
 from connectors.simulator.systems.base import PostingSystem
 from models.ids import contact_id
 from models.topics import Channel
@@ -105,8 +112,22 @@ class Helpdesk(Webhooks):
     fields: ClassVar = {"email": "data.from"}
     labels: ClassVar = {"site": {HEADQUARTERS}, "service": {*EMAIL_SERVICES}}
 
+    def options(self) -> dict[str, Any]:
+        options = super().options()
+        reasons = {subject: name for name, reason in CONTACT_REASONS.items() for subject in reason.subjects}
+        options["events"].append(
+            {
+                "event": "contact.reason_set",
+                "time": "timestamp",
+                "when": {"type": self.types[ActionKind.EMAIL_RECEIVED][0]},
+                "contact_reason": {"field": "data.subject", "values": reasons},
+            }
+        )
+        return options
+
     def data(self, action: Action) -> dict[str, Any]:
-        return {"from": action.citizen_case.citizen.email, "subject": "Une question"}
+        case = action.citizen_case
+        return {"from": case.citizen.email, "subject": SUBJECTS[case.place.service]}
 
 
 def _uuid(citizen_case: CitizenCase) -> str:

@@ -2,6 +2,7 @@
 
 import random
 import re
+import tomllib
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise, takewhile
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from connectors.simulator.actions import Action, ActionKind
 from connectors.simulator.case_tallies import RULES
 from connectors.simulator.office_hours import PARIS, OfficeHours, midnight
-from connectors.simulator.organisation import EMAILS, VISITS
+from connectors.simulator.organisation import CONTACT_REASONS, EMAILS, VISITS
 from connectors.simulator.plan import Plan
 from connectors.simulator.population import CITIZENS, citizen
 from connectors.simulator.run_modes import RunProgress
@@ -99,7 +100,7 @@ def test_all_kinds_of_actions_occur_in_a_valid_order(month: list[Action]) -> Non
     counted_otherwise = {
         action.kind for action in month if action.citizen_case.channel in {Channel.CALL, Channel.VISIT}
     }
-    assert {*ActionKind} - RULES.keys() == counted_otherwise
+    assert {*ActionKind} - RULES.keys() == {*counted_otherwise, ActionKind.POST_FRANKED}
     begun: set[int] = set()
     for action in month:
         for case in (action.citizen_case, *action.other_cases):
@@ -117,7 +118,9 @@ def test_ports_and_secrets_are_stored_for_this_user_only(tmp_path: Path) -> None
     assert [again.port(name) for name in ("a", "b", "c")] == ports
     assert len(set(ports)) == 3
     assert again.secret("a").read_bytes() == secret != again.secret("b").read_bytes()
-    assert again.settings.read_text() == f'[connectors.guichets]\nconnector = "webhook"\nport = {ports[0]}\n'
+    settings = tomllib.loads(again.settings.read_text())
+    assert settings["connectors"] == {"guichets": {"connector": "webhook", "port": ports[0]}}
+    assert settings["contact_reasons"].keys() == CONTACT_REASONS.keys()
     assert not [path for path in (tmp_path / "systems").rglob("*") if path.stat().st_mode & 0o077]
 
 

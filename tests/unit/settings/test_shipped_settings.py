@@ -6,6 +6,7 @@ from pathlib import Path
 from connectors.sdk.simulation.call_profile import SERVICES, CallProfile
 from connectors.simulator.organisation import (
     APPOINTMENTS,
+    CONTACT_REASONS,
     EMAILS,
     FORMS,
     HEADQUARTERS,
@@ -50,6 +51,11 @@ def test_demo_lists_all_simulated_queues() -> None:
 def test_demo_names_all_simulated_services() -> None:
     kinds = (LETTERS, MAARCH_LETTERS, EMAILS, FORMS, ILLISA_FORMS, APPOINTMENTS)
     assert load(DEMO_FILE).web.services.keys() == {place.service for kind in kinds for place, _ in kind.places}
+
+
+def test_demo_names_the_simulated_reasons_for_contact() -> None:
+    listed = {name: (reason.label_fr, reason.label_en) for name, reason in load(DEMO_FILE).contact_reasons.items()}
+    assert listed == {name: (reason.label_fr, reason.label_en) for name, reason in CONTACT_REASONS.items()}
 
 
 def test_demo_calendars_are_open_whenever_simulated_systems_are() -> None:
