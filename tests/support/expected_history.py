@@ -5,8 +5,8 @@ and the longest waits, which the ledger does not contain, are counted here as th
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,8 +14,9 @@ from connectors.sdk.simulation.call_profile import SERVICES
 from connectors.simulator.actions import Action, ActionKind, CitizenCase
 from connectors.simulator.case_tallies import DimensionKey, FigureCounts
 from connectors.simulator.ledger import Ledger
-from connectors.simulator.organisation import CONTACT_REASONS, DIRECT_LINES, HEADQUARTERS, POSTAGE, find_reason
+from connectors.simulator.organisation import HEADQUARTERS, POSTAGE, find_reason
 from models.topics import Channel
+from tests.support.expected_log_facts import moment, read_facts_outside_queues, read_lines
 
 CALL_GIVEN_UP, VISIT_GIVEN_UP = timedelta(hours=1), timedelta(hours=12)
 """Time after which an open wait or conversation counts as forgotten: of a call, of a visit."""
@@ -85,7 +86,9 @@ class ActionHistory(Ledger):
     def snapshot(self, queue_log: Path, until: datetime) -> "HistorySnapshot":
         """Return the history up to `until`."""
         stays = list(_read_stays(queue_log, until))
-        snapshot = HistorySnapshot(list(_read_facts_outside_queues(queue_log, until, stays)), [], [], [])
+        last_queues = {stay.call: stay.place[3] for stay in sorted(stays, key=lambda stay: stay.entered_at)}
+        facts = [HistoryFact(*fact) for fact in read_facts_outside_queues(queue_log, until, last_queues)]
+        snapshot = HistorySnapshot(facts, [], [], [])
         for stay in stays:
             stay.snapshot(snapshot, until)
         waits: defaultdict[str, list[float]] = defaultdict(list)
@@ -225,9 +228,9 @@ class _Stay:
         return self.exit[1] - self.entered_at if self.exit[2] is None else self.exit[2]
 
     def snapshot(self, snapshot: HistorySnapshot, until: datetime) -> None:
-        facts, came_at = snapshot.facts, _moment(self.entered_at)
+        facts, came_at = snapshot.facts, moment(self.entered_at)
         facts.append(HistoryFact(self.place, "offered", came_at))
-        facts += (HistoryFact(self.place, "ring_unanswered", _moment(at)) for at in self.rings)
+        facts += (HistoryFact(self.place, "ring_unanswered", moment(at)) for at in self.rings)
         steps: list[tuple[datetime, str]] = []
         snapshot.sla_items.append(SlaItem(f"call:{self.call}", self.place, came_at, steps))
         if self.exit is None:
@@ -238,23 +241,23 @@ class _Stay:
                 steps.append((came_at + CALL_GIVEN_UP, "left_forgotten"))
             return
         name, at, wait = self.exit
-        steps.append((_moment(at), name))
-        facts.append(HistoryFact(self.place, name, _moment(at), wait))
+        steps.append((moment(at), name))
+        facts.append(HistoryFact(self.place, name, moment(at), wait))
         if self.conversation:
             name, at, handle = self.conversation
-            facts.append(HistoryFact(self.place, name, _moment(at), handle))
+            facts.append(HistoryFact(self.place, name, moment(at), handle))
             if name == "transferred":
                 channel, site, service, queue = self.place
                 facts.append(
                     HistoryFact(
-                        ("transfer", site, service, f"{channel}:{queue}:{self.target}"), "handed_on", _moment(at)
+                        ("transfer", site, service, f"{channel}:{queue}:{self.target}"), "handed_on", moment(at)
                     )
                 )
         elif name == "answered":
             snapshot.open.append(OpenItem(self.place, "in_progress", came_at))
 
     def _is_waiting(self, until: datetime) -> bool:
-        return until - _moment(self.entered_at) < CALL_GIVEN_UP
+        return until - moment(self.entered_at) < CALL_GIVEN_UP
 
 
 _LEAVES: Final = {"EXITWITHTIMEOUT": "timeout", "EXITWITHKEY": "key", "EXITEMPTY": "empty"}
@@ -266,60 +269,13 @@ _TALKED: Final = {
     "ATTENDEDTRANSFER": ("transferred", 3),
 }
 """Event → end of a conversation, and index of the parameter with its duration."""
-
-
 _LABELS: Final = {service.queue: service.label for service in SERVICES}
 """Queue or extension → label."""
-_LINES: Final = {service.number: (service.label, service.label) for service in SERVICES} | {
-    line.number: (line.service, name) for name, line in DIRECT_LINES.items()
-}
-"""Number dialled → service and line."""
-_MENU_REASONS: Final = {option: name for name, reason in CONTACT_REASONS.items() for option in reason.menu_options}
-_MENU: Final = {str(key): service.label for key, service in enumerate(SERVICES, 1)}
-
-
-def _read_lines(queue_log: Path, until: datetime) -> Iterator[tuple[int, str, str, str, list[str]]]:
-    """Yield time, call, queue, event and parameters of each line up to `until`."""
-    for line in queue_log.read_text().splitlines():
-        effective_at, call, queue, _, event, *parameters = line.split("|")
-        if _moment(int(effective_at)) > until:
-            break
-        yield int(effective_at), call, queue, event, parameters
-
-
-def _read_facts_outside_queues(queue_log: Path, until: datetime, stays: Iterable[_Stay]) -> Iterator[HistoryFact]:
-    """Yield the facts of lines, menu choices, reasons and callbacks. A message belongs to the last queue of its call."""
-    asked: dict[str, tuple[DimensionKey, datetime]] = {}
-    last_queue = {stay.call: stay.place[3] for stay in sorted(stays, key=lambda stay: stay.entered_at)}
-    for effective_at, call, _, event, parameters in _read_lines(queue_log, until):
-        at = _moment(effective_at)
-        match event:
-            case "DID":
-                place = ("line", HEADQUARTERS, *_LINES[parameters[0]])
-                yield HistoryFact(place, "line_arrived", at)
-                if call in last_queue:
-                    yield HistoryFact(place, "line_queued", at)
-            case "MENU":
-                option = _MENU[parameters[0]]
-                yield HistoryFact(("menu", HEADQUARTERS, "", option), "menu_chosen", at)
-                label = last_queue.get(call, "")
-                yield HistoryFact(
-                    ("reason", HEADQUARTERS, label, f"call:{_MENU_REASONS[option]}"), "reason_contacts", at
-                )
-            case "VOICEMAIL" | "CALLBACK":
-                label = last_queue[call]
-                place = ("callback", HEADQUARTERS, label, label)
-                asked[call] = place, at
-                yield HistoryFact(place, "message_left" if event == "VOICEMAIL" else "callback_requested", at)
-            case "VOICEMAIL_HEARD" | "CALLED_BACK":
-                place, asked_at = asked[call]
-                name = "message_heard" if event == "VOICEMAIL_HEARD" else "called_back"
-                yield HistoryFact(place, name, at, (at - asked_at).total_seconds())
 
 
 def _read_stays(queue_log: Path, until: datetime) -> Iterable[_Stay]:
     stays: dict[tuple[str, str], _Stay] = {}
-    for effective_at, call, queue, event, parameters in _read_lines(queue_log, until):
+    for effective_at, call, queue, event, parameters in read_lines(queue_log, until):
         if event == "ENTERQUEUE" or event in _TURNED_AWAY:
             if stay := stays.get((call, queue)):
                 yield stay  # a transferred call returns to a queue
@@ -330,10 +286,6 @@ def _read_stays(queue_log: Path, until: datetime) -> Iterable[_Stay]:
 
 
 # ------------------------------------------------------------------------------------------------------------ all others
-def _moment(at: int) -> datetime:
-    return datetime.fromtimestamp(at, UTC)
-
-
 def _name(citizen_case: CitizenCase) -> str:
     return f"{citizen_case.channel.value}:{citizen_case.reference}"
 
