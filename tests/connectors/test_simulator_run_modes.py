@@ -7,22 +7,24 @@ import stat
 import subprocess
 import sys
 import threading
-import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from connectors.sdk.runner import configure
 from connectors.simulator.case_tallies import DimensionKey, FigureCounts
 from connectors.simulator.command import command
 from connectors.simulator.departement import Departement
 from connectors.simulator.illisa.procedures import PROCEDURES
+from connectors.simulator.organisation import CONTACT_REASONS
 from connectors.simulator.plan import Plan
 from connectors.simulator.run_modes import RunProgress, run_live, run_span
 from connectors.simulator.simulation_run import SimulationRun
 from models.topics import Channel
+from streams.core.figures.figure_schemas import REASON_CHANNEL
+from streams.runtime.process_specs import configure_connectors
+from streams.settings.loader import load
 from tests.support.processes import wait_until
 from tests.support.simulated_figures import (
     CALL_FIGURES,
@@ -134,7 +136,7 @@ def test_only_the_systems_of_the_named_connectors_run(
         wait_for_figures(lambda: folded.numbers(collected.events), expected)
         stop.set()
         run_live(departement, RunProgress.new({}, 0), tmp_path / "progress", stop)
-    assert {place[0] for place in expected} == channels
+    assert {place[0] for place in expected} == {*channels, REASON_CHANNEL}
 
 
 def test_prepare_writes_valid_settings(tmp_path: Path) -> None:
@@ -142,9 +144,10 @@ def test_prepare_writes_valid_settings(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     settings = tmp_path / "systems" / "accueil.toml"
     assert stat.S_IMODE(settings.stat().st_mode) == 0o600
-    tables = tomllib.loads(settings.read_text())["connectors"]
-    for name, table in tables.items():
-        assert configure(name, table.pop("connector"), table).source
+    written = load(settings)
+    instances = configure_connectors(written)
+    assert {instance.name for instance in instances} == written.connectors.keys()
+    assert written.contact_reasons.keys() == CONTACT_REASONS.keys()
 
 
 @pytest.mark.parametrize(
