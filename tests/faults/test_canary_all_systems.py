@@ -15,6 +15,7 @@ from typing import Self
 import httpx
 import pytest
 
+from connectors.simulator.actions import ActionKind
 from connectors.simulator.departement import Departement
 from connectors.simulator.plan import Plan
 from connectors.simulator.population import Citizen, citizen_by_phone
@@ -46,7 +47,8 @@ def simulate(simulation_run: SimulationRun, departement: Departement, since: dat
     for action in plan.actions(since):
         if action.at > until:
             break
-        people.add(action.citizen_case.citizen)
+        if action.kind is not ActionKind.POST_FRANKED:  # a total is about nobody
+            people.add(action.citizen_case.citizen)
     log = next(path for path in simulation_run.root.rglob("queue_log") if path.is_file())
     callers = {line.split("|")[6] for line in log.read_text().splitlines() if "|ENTERQUEUE|" in line}
     return people | {citizen_by_phone(SEED, caller) for caller in callers if caller}
