@@ -20,12 +20,7 @@ from connectors.sdk.contact_reasons import NO_REASONS, REASON_SET, ContactReason
 from connectors.sdk.identifiers import keyed_digest, safe_contact_id
 from connectors.sdk.mapping.conditions import Closed, Predicate, all_of, find_closed_fields, ignored_predicate
 from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields
-from connectors.sdk.mapping.fields import (
-    Getter,
-    Record,
-    field_getter,
-    is_expression,
-)
+from connectors.sdk.mapping.fields import Getter, Record, field_getter, is_expression
 from connectors.sdk.mapping.options import (
     COMMON_NAMES,
     IDENTITY_NAMES,
@@ -320,12 +315,17 @@ class _Rule:
         self._data, self._fields = self._data_readers(mapping, options, key, zone)
         self.read_slot: Getter | None = dict(self._data)["starts_at"] if self._event == _MOVED and self.states else None
         """Reads the time of the appointment, if the event begins with a state and with each new time in that state."""
+        self._booked_states = frozenset(
+            state for event in mapping.events if event.event == "appointment.booked" for state in event.state
+        )
 
     def begins(self, state: str, known_state: str) -> bool:
         """Return whether a state of the event begins: from another state, or with another time of the moved appointment."""
         name, _separator, slot = state.partition(SLOT)
         known_name, _separator, known_slot = known_state.partition(SLOT)
-        is_new = name != known_name or (self.read_slot is not None and known_slot not in {"", slot})
+        is_new = name != known_name
+        if self.read_slot is not None:  # an appointment that begins is booked, not moved
+            is_new = (is_new and name not in self._booked_states) or known_slot not in {"", slot}
         return is_new and name in self.states
 
     def read_time(self, record: Record, read_at: datetime) -> datetime:
