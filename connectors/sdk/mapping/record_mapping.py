@@ -54,7 +54,7 @@ from models.reasons import Reason
 from models.structs import field_values
 from models.timestamps import milliseconds
 
-SLOT: Final = "\x1f"
+SLOT_SEPARATOR: Final = "\x1f"
 """Separates a state and the time of the appointment."""
 _MOVED: Final = "appointment.moved"
 
@@ -71,7 +71,7 @@ class PreparedRecord(NamedTuple):
     native: str = ""
     """Id of the contact in the source, in a form without personal data; empty if only its event has an id."""
     state: str = ""
-    """State of the contact, for mappings with `state`. In a state that stands for a moved appointment, `SLOT` and the
+    """State of the contact, for mappings with `state`. In a state that stands for a moved appointment, `SLOT_SEPARATOR` and the
     appointment's time in milliseconds since 1970 follow."""
     is_ignored: bool = False
     """True if the record concerns no contact, or none in its present state, such as a draft."""
@@ -200,7 +200,7 @@ class RecordMapping:
         state: str = self._state(record)
         rule = next((rule for rule in self._rules if rule.read_slot and state in rule.states), None)
         slot = rule.read_slot(record) if rule and rule.read_slot else None
-        return f"{state}{SLOT}{milliseconds(slot)}" if slot else state
+        return f"{state}{SLOT_SEPARATOR}{milliseconds(slot)}" if slot else state
 
     def _read_native(self, common: "_Common", record: Record) -> str:
         native = common.read_native(record)
@@ -321,8 +321,8 @@ class _Rule:
 
     def begins(self, state: str, known_state: str) -> bool:
         """Return whether a state of the event begins: from another state, or with another time of the moved appointment."""
-        name, _separator, slot = state.partition(SLOT)
-        known_name, _separator, known_slot = known_state.partition(SLOT)
+        name, _separator, slot = state.partition(SLOT_SEPARATOR)
+        known_name, _separator, known_slot = known_state.partition(SLOT_SEPARATOR)
         is_new = name != known_name
         if self.read_slot is not None:  # an appointment that begins is booked, not moved
             is_new = (is_new and name not in self._booked_states) or known_slot not in {"", slot}
