@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from connectors.sdk.contract import Reject
@@ -55,6 +56,7 @@ class Trial:
     _known: dict[str, tuple[bytes, str, set[bytes]]] = field(default_factory=dict)
     """Digest, state and signatures of events by key of the record."""
     _contacts: dict[str, tuple[Event, ...]] = field(default_factory=dict)
+    """First event of each type, by contact: all events of a sample with one id would take quadratic time."""
     _ids: set[str] = field(default_factory=set)
 
     def run(self, records: Iterable[PlacedRecord], now: datetime) -> Iterator[TriedRecord]:
@@ -112,10 +114,11 @@ def _find_new_disorder(
     found: dict[tuple[str, str], None] = {}
     for subject in dict.fromkeys(event.subject for event in news):
         former = () if replaces else contacts.get(subject, ())
-        contacts[subject] = (*former, *(event for event in news if event.subject == subject))
-        found |= dict.fromkeys(
-            pair for pair in find_disorder(contacts[subject]) if pair not in {*find_disorder(former)}
-        )
+        events = (*former, *(event for event in news if event.subject == subject))
+        known = {*find_disorder(former)}
+        found |= dict.fromkeys(pair for pair in find_disorder(events) if pair not in known)
+        latest_first = sorted(events, key=attrgetter("time"), reverse=True)
+        contacts[subject] = tuple({event.type: event for event in latest_first}.values())
     return tuple(found)
 
 
