@@ -12,8 +12,8 @@ from connectors.sdk.contract import Reject
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.conditions import all_of, find_closed_fields
 from connectors.sdk.mapping.event_fields import CLOSED_LISTS, data_fields, is_label
-from connectors.sdk.mapping.event_order import find_disorder
 from connectors.sdk.mapping.fields import Getter, Record, is_expression, sparse_text_getter, text_getter
+from connectors.sdk.mapping.impossible_order import find_disorder
 from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, find_fields, value_table
 from connectors.sdk.mapping.readers import text_reader
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign

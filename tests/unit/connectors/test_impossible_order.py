@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.sdk.mapping.event_fields import EVENT_MODELS
-from connectors.sdk.mapping.event_order import _CHAINS
+from connectors.sdk.mapping.impossible_order import _CHAINS
 from connectors.sdk.mapping.options import MappingOptions
 from connectors.sdk.mapping.record_mapping import RecordMapping
 from connectors.sdk.mapping.trial import Trial
