@@ -57,8 +57,6 @@ class ContactReasons:
                     found.setdefault(value, rule.name)
             if found:
                 self._by_type[kind] = field, found
-        self._concerned = frozenset({REASON_SET, *self._by_type})
-        """Event types that rules or the check against the list concern."""
         self._subjects = [
             (rule.name, tuple(map(_fold, rule.subject_words)))
             for rule in self._rules_of(Channel.EMAIL)
@@ -100,25 +98,24 @@ class ContactReasons:
         name = next((rule.name for rule in self._rules if rule.name in found), "")
         return _make_event(cause, name) if name else None
 
-    def complete(self, events: Sequence[Event]) -> Sequence[Event]:
+    def add(self, events: Sequence[Event]) -> Sequence[Event]:
         """Return the events of one record with the reasons that they set.
 
-        A reason in the record itself replaces those of rules for the same contact. Raises `UnusableRecord` if it is not listed.
+        A reason in the record itself replaces those of rules for the same contact.
         """
-        concerned = self._concerned
-        for event in events:  # most records end here, so this is all that they cost
-            if event.type in concerned:
-                return self._add_reasons(events)
-        return events
+        causes = [event for event in events if event.type in self._by_type]
+        if not causes:
+            return events
+        given = {event.subject for event in events if event.type == REASON_SET}
+        made = [self.make_event(cause) for cause in causes if cause.subject not in given]
+        return [*events, *filter(None, made)]
 
-    def _add_reasons(self, events: Sequence[Event]) -> Sequence[Event]:
-        given = set()
+    def add_and_check(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Return the result of `add`. Raises `UnusableRecord` if a reason in the record itself is not listed."""
         for event in events:
             if event.type == REASON_SET:
                 self.check(event.data.contact_reason, event.channel)
-                given.add(event.subject)
-        made = [self.make_event(cause) for cause in events if cause.subject not in given]
-        return [*events, *filter(None, made)]
+        return self.add(events)
 
     def _rules_of(self, channel: Channel) -> list[ReasonRule]:
         return [rule for rule in self._rules if not rule.channels or channel in rule.channels]
