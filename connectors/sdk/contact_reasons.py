@@ -1,7 +1,8 @@
 """Reasons for contact: the closed list of the settings, and the rules by which connectors set them. Pure: no I/O.
 
 A rule applies to an event that a connector publishes, such as a menu choice. The reason is then an event of its own, with an id
-derived from the id of its cause. A record that is read again therefore gives the same reason again.
+derived from the id of its cause. A record that is read again therefore sets no second reason, even if another rule applies then:
+the second event is a duplicate.
 """
 
 import re

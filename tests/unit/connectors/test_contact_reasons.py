@@ -70,6 +70,13 @@ def test_reason_is_about_the_contact_and_time_of_its_cause() -> None:
     assert REASONS.add_and_check((cause,)) == [published, reason]
 
 
+def test_another_rule_replaces_no_reason_of_an_earlier_event() -> None:
+    cause = event("call.queued", queue="rsa", visit=1)
+    moved = ContactReasons([ReasonRule("rsa"), ReasonRule("aides", queues=("rsa",))])
+    assert (reasons_of(cause), reasons_of(cause, reasons=moved)) == (["rsa"], ["aides"])
+    assert [one.id for one in moved.add_and_check((cause,))] == [one.id for one in REASONS.add_and_check((cause,))]
+
+
 def test_each_cause_sets_its_reason_once_in_any_division_of_records() -> None:
     causes = [
         make("call.queued", number, subject=f"call:test/one:{number % 7}", native_id=number, queue="rsa", visit=1)
