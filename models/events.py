@@ -696,10 +696,12 @@ class ContactReasonSetData(EventPart):
 
     contact_reason: Annotated[Label, StringConstraints(min_length=1)]
     """Name of the reason in the settings (`contact_reasons`)."""
+    by_rule: bool = False
+    """True if a rule of the settings set the reason, and not the source. A reason of the source replaces it at any time."""
 
 
 class ContactReasonSet(Envelope):
-    """The reason for a contact was set: by a menu choice, a form, a rule or an agent. The latest reason counts."""
+    """The reason for a contact was set. The latest of the source counts, else the latest that a rule of the settings set."""
 
     channel: Channel
     type: Literal["contact.reason_set"] = "contact.reason_set"

@@ -119,6 +119,9 @@ class ContactReasons:
         return self.add(events)
 
     def _rules_of(self, channel: Channel) -> list[ReasonRule]:
+        """Return the rules of a channel. Opinions have none: a reason belongs to the contact that they are about."""
+        if channel is Channel.FEEDBACK:
+            return []
         return [rule for rule in self._rules if not rule.channels or channel in rule.channels]
 
 
