@@ -149,7 +149,7 @@ def _make_event(cause: Event, name: str) -> ContactReasonSet:
             "site": cause.site,
             "service": cause.service,
             "type": REASON_SET,
-            "data": {"contact_reason": name},
+            "data": {"contact_reason": name, "by_rule": True},
         }
     )
 

@@ -67,6 +67,7 @@ def test_reason_is_about_the_contact_and_time_of_its_cause() -> None:
     same = "source", "subject", "time", "recordedtime", "sequence", "channel", "site", "service", "sector"
     assert [getattr(reason, name) for name in same] == [getattr(cause, name) for name in same]
     assert reason.identities == ""
+    assert reason.model_dump()["data"] == {"contact_reason": "rsa", "by_rule": True}
     assert REASONS.add_and_check((cause,)) == [published, reason]
 
 
