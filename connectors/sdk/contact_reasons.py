@@ -59,9 +59,9 @@ class ContactReasons:
             if found:
                 self._by_type[kind] = field, found
         self._subjects = [
-            (rule.name, tuple(map(_fold, rule.subject_words)))
+            (rule.name, words)
             for rule in self._rules_of(Channel.EMAIL)
-            if rule.subject_words
+            if (words := tuple(map(_fold, filter(has_words, rule.subject_words))))
         ]
 
     @property
@@ -133,6 +133,11 @@ def describe_unlisted(name: str, channel: Channel, known: Iterable[str]) -> str:
     """Return the message about a configured reason that is not among the `known` ones of `channel`."""
     text = _("{wrong!r} is not in contact_reasons for the channel {channel}", wrong=name, channel=channel)
     return text + suggest(name, known)
+
+
+def has_words(text: str) -> bool:
+    """Return whether subjects can be compared with `text`: whether it has a letter or digit."""
+    return bool(_fold(text).strip())
 
 
 def _make_event(cause: Event, name: str) -> ContactReasonSet:

@@ -127,6 +127,12 @@ def test_words_of_a_subject(subject: str, expected: str) -> None:
     assert REASONS.find_by_subject(subject) == expected
 
 
+def test_words_without_letters_or_digits_are_in_no_subject() -> None:
+    reasons = ContactReasons([ReasonRule("rsa", subject_words=("??", "\u0301\u0301"))])
+    assert not reasons.reads_subjects
+    assert {reasons.find_by_subject(subject) for subject in ("!!!", "??", "  ", "Bonjour")} == {""}
+
+
 def test_subject_and_queue_compete_in_the_order_of_the_list() -> None:
     received = event("email.received", queue="voirie")
     by_both = REASONS.make_event(received, "rsa")
