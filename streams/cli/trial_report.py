@@ -32,7 +32,7 @@ _PSEUDONYM: Final = re.compile(
 
 
 def print_records(samples: Sequence[Sequence[TriedRecord]], most: int, zone: ZoneInfo) -> None:
-    """Print the events of the first `most` records of each sample, with short names instead of pseudonyms."""
+    """Print the events of the first `most` records of each sample, with times in `zone` and short names instead of pseudonyms."""
     names: dict[str, str] = {}
     kinds = Counter[str]()
 
@@ -43,6 +43,7 @@ def print_records(samples: Sequence[Sequence[TriedRecord]], most: int, zone: Zon
             names[found[0]] = f"{kind}#{kinds[kind]}"
         return names[found[0]]
 
+    click.echo(_("times in {zone}", zone=zone.key))
     for records in samples:
         for record in records[:most]:
             _print_record(record, zone, lambda text: _PSEUDONYM.sub(name, text))
