@@ -40,7 +40,9 @@ def test_an_impossible_order_is_a_warning_in_the_record_and_the_summary() -> Non
 
 @pytest.mark.parametrize("zone", ["Europe/Paris", "Indian/Reunion"])
 def test_the_time_zone_is_above_the_times(zone: str) -> None:
-    result = try_calls("id;phone;start;answer\nA;;2026-03-16 09:00:00;\n", mapping=MAPPING.replace("Europe/Paris", zone))
+    result = try_calls(
+        "id;phone;start;answer\nA;;2026-03-16 09:00:00;\n", mapping=MAPPING.replace("Europe/Paris", zone)
+    )
     assert result.stdout.startswith(f"times in {zone}\nline 2:\n  call.queued                  2026-03-16 09:00:00 ")
 
 
