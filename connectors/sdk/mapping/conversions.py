@@ -4,7 +4,8 @@ Every function raises `ValueError` with an English text that contains no value.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
@@ -48,6 +49,8 @@ _MONTHS: Final = {
     )
     for name in names.split()
 }
+_DATE_PART: Final = re.compile(r"%[dmyYbB](?:[^%]*%[dmyYbB])*")
+_CLOCK_PART: Final = re.compile(r"%H(?:[^%]*%[MS])*")
 _DIRECTIVE: Final = re.compile("%(.)")
 _DIGITS: Final = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2}
 _TIME_ERRORS: Final = (ValueError, TypeError, OverflowError, OSError, ArithmeticError)
@@ -59,11 +62,13 @@ def time_reader(time_format: str, zone: ZoneInfo | None) -> ToTime:
 
     `time_format` is `iso`, `epoch` (seconds since 1970), `epoch_ms`, `excel` (days since 1899-12-30, local time), or a format of
     `datetime.strptime`. `%B` and `%b` also match French month names. Times without an offset are in `zone`. Dates and times of
-    databases and spreadsheets are converted in every format.
+    databases and spreadsheets are converted in every format, also if one of them is joined with a text: `2026-03-16 09h15` has the
+    format `%d/%m/%Y %Hh%M`.
     """
     read = {"iso": _read_iso, "epoch": _read_epoch, "epoch_ms": _read_milliseconds, "excel": _read_serial}.get(
         time_format
     ) or _pattern_reader(time_format)
+    readers_of_cells = [_read_iso, *(_pattern_reader(form) for form in _list_formats_of_cells(time_format))]
 
     def convert(value: Any) -> datetime:
         if isinstance(value, datetime):
@@ -74,10 +79,10 @@ def time_reader(time_format: str, zone: ZoneInfo | None) -> ToTime:
             try:
                 at = read(value)
             except _TIME_ERRORS:
-                try:  # the text of a date and a time of a spreadsheet, joined
-                    at = _read_iso(value)
-                except _TIME_ERRORS:
+                found = _read_with_first(readers_of_cells, value)
+                if found is None:
                     raise ValueError(f"not a time of the format {time_format}") from None
+                at = found
         try:
             if at.tzinfo is not None:
                 return at.astimezone(UTC)
@@ -91,6 +96,21 @@ def time_reader(time_format: str, zone: ZoneInfo | None) -> ToTime:
             raise ValueError(f"not a time of the format {time_format}") from None
 
     return convert
+
+
+def _list_formats_of_cells(time_format: str) -> Iterator[str]:
+    """Yield the formats of a text and a date or a time of a spreadsheet, joined: the latter is in ISO 8601."""
+    if "%" in time_format:
+        yield _DATE_PART.sub("%Y-%m-%d", time_format, count=1)
+        yield _CLOCK_PART.sub("%H:%M:%S", time_format, count=1)
+
+
+def _read_with_first(readers: Iterable[Callable[[Any], datetime]], value: Any) -> datetime | None:
+    """Return the time that the first reader which understands `value` gives."""
+    for read in readers:
+        with suppress(*_TIME_ERRORS):
+            return read(value)
+    return None
 
 
 def check_time_format(time_format: str) -> str:

@@ -54,6 +54,8 @@ SPRING = datetime(2026, 5, 4, 7, 30, tzinfo=UTC)
         ("%d/%m/%Y %H:%M:%S", datetime(2026, 5, 4, 9, 30)),  # noqa: DTZ001 - as from a database
         ("epoch", datetime(2026, 5, 4, 9, 30, tzinfo=timezone(timedelta(hours=2)))),
         ("%d/%m/%Y %H:%M:%S", "2026-05-04T00:00:00 09:30:00".replace("T00:00:00 ", " ")),
+        ("%d/%m/%Y %Hh%M", "2026-05-04 09h30"),  # the cell of a date, joined with a text
+        ("%d/%m/%Y %Hh%M", "04/05/2026 09:30:00"),  # a text, joined with the cell of a time
     ],
 )
 def test_time_is_read(time_format: str, value: Any) -> None:
