@@ -62,8 +62,8 @@ def time_reader(time_format: str, zone: ZoneInfo | None) -> ToTime:
 
     `time_format` is `iso`, `epoch` (seconds since 1970), `epoch_ms`, `excel` (days since 1899-12-30, local time), or a format of
     `datetime.strptime`. `%B` and `%b` also match French month names. Times without an offset are in `zone`. Dates and times of
-    databases and spreadsheets are converted in every format, also if one of them is joined with a text: `2026-03-16 09h15` has the
-    format `%d/%m/%Y %Hh%M`.
+    databases and spreadsheets are converted in every format, also if one of them is joined with a text: `2026-03-16 09h15` has
+    the format `%d/%m/%Y %Hh%M`.
     """
     read = {"iso": _read_iso, "epoch": _read_epoch, "epoch_ms": _read_milliseconds, "excel": _read_serial}.get(
         time_format
