@@ -104,8 +104,8 @@ class LetterSentData(EventPart):
     """Data of `letter.sent`."""
 
     postage: PostageClass
-    cost_cents: Count
-    """Postage in euro cents."""
+    cost_cents: Count = 0
+    """Postage in euro cents; 0 if it is unknown, which adds nothing to the sums of postage."""
 
 
 class LetterSent(LetterEvent):

@@ -230,7 +230,8 @@ class FieldOptions(Options):
     postage: Value | None = None
     """Postage class of a letter sent."""
     cost_cents: Value | None = None
-    """Postage of a letter sent or of counted post, in cents; with `unit = "euros"` in euros."""
+    """Postage of a letter sent or of counted post, in cents; with `unit = "euros"` in euros. Without it, the cost is
+    unknown: the item counts, and adds nothing to the sums of postage."""
     post_class: Value | None = None
     """Class of counted post, such as `lettre_verte` or `courrier_ordinaire`."""
     direction: Value | None = None

@@ -147,6 +147,14 @@ SENT = """id;at;service;class;cost
 """
 
 
+def test_a_letter_is_sent_without_a_known_cost() -> None:
+    mapping = LETTERS.replace('cost_cents = "cost"\n', "").replace('service = "service"\n', "")
+    mapping += '[values.postage]\n"Écopli" = "economique"\n'
+    result = try_calls("id;at;class\n1;2026-03-16;Écopli\n", mapping=mapping)
+    assert result.exit_code == 0, result.output
+    assert "  1 postage=economique\n" in result.stdout
+
+
 def unknown_tables(output: str) -> dict[str, Any]:
     """Return the tables that are printed to be pasted into the mapping."""
     return tomllib.loads(output.partition("Complete it:\n")[2])
