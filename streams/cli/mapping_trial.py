@@ -75,7 +75,7 @@ def command(
     mapping = RecordMapping(instance.source, config, key, instance.contact_reasons)
     trial, now = Trial(mapping, config), datetime.now(UTC)
     tried = [list(trial.run(records, now)) for records in parts]
-    shown = [[record for record in part if not rejected or record.rejected or record.disorder] for part in tried]
+    shown = [[record for record in part if not rejected or record.rejected or record.has_warning] for part in tried]
     print_records(shown, rows, ZoneInfo(config.timezone or "UTC"))
     everything = [record for part in tried for record in part]
     print_summary(everything)

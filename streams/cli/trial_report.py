@@ -79,10 +79,16 @@ def _print_record(record: TriedRecord, zone: ZoneInfo, shorten: Callable[[str], 
         )
     for pair in record.disorder:
         click.secho(f"  {_describe_disorder(*pair)}", fg="yellow")
+    for kind in record.second:
+        click.secho(f"  {_describe_second(kind)}", fg="yellow")
 
 
 def _describe_disorder(later: str, earlier: str) -> str:
     return _("warning: {later} is before {earlier}", later=later, earlier=earlier)
+
+
+def _describe_second(kind: str) -> str:
+    return _("warning: a second {kind} of the same contact, with other data", kind=kind)
 
 
 def _describe(event: Event, zone: ZoneInfo) -> str:
@@ -119,6 +125,8 @@ def print_summary(tried: Sequence[TriedRecord]) -> None:
             click.echo(f"{count:>8}  {text}")
     for pair, count in Counter(pair for record in tried for pair in record.disorder).most_common():
         click.secho(f"{count:>8}  {_describe_disorder(*pair)}", fg="yellow")
+    for kind, count in Counter(kind for record in tried for kind in record.second).most_common():
+        click.secho(f"{count:>8}  {_describe_second(kind)}", fg="yellow")
     reasons = Counter(record.rejected for record in tried if record.rejected)
     for (reason, detail), count in reasons.most_common():
         text = _describe_rejected(reason, detail)

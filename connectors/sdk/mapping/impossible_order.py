@@ -31,6 +31,8 @@ _CHAINS: Final = (
     ("feedback.invited", "feedback.given"),
 )
 """Event types whose first events happen in this order."""
+BEGINNINGS: Final = frozenset({"letter.arrived", "form.submitted", "appointment.booked"})
+"""Event types that a contact has once."""
 
 
 def find_disorder(events: Iterable[Event]) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from operator import attrgetter
@@ -13,7 +13,7 @@ from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.conditions import all_of, find_closed_fields
 from connectors.sdk.mapping.event_fields import CLOSED_LISTS, data_fields, is_label
 from connectors.sdk.mapping.fields import Getter, Record, is_expression, sparse_text_getter, text_getter
-from connectors.sdk.mapping.impossible_order import find_disorder
+from connectors.sdk.mapping.impossible_order import BEGINNINGS, find_disorder
 from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, find_fields, value_table
 from connectors.sdk.mapping.readers import text_reader
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign
@@ -43,6 +43,13 @@ class TriedRecord:
     """True if the contact has had all events of the record already."""
     disorder: tuple[tuple[str, str], ...] = ()
     """Events that this record puts into an impossible order, as `find_disorder` yields them."""
+    second: tuple[str, ...] = ()
+    """Event types that a contact has once, and that this record gives again with other data."""
+
+    @property
+    def has_warning(self) -> bool:
+        """True if the events of the record may be wrong."""
+        return bool(self.disorder or self.second)
 
 
 @dataclass(slots=True)
@@ -82,12 +89,14 @@ class Trial:
                 news = tuple(event for event in news if event.id not in self._ids)
                 self._ids.update(event.id for event in news)
             self._known[prepared.key] = prepared.digest, prepared.state, facts | signed.keys()
+            second = () if replaces else _find_second(self._contacts, news)
             yield replace(
                 tried,
                 events=news,
                 replaces=replaces,
                 is_known=bool(signed) and not news,
                 disorder=_find_new_disorder(self._contacts, news, replaces=replaces),
+                second=second,
             )
 
     def _try(self, record: PlacedRecord, prepared: PreparedRecord, state: str, now: datetime) -> TriedRecord:
@@ -120,6 +129,16 @@ def _find_new_disorder(
         latest_first = sorted(events, key=attrgetter("time"), reverse=True)
         contacts[subject] = tuple({event.type: event for event in latest_first}.values())
     return tuple(found)
+
+
+def _find_second(contacts: Mapping[str, Sequence[Event]], news: Sequence[Event]) -> tuple[str, ...]:
+    """Return the types of new events that their contacts have had with other data, though they happen once."""
+    return tuple(
+        event.type
+        for event in news
+        if event.type in BEGINNINGS
+        and {sign(former) for former in contacts.get(event.subject, ()) if former.type == event.type} - {sign(event)}
+    )
 
 
 def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str, str]]:

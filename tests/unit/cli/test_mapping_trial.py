@@ -112,6 +112,20 @@ def test_fields_of_objects_that_expressions_name_are_not_listed() -> None:
     assert "Not named, so they never leave the connector: who.name\n" in result.stdout
 
 
+def test_a_second_booking_is_a_warning_in_the_record_and_the_summary() -> None:
+    mapping = (
+        'rows = "events"\nid = "id"\ntimezone = "Europe/Paris"\n'
+        'events = [{ event = "appointment.booked", time = "at", starts_at = "slot" }]\n'
+    )
+    rows = "id;at;slot\n1;2026-03-16 08:00;2026-04-02 10:00\n1;2026-03-16 08:00;2026-04-03 10:00\n"
+    result = try_calls(rows, "--rejected", mapping=mapping)
+    assert "line 3:\n" in result.stdout
+    assert "line 2:\n" not in result.stdout
+    warning = "warning: a second appointment.booked of the same contact, with other data\n"
+    assert f"  {warning}" in result.stdout
+    assert f"       1  {warning}" in result.stdout
+
+
 def test_a_second_sample_comes_later() -> None:
     Path("later.csv").write_text(
         "id;phone;start;answer\n"

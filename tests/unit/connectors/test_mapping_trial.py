@@ -51,6 +51,27 @@ def test_states_that_no_event_has_are_listed() -> None:
     assert trial.unknown == {"ignored.state": {"new": 1}}
 
 
+SLOTS = {
+    "rows": "events",
+    "id": "n",
+    "starts_at": "slot",
+    "events": [{"event": "appointment.booked", "time": "at"}],
+}
+
+
+def test_second_beginning_of_a_contact_is_a_warning() -> None:
+    mapping = MappingOptions.model_validate(SLOTS)
+    trial = Trial(RecordMapping("table/try", mapping, PseudonymKey("general", b"k" * 32)), mapping)
+    slots = [("7", "04-02"), ("8", "04-02"), ("7", "04-02"), ("7", "04-03")]
+    records = [
+        PlacedRecord({"n": number, "at": "2026-03-16T08:00:00Z", "slot": f"2026-{day}T10:00:00Z"})
+        for number, day in slots
+    ]
+    tried = list(trial.run(records, NOW))
+    assert [record.second for record in tried] == [(), (), (), ("appointment.booked",)]
+    assert tried[-1].has_warning
+
+
 def test_telephone_numbers_are_proposed_as_phone_and_not_as_id() -> None:
     records = [
         {"Numéro": phone, "Appel": f"A{number}", "Début": "16/03/2026 09:00:00"} for number, phone in enumerate(PHONES)
