@@ -22,7 +22,7 @@ from connectors.sdk.mapping.trial import NO_NAMES, Trial, find_unnamed
 from connectors.sdk.probe import scratch
 from connectors.sdk.record_source import RecordSource
 from connectors.sdk.runner import configure
-from connectors.sdk.samples import PlacedRecord, find_lists, flatten, read_json_sample
+from connectors.sdk.samples import PlacedRecord, find_lists, flatten, read_json_sample, seems_title
 from models.locale import _
 from models.topics import Channel
 from streams.cli.base import pass_settings
@@ -111,21 +111,27 @@ def schema(connector: str) -> None:
     click.echo(json.dumps(described, indent=2, ensure_ascii=False))
 
 
-def create_mapping(name: str, sample: Path, channel: str | None, widths: tuple[int, ...], into: Path) -> None:
+def create_mapping(
+    name: str, sample: Path, channel: str | None, widths: tuple[int, ...], skip_lines: int, into: Path
+) -> None:
     """Write the mapping file `NAME.toml` proposed for a sample. Raise `OperatorError` if it exists or there are no records.
 
-    `widths` has the widths of the columns of a file of fixed width, in characters.
+    `widths` has the widths of the columns of a file of fixed width, in characters; `skip_lines` is the number of lines above the
+    header.
     """
     path = into / f"{name}.toml"
     if path.exists():
         raise OperatorError(_("{path} already exists", path=path))
     connector = "http" if sample.suffix.lower() in JSON_SUFFIXES else DEFAULT_CONNECTOR
-    records, options = _read_json(sample) if connector != DEFAULT_CONNECTOR else _read_table(sample, widths)
+    records, options = _read_json(sample) if connector != DEFAULT_CONNECTOR else _read_table(sample, widths, skip_lines)
     if not records:
         raise OperatorError(_("{sample} has no records", sample=sample))
     if len(records[0]) == 1 and connector == DEFAULT_CONNECTOR:
         advice = _("for columns of fixed width, add their widths in characters, such as --widths 10,8,20")
         raise OperatorError(_("{sample} has only one column", sample=sample) + f"{_(':')} {advice}")
+    if connector == DEFAULT_CONNECTOR and seems_title([*records[0]]):
+        advice = _("if the first line is a title, add --skip-lines with the number of lines above the header")
+        raise OperatorError(_("{sample} has only one named column", sample=sample) + f"{_(':')} {advice}")
     into.mkdir(parents=True, exist_ok=True)
     path.write_text(propose(records, connector, Channel(channel) if channel else None, options), encoding="utf-8")
     click.echo(path)
@@ -147,14 +153,15 @@ def _read_json(sample: Path) -> tuple[Sequence[Mapping[str, Any]], Options]:
     return records[:SAMPLE_RECORDS], {"records": lists[0]} if lists else {}
 
 
-def _read_table(sample: Path, widths: tuple[int, ...]) -> tuple[Sequence[Mapping[str, Any]], Options]:
-    """Return the first rows of a table, for which there is no mapping yet, and the widths and names of its columns, if given.
+def _read_table(sample: Path, widths: tuple[int, ...], skip_lines: int) -> tuple[Sequence[Mapping[str, Any]], Options]:
+    """Return the first rows of a table, for which there is no mapping yet, and the options that say how it is read.
 
     A first line of fixed width is a header if it has no digit. Without a header, the columns get numbers as names.
     """
+    form: Options = {"skip_lines": skip_lines} if skip_lines else {}
     if not widths:
-        return _read_rows(sample, {}), {}
-    form: Options = {"widths": [*widths], "columns": [f"column {number}" for number in range(1, len(widths) + 1)]}
+        return _read_rows(sample, form), form
+    form |= {"widths": [*widths], "columns": [f"column {number}" for number in range(1, len(widths) + 1)]}
     rows = _read_rows(sample, form)
     if rows and not any(map(str.isdigit, "".join(rows[0].values()))):
         del form["columns"]

@@ -76,6 +76,21 @@ def test_lines_of_one_column_need_widths() -> None:
     assert not Path("calls.toml").exists()
 
 
+def test_lines_above_the_header_are_skipped() -> None:
+    Path("mail.csv").write_text("Registre 2026;;\n;;\nN°;Reçu le;Service\n1;2026-03-16;PMI\n")
+    refusal = error("connectors", "new", "mail", "--from", "mail.csv")
+    assert "mail.csv has only one named column: if the first line is a title, add --skip-lines" in refusal
+    result = run("connectors", "new", "mail", "--from", "mail.csv", "--skip-lines", "2", "--channel", "mail")
+    assert result.exit_code == 0, result.output
+    assert tomllib.loads(Path("mail.toml").read_text())["skip_lines"] == 2
+    assert "1  letter.arrived" in run("connectors", "try", "mail.toml", "--with", "mail.csv").stdout
+
+
+def test_a_title_is_named_if_columns_are_missing() -> None:
+    refusal = try_calls("Calls of March;;;\n;;;\nid;phone;start;answer\nA;;2026-03-16 09:00:00;\n")
+    assert "; if the first line is a title, set skip_lines to the number of lines above the header" in refusal.stderr
+
+
 @pytest.mark.parametrize("widths", ["a", "8,,6", "0,8", "-1"])
 def test_widths_must_be_numbers(widths: str) -> None:
     Path("calls.txt").write_text("\n".join(FIXED) + "\n")
