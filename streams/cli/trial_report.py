@@ -93,7 +93,7 @@ def _describe_second(kind: str) -> str:
 
 def _describe(event: Event, zone: ZoneInfo) -> str:
     values = {name: getattr(event, name) for name in _ENVELOPE}
-    values |= event.data.model_dump(exclude_defaults=True)
+    values |= event.data.model_dump(exclude_unset=True)
     for name, value in values.items():
         if isinstance(value, datetime):
             values[name] = f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
@@ -111,7 +111,9 @@ def print_unnamed(columns: Sequence[str]) -> None:
 def print_summary(tried: Sequence[TriedRecord]) -> None:
     click.echo()
     click.echo(_("records: {count}", count=len(tried)))
-    for kind, count in sorted(Counter(event.type for record in tried for event in record.events).items()):
+    counts = Counter(event.type for record in tried for event in record.events)
+    counts.subtract(kind for record in tried for kind in record.replaced)
+    for kind, count in sorted((+counts).items()):
         click.echo(f"{count:>8}  {kind}")
     silent = sum(not record.events and not record.rejected and not record.is_repeated for record in tried)
     repeated = sum(record.is_repeated for record in tried)

@@ -243,8 +243,8 @@ class FieldOptions(Options):
     starts_at: Value | None = None
     """Time of an appointment."""
     by: Value | None = None
-    """Who booked, moved or cancelled an appointment: `citizen` or `service`. If the source does not say it, the usual one as a
-    constant: `{ value = "citizen" }`."""
+    """Who booked, moved or cancelled an appointment: `citizen` or `service`. Without it, bookings and moves are the
+    citizen's. A cancellation needs it: if the source does not say it, the usual one as a constant, `{ value = "citizen" }`."""
     scale: Value | None = None
     """Scale of a score of satisfaction, as `{ value = "csat_1_5" }`."""
     score: Value | None = None

@@ -141,6 +141,11 @@ def test_a_second_booking_is_a_warning_in_the_record_and_the_summary() -> None:
     assert f"       1  {warning}" in result.stdout
 
 
+def test_data_that_the_mapping_sets_are_shown_if_they_are_usual() -> None:
+    mapping = 'id = "id"\nevents = [{ event = "appointment.booked", time = "at", starts_at = "at", by = { value = "citizen" } }]\n'
+    assert " by=citizen\n" in try_calls("id;at\n1;2026-03-16T08:00:00Z\n", mapping=mapping).stdout
+
+
 def test_a_second_sample_comes_later() -> None:
     Path("later.csv").write_text(
         "id;phone;start;answer\n"
@@ -160,6 +165,8 @@ def test_a_second_sample_comes_later() -> None:
         "  call.queued                  2026-03-16 08:00:00  A3 queue=rsa",
     ]
     assert "records: 6\n" in result.stdout
+    assert "       3  call.queued\n" in result.stdout  # the replaced one does not count
+    assert "       1  call.answered\n" in result.stdout
 
 
 LETTERS = """
