@@ -133,7 +133,10 @@ def create_mapping(
         advice = _("if the first line is a title, add --skip-lines with the number of lines above the header")
         raise OperatorError(_("{sample} has only one named column", sample=sample) + f"{_(':')} {advice}")
     into.mkdir(parents=True, exist_ok=True)
-    path.write_text(propose(records, connector, Channel(channel) if channel else None, options), encoding="utf-8")
+    text = propose(records, connector, Channel(channel) if channel else None, options)
+    if connector != DEFAULT_CONNECTOR:
+        text += _describe_lists(sample, options)
+    path.write_text(text, encoding="utf-8")
     click.echo(path)
     click.echo(_("Next:"))
     step = _("check every line of {path}", path=path)
@@ -151,6 +154,21 @@ def _read_json(sample: Path) -> tuple[Sequence[Mapping[str, Any]], Options]:
     lists = find_lists(found[0].fields) if len(found) == 1 else []
     records = [flatten(record.fields) for record in read_json_sample(sample, lists[0] if lists else "")]
     return records[:SAMPLE_RECORDS], {"records": lists[0]} if lists else {}
+
+
+def _describe_lists(sample: Path, options: Options) -> str:
+    """Return a comment about the lists in the records of a JSON file; empty if there are none."""
+    raw = read_json_sample(sample, str(options.get("records", "")))
+    found = dict.fromkeys(name for record in raw[:SAMPLE_RECORDS] for name in find_lists(record.fields))
+    if not found:
+        return ""
+    lists = ", ".join(found)
+    note = _(
+        "Lists in a record: {lists}. Name a value in one as {first}[0].…, or make a record of each element with `each`",
+        lists=lists,
+        first=next(iter(found)),
+    )
+    return f"# {note}\n"
 
 
 def _read_table(sample: Path, widths: tuple[int, ...], skip_lines: int) -> tuple[Sequence[Mapping[str, Any]], Options]:

@@ -111,10 +111,10 @@ def print_unnamed(columns: Sequence[str]) -> None:
 def print_summary(tried: Sequence[TriedRecord]) -> None:
     click.echo()
     click.echo(_("records: {count}", count=len(tried)))
-    counts = Counter(event.type for record in tried for event in record.events)
+    counts = Counter[str](event.type for record in tried for event in record.events)
     counts.subtract(kind for record in tried for kind in record.replaced)
-    for kind, count in sorted((+counts).items()):
-        click.echo(f"{count:>8}  {kind}")
+    for event_type, count in sorted((+counts).items()):
+        click.echo(f"{count:>8}  {event_type}")
     silent = sum(not record.events and not record.rejected and not record.is_repeated for record in tried)
     repeated = sum(record.is_repeated for record in tried)
     replacing = sum(record.replaces for record in tried)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from connectors.sdk.identifiers import may_be_phone_number
 from connectors.sdk.mapping.conversions import read_seconds, time_reader
 from connectors.sdk.mapping.fields import Record
 from models.identities import normalise_email, normalise_phone
@@ -42,9 +43,11 @@ _ID_FORMATS: Final = ("", "epoch")
 """Formats of times that an id may seem to have: Asterisk's ids begin with a time."""
 _EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
 _ROLES: Final = {
-    "phone": r"tel|phone|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b|\bnumero\b",
+    "phone": r"tel|phone|mobile|portable|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b|\bnumero\b",
     "email": r"mail|courriel",
     "id": r"\bid\b|uid|uuid|uniqueid|\bref|reference|\bnumero\b|\bnum\b|\bn\b|chrono|dossier|ticket|\bcode\b",
+    "dossier": r"dossier",
+    "procedure": r"demarche|procedure|teleservice|formulaire",
     "queue": r"queue|file|groupe|skill|pilote|motif",
     "service": r"service|direction|pole",
     "site": r"\bsite|lieu|antenne|guichet|\bborne",
@@ -67,8 +70,8 @@ _TIME_ROLES: Final = ("begins", "answers", "ends", "changed_at", "starts_at")
 _REPEATED_ID: Final = rf"{_ROLES['id']}|\bcall|\bappel|visit|contact|conversation"
 """Words in the names of columns with the id of a contact, if each row is one event."""
 _CHANNELS: Final = {
-    Channel.MAIL: r"courrier|\bpli|recommand|lettre|expediteur|letter",
-    Channel.APPOINTMENT: r"\brdv|rendez|appointment",
+    Channel.MAIL: r"courrier|chrono|affranch|\bpli|recommand|lettre|expediteur|letter",
+    Channel.APPOINTMENT: r"\brdv|rendez|creneau|appointment",
     Channel.VISIT: r"guichet|borne|visit|accueil physique",
     Channel.EMAIL: r"\bmail|courriel|objet|subject|\bboite|expediteur",
     Channel.FORM: r"demarche|dossier|formulaire|procedure|teleservice",
@@ -151,10 +154,10 @@ class Column:
                 return self._is_mostly(_duration)
             case "score":
                 return self._is_mostly(_is_number)
-            case "id":
-                is_phone = self._is_mostly(normalise_phone)
+            case "id" | "dossier":
+                is_phone = self._is_mostly(lambda value: may_be_phone_number(value) and normalise_phone(value))
                 return self.time_format in _ID_FORMATS and not is_phone and len(self.distinct) > len(self.values) / 2
-            case "queue" | "service" | "site" | "result" | "action":
+            case "procedure" | "queue" | "service" | "site" | "result" | "action":
                 return 0 < len(self.distinct) <= FEW_VALUES
         return not self.time_format
 
@@ -223,7 +226,7 @@ def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: st
     else:
         yield from (_event_line(event, role, roles, time_format) for event, role in _EVENTS[channel])
     yield "]"
-    for name in ("queue", "service", "site"):
+    for name in ("procedure", "queue", "service", "site"):
         if name in roles and name in _usable_names(channel):
             yield from ("", f"[values.{name}]")
             for value, count in roles[name].distinct.most_common():
@@ -252,7 +255,7 @@ def _channel_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[st
     if channel is Channel.CALL and "queue" not in roles:
         advice = _("no column found: name the queue")
         yield f'queue = {{ value = "" }}  # {advice}'
-    if channel is Channel.FORM:
+    if channel is Channel.FORM and "procedure" not in roles:
         advice = _("name the procedure")
         yield f'procedure = {{ value = "" }}  # {advice}'
     if channel is Channel.APPOINTMENT:
@@ -304,6 +307,8 @@ def _state_lines(column: Column, channel: Channel) -> Iterator[str]:
 def _usable_names(channel: Channel) -> tuple[str, ...]:
     if channel is Channel.CALL:
         return "queue", "service", "site", "agent"
+    if channel is Channel.FORM:
+        return "dossier", "procedure", "service", "site"
     return ("queue", "service", "site") if channel in {Channel.VISIT, Channel.EMAIL} else ("service", "site")
 
 
@@ -421,7 +426,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _guess_channel(columns: Sequence[Column]) -> Channel:
-    names = " ".join(_plain(column.name) for column in columns)
+    names = " ".join(_plain(column.name) for column in columns if not column.fits("email"))  # as any channel may have
     return max(_CHANNELS, key=lambda channel: len(set(re.findall(_CHANNELS[channel], names))))
 
 

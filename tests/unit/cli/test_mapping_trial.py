@@ -76,6 +76,15 @@ def test_lines_of_one_column_need_widths() -> None:
     assert not Path("calls.toml").exists()
 
 
+def test_lists_in_records_are_named() -> None:
+    Path("forms.json").write_text(
+        '[{"id": "1", "at": "2026-03-16", "steps": []}, {"id": "2", "at": "2026-03-16", "steps": [{"at": "2026-03-17"}]}]'
+    )
+    assert run("connectors", "new", "forms", "--from", "forms.json").exit_code == 0
+    last = Path("forms.toml").read_text().splitlines()[-1]
+    assert last.startswith("# Lists in a record: steps. Name a value in one as steps[0].…, or make a record of each")
+
+
 def test_lines_above_the_header_are_skipped() -> None:
     Path("mail.csv").write_text("Registre 2026;;\n;;\nN°;Reçu le;Service\n1;2026-03-16;PMI\n")
     refusal = error("connectors", "new", "mail", "--from", "mail.csv")
@@ -142,7 +151,7 @@ def test_a_second_booking_is_a_warning_in_the_record_and_the_summary() -> None:
 
 
 def test_data_that_the_mapping_sets_are_shown_if_they_are_usual() -> None:
-    mapping = 'id = "id"\nevents = [{ event = "appointment.booked", time = "at", starts_at = "at", by = { value = "citizen" } }]\n'
+    mapping = 'id = "id"\nby = { value = "citizen" }\nevents = [{ event = "appointment.booked", time = "at", starts_at = "at" }]\n'
     assert " by=citizen\n" in try_calls("id;at\n1;2026-03-16T08:00:00Z\n", mapping=mapping).stdout
 
 

@@ -81,6 +81,39 @@ def test_telephone_numbers_are_proposed_as_phone_and_not_as_id() -> None:
     assert "id" not in proposed
 
 
+def test_columns_of_forms_are_proposed() -> None:
+    records = [
+        {
+            "id": str(number),
+            "num_dossier": f"DEM-2026-0000{number}",
+            "type_demarche": "APA",
+            "etat": "DEPOSE",
+            "created_at": "2026-10-01 12:01:00",
+            "courriel": "lea.exemple@example.org",
+            "mobile": phone,
+        }
+        for number, phone in enumerate(PHONES)
+    ]
+    proposed = tomllib.loads(propose(records, "table"))
+    names = ("id", "dossier", "procedure", "phone")
+    assert [proposed[name] for name in names] == ["id", "num_dossier", "type_demarche", "mobile"]
+    assert proposed["values"] == {"procedure": {"APA": "apa"}}
+
+
+@pytest.mark.parametrize(
+    ("columns", "event"),
+    [
+        (("rdv_id", "objet", "usager.courriel", "creneau.debut"), "appointment."),
+        (("N° chrono", "Date", "Courriel", "Objet", "Affranchissement"), "letter."),
+        (("Référence", "Date", "Courriel", "Objet"), "email."),
+    ],
+)
+def test_column_of_addresses_does_not_make_a_record_an_email(columns: tuple[str, ...], event: str) -> None:
+    record = dict.fromkeys(columns, "x")
+    record |= {name: "lea.exemple@example.org" for name in columns if "ourriel" in name}
+    assert f'event = "{event}' in propose([record], "table")
+
+
 def test_columns_that_the_proposal_does_not_name_are_listed() -> None:
     records = [
         {"id": f"A{number}", "start": "2026-03-16 09:00", "queue": "RSA", "wait": "1:05", "result": "OK", "note": "x"}
