@@ -23,7 +23,7 @@ from connectors.sdk.probe import scratch
 from connectors.sdk.record_source import RecordSource
 from connectors.sdk.runner import configure
 from connectors.sdk.samples import PlacedRecord, find_lists, flatten, read_json_sample, seems_title
-from models.locale import _
+from models.locale import _, user_language
 from models.topics import Channel
 from streams.cli.base import pass_settings
 from streams.cli.output_tables import print_table
@@ -96,10 +96,15 @@ def presets(name: str | None) -> None:
     rows = []
     for preset in find_presets():
         text = _read_text(preset)
-        rows.append(
-            (preset, tomllib.loads(text).get("connector", DEFAULT_CONNECTOR), text.partition("\n")[0].lstrip("# "))
-        )
+        rows.append((preset, tomllib.loads(text).get("connector", DEFAULT_CONNECTOR), _describe_preset(text)))
     print_table((_("preset"), _("connector"), _("description")), rows)
+
+
+def _describe_preset(text: str) -> str:
+    """Return the first line of a preset; in another language the line that begins with it, such as `# fr: `, if there is one."""
+    first, *others = text.splitlines()
+    prefix = f"# {user_language()}: "
+    return next((line.removeprefix(prefix) for line in others if line.startswith(prefix)), first.lstrip("# "))
 
 
 @click.command(help=_("Print the JSON Schema of a connector's mapping files, for editors."))

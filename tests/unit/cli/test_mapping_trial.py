@@ -85,6 +85,16 @@ def test_lists_in_records_are_named() -> None:
     assert last.startswith("# Lists in a record: steps. Name a value in one as steps[0].…, or make a record of each")
 
 
+def test_presets_are_described_in_the_language_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    english = run("connectors", "presets").stdout.splitlines()[1:]
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    french = run("connectors", "presets").stdout.splitlines()[1:]
+    assert [line.split()[:2] for line in english] == [line.split()[:2] for line in french]
+    for pair in zip(english, french, strict=True):
+        assert len(set(pair)) == 2
+    assert "Machine à affranchir : totaux par jour" in "\n".join(french)
+
+
 def test_lines_above_the_header_are_skipped() -> None:
     Path("mail.csv").write_text("Registre 2026;;\n;;\nN°;Reçu le;Service\n1;2026-03-16;PMI\n")
     refusal = error("connectors", "new", "mail", "--from", "mail.csv")
@@ -151,7 +161,8 @@ def test_a_second_booking_is_a_warning_in_the_record_and_the_summary() -> None:
 
 
 def test_data_that_the_mapping_sets_are_shown_if_they_are_usual() -> None:
-    mapping = 'id = "id"\nby = { value = "citizen" }\nevents = [{ event = "appointment.booked", time = "at", starts_at = "at" }]\n'
+    events = 'events = [{ event = "appointment.booked", time = "at", starts_at = "at" }]'
+    mapping = f'id = "id"\nby = {{ value = "citizen" }}\n{events}\n'
     assert " by=citizen\n" in try_calls("id;at\n1;2026-03-16T08:00:00Z\n", mapping=mapping).stdout
 
 
