@@ -230,7 +230,7 @@ class FieldOptions(Options):
     postage: Value | None = None
     """Postage class of a letter sent."""
     cost_cents: Value | None = None
-    """Postage of a letter sent or of counted post, in cents; with `unit = "euros"` in euros."""
+    """Postage of a letter sent or of counted post, in cents; with `unit = "euros"` or a euro sign in euros."""
     post_class: Value | None = None
     """Class of counted post, such as `lettre_verte` or `courrier_ordinaire`."""
     direction: Value | None = None
