@@ -153,10 +153,13 @@ def print_unknown(unknown: Mapping[str, Counter[str]], config: MappedConfig) -> 
             click.echo(f"# {rest}")
     if ignored:
         click.echo("\n" + _head("ignored", exists=bool(config.ignored)))
+        removal = _("a record with one of these values gives no event at all")
+        other_way = _("to keep its events, name the value in a `when`, `state` or `other_states` instead")
+        click.echo(f"# {removal}")
+        click.echo(f"# {other_way}")
     for name, counts in ignored.items():
         values = ", ".join(_quote(value) for value, _count in counts.most_common(MOST_UNKNOWN))
-        hint = _("or name them in a `when` or a `state`")
-        click.echo(f"{format_key_path((name,))} = [{values}]  # {hint}")
+        click.echo(f"{format_key_path((name,))} = [{values}]")
 
 
 def _propose_name(field: str, value: str) -> str:

@@ -288,8 +288,9 @@ class MappingOptions(FieldOptions):
     """Tables of names: `values.queue` has the queue's name in Accueil by its name in the source. `"*"` stands for all others;
     without it, records with others are rejected."""
     ignored: dict[FieldName, Texts] = Field(default_factory=dict)
-    """Values, by field, of records that concern no contact: `ignored.result = ["TEST", "FAX"]`. `"*"` stands for all values that
-    no `when` names; without it, records with unknown values are rejected."""
+    """Values, by field, of records that concern no contact: `ignored.result = ["TEST", "FAX"]`. Such a record gives no event at
+    all. `"*"` removes no record: it accepts all values that no `when` names. Without it, records with such values are
+    rejected."""
     state: Value | None = None
     """Field with the present state of the contact, for sources that show states instead of events. `values.state` may have the
     states of the events by those of the source; an empty one means that no event happens."""

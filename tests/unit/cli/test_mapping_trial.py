@@ -181,3 +181,24 @@ def test_of_many_unknown_values_the_most_frequent_are_printed() -> None:
     printed = unknown_tables(result.stdout)["values"]["service"]
     assert (len(printed), next(iter(printed))) == (100, "S104")
     assert "# … and 5 more values\n" in result.stdout
+
+
+CALLBACKS = """
+timezone = "Europe/Paris"
+id = "id"
+queue = { value = "rsa" }
+events = [
+    { event = "call.callback_requested", time = "start", when = { result = [RESULTS] } },
+    { event = "call.called_back", time = "answer", when = { result = "reached" } },
+]
+"""
+RESULTS = "id;start;answer;result\nA1;2026-03-16 09:00:00;2026-03-16 09:30:00;wrong number\nA2;2026-03-16 09:10:00;;\n"
+
+
+def test_a_value_may_be_named_in_a_condition_instead_of_removing_its_record() -> None:
+    unnamed = try_calls(RESULTS, mapping=CALLBACKS.replace("RESULTS", '"", "reached"'))
+    assert unknown_tables(unnamed.stdout) == {"ignored": {"result": ["wrong number"]}}
+    assert "# a record with one of these values gives no event at all\n# to keep its events, name" in unnamed.stdout
+    named = try_calls(RESULTS, mapping=CALLBACKS.replace("RESULTS", '"", "reached", "wrong number"'))
+    assert re.findall(r"\d  (call\.\w+)$", named.stdout, re.MULTILINE) == ["call.callback_requested"]
+    assert (named.exit_code, "2  call.callback_requested" in named.stdout) == (0, True)
