@@ -78,7 +78,7 @@ def command(
     shown = [[record for record in part if not rejected or record.rejected or record.disorder] for part in tried]
     print_records(shown, rows, ZoneInfo(config.timezone or "UTC"))
     everything = [record for part in tried for record in part]
-    print_summary(everything)
+    print_summary(everything, trial.count_without_wait())
     print_unnamed(find_unnamed(config, (record.fields for part in parts for record in part if not record.problem)))
     print_unknown(trial.unknown, config)
     if problem:

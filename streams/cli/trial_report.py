@@ -101,7 +101,8 @@ def print_unnamed(columns: Sequence[str]) -> None:
         click.echo(_("Not named, so they never leave the connector: {columns}", columns=", ".join(columns)))
 
 
-def print_summary(tried: Sequence[TriedRecord]) -> None:
+def print_summary(tried: Sequence[TriedRecord], without_wait: Mapping[str, int]) -> None:
+    """Print the sums. `without_wait` has the number of calls by type of the event that ends a wait of unknown length."""
     click.echo()
     click.echo(_("records: {count}", count=len(tried)))
     for kind, count in sorted(Counter(event.type for record in tried for event in record.events).items()):
@@ -118,6 +119,9 @@ def print_summary(tried: Sequence[TriedRecord]) -> None:
             click.echo(f"{count:>8}  {text}")
     for pair, count in Counter(pair for record in tried for pair in record.disorder).most_common():
         click.secho(f"{count:>8}  {_describe_disorder(*pair)}", fg="yellow")
+    for waited, count in without_wait.items():
+        text = _("warning: {kind} without call.queued or wait_seconds: the wait counts as 0", kind=waited)
+        click.secho(f"{count:>8}  {text}", fg="yellow")
     reasons = Counter(record.rejected for record in tried if record.rejected)
     for (reason, detail), count in reasons.most_common():
         text = _describe_rejected(reason, detail)

@@ -38,6 +38,18 @@ def test_an_impossible_order_is_a_warning_in_the_record_and_the_summary() -> Non
     assert "line 3" not in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("queued", "options", "warnings"), [("A", "", 1), (".*", "", 0), ("A", ", wait_seconds = { value = 5 }", 0)]
+)
+def test_a_call_whose_wait_is_unknown_is_a_warning(queued: str, options: str, warnings: int) -> None:
+    mapping = MAPPING.replace('"start" }', f'"start", when = {{ id = {{ pattern = "{queued}" }} }} }}')
+    mapping = mapping.replace('when = "answer"', f'when = "answer"{options}')
+    times = "2026-03-16 09:00:00;2026-03-16 09:01:00"
+    result = try_calls(f"id;phone;start;answer\nA;;{times}\nB;;{times}\n", mapping=mapping)
+    expected = "       1  warning: call.answered without call.queued or wait_seconds: the wait counts as 0\n"
+    assert (result.exit_code, result.stdout.count(expected)) == (0, warnings), result.output
+
+
 FIXED = ("Numero  Debut              File  ", "A1      2026-03-16 09:00:00RSA   ", "A2      2026-03-16 09:01:00APA   ")
 
 
