@@ -105,8 +105,8 @@ class ValueOptions(Options):
     kind_name: ClassVar[str] = N_("value")
 
     field: OneOrMore = ()
-    """Field or expression. Several are joined by spaces; if one is empty, there is no value. Names of sites, services, queues and
-    the like are looked up without the empty ones."""
+    """Field or expression. The values of several fields are joined by spaces. If one of the fields is empty, there is no value;
+    `"Service || '-'"` stands for `-` where `Service` is empty. Names, as of queues, are looked up without empty fields."""
     value: Scalar | None = None
     """Constant, instead of `field`."""
     pattern: Pattern = ""
