@@ -12,7 +12,6 @@ import msgspec
 
 from connectors.sdk.config_errors import format_key_path
 from connectors.sdk.mapping.config import MappedConfig
-from connectors.sdk.mapping.event_fields import CLOSED_LISTS
 from connectors.sdk.mapping.proposal import propose_label
 from connectors.sdk.mapping.trial import NO_NAMES, TriedRecord
 from models.events import Event
@@ -132,8 +131,10 @@ def _describe_rejected(reason: Reason, detail: str) -> str:
     return f"{describe_reason(reason)} ({explain_detail(detail)})" if detail else describe_reason(reason)
 
 
-def print_unknown(unknown: Mapping[str, Counter[str]], config: MappedConfig) -> None:
-    """Print the values that a table should name, as TOML to be completed."""
+def print_unknown(
+    unknown: Mapping[str, Counter[str]], config: MappedConfig, allowed: Mapping[str, Sequence[str]]
+) -> None:
+    """Print the values that a table should name, as TOML to be completed. `allowed` has the names by field with a closed list."""
     if not unknown:
         return
     click.echo()
@@ -146,12 +147,12 @@ def print_unknown(unknown: Mapping[str, Counter[str]], config: MappedConfig) -> 
             continue
         exists = bool(config.values.get(name, {}).keys() - NO_NAMES.keys())
         click.echo("\n" + _head(format_key_path((table, name)), exists=exists))
-        if name in CLOSED_LISTS:
-            known = _("the names may be: {names}", names=", ".join(CLOSED_LISTS[name]))
+        if name in allowed:
+            known = _("the names may be: {names}", names=", ".join(allowed[name]))
             click.echo(f"# {known}")
         for value, count in counts.most_common(MOST_UNKNOWN):
             found = _("records: {count}", count=count)
-            click.echo(f"{_quote(value)} = {_quote(_propose_name(name, value))}  # {found}")
+            click.echo(f"{_quote(value)} = {_quote(_propose_name(name, value, allowed.get(name, ())))}  # {found}")
         if len(counts) > MOST_UNKNOWN:
             rest = _("… and {count} more values", count=len(counts) - MOST_UNKNOWN)
             click.echo(f"# {rest}")
@@ -166,12 +167,12 @@ def print_unknown(unknown: Mapping[str, Counter[str]], config: MappedConfig) -> 
         click.echo(f"{format_key_path((name,))} = [{values}]")
 
 
-def _propose_name(field: str, value: str) -> str:
+def _propose_name(field: str, value: str, allowed: Sequence[str]) -> str:
     """Return a name for a value of the source; empty if the name is one of a few, and none of them is similar."""
     name = propose_label(value)
     if field == "state":
         return ""
-    names = {propose_label(known): known for known in CLOSED_LISTS.get(field, ())}
+    names = {propose_label(known): known for known in allowed}
     return names.get(name, "") if names else name
 
 

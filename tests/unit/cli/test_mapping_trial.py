@@ -214,3 +214,15 @@ def test_a_value_may_be_named_in_a_condition_instead_of_removing_its_record() ->
     named = try_calls(RESULTS, mapping=CALLBACKS.replace("RESULTS", '"", "reached", "wrong number"'))
     assert re.findall(r"\d  (call\.\w+)$", named.stdout, re.MULTILINE) == ["call.callback_requested"]
     assert (named.exit_code, "2  call.callback_requested" in named.stdout) == (0, True)
+
+
+def test_for_an_unknown_code_the_reasons_of_the_settings_are_printed() -> None:
+    Path("accueil.toml").write_text(
+        'contact_reasons = { roads = { label_fr = "Routes", label_en = "Roads" }, '
+        'post = { label_fr = "Courrier", label_en = "Post", channels = ["mail"] } }\n'
+    )
+    reason = '{ event = "contact.reason_set", time = "start", contact_reason = "answer" },\n]'
+    mapping = MAPPING.replace('"answer", when = "answer" },\n]', f'"start" }},\n{reason}')
+    rows = "id;phone;start;answer\nA;;2026-03-16 09:00:00;12\nB;;2026-03-16 09:00:00;ZZ9\n"
+    result = try_calls(rows, mapping=f'{mapping}\n[values.contact_reason]\n12 = "roads"\n')
+    assert '# the names may be: roads\n"ZZ9" = ""  # records: 1\n' in result.stdout, result.output
