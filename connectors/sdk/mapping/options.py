@@ -141,7 +141,7 @@ class TestOptions(Options):
     kind_name: ClassVar[str] = N_("test")
 
     one_of: Texts = ()
-    """The value is one of these. A field that is compared with values may have no other ones, except those in `ignored`."""
+    """The value is one of these. A record is rejected if neither a `when` nor `ignored` names its value."""
     has_value: bool | None = None
     """True: the field has a value other than false. False: it has none."""
     at_least: float | None = None
