@@ -12,7 +12,7 @@ import msgspec
 
 from connectors.sdk.config_errors import format_key_path
 from connectors.sdk.mapping.config import MappedConfig
-from connectors.sdk.mapping.proposal import propose_label
+from connectors.sdk.mapping.sample_columns import propose_label
 from connectors.sdk.mapping.trial import NO_NAMES, TriedRecord
 from models.events import Event
 from models.locale import _
