@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from connectors.sdk.mapping.fields import Record
+from connectors.sdk.mapping.post_proposal import PostColumns, find_post_columns, list_post_lines
 from connectors.sdk.mapping.sample_columns import (
     FEW_VALUES,
     ID_FORMATS,
@@ -105,9 +106,12 @@ def propose(
     if repeated:
         found = max(repeated, key=lambda column: len(column.distinct))
         roles = {role: column for role, column in roles.items() if column is not found} | {"repeated_id": found}
+    post = find_post_columns(columns) if channel in {None, Channel.MAIL} else None
+    if post:
+        roles = {"begins": post.day}
     if channel is None:
         channel = _guess_channel(columns)
-    lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel)]
+    lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel, post)]
     named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
     lines[2:2] = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in options.items()]
     if "repeated_id" in roles:
@@ -118,7 +122,13 @@ def propose(
     return "\n".join(lines) + "\n"
 
 
-def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: str, channel: Channel) -> Iterator[str]:
+def _lines(
+    columns: Sequence[Column],
+    roles: Mapping[str, Column],
+    connector: str,
+    channel: Channel,
+    post: PostColumns | None,
+) -> Iterator[str]:
     head = _("Proposed from the columns of a sample: check every line, then run `accueil connectors try`.")
     yield f"# {head}"
     yield f'connector = "{connector}"'
@@ -129,6 +139,9 @@ def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: st
     if time_format != "iso":
         yield f"time_format = {quote(time_format)}"
     yield ""
+    if post:
+        yield from list_post_lines(post)
+        return
     yield from _field_lines(roles, channel)
     if channel is Channel.VISIT:
         advice = _("if the ids restart every day, like ticket numbers")

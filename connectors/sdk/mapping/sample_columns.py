@@ -25,6 +25,7 @@ TIME_FORMATS: Final = (
     "%m/%d/%Y %H:%M:%S",
     "%d/%m/%y %H:%M:%S",
     "%d/%m/%y %H:%M",
+    "%d/%m/%y",
     "%Y%m%d%H%M%S",
     "%d %B %Y",
 )
@@ -84,21 +85,22 @@ class Column:
             case _ if role in TIME_ROLES:
                 return bool(self.time_format)
             case "phone":
-                return self._is_mostly(normalise_phone)
+                return self.is_mostly(normalise_phone)
             case "email":
-                return self._is_mostly(normalise_email)
+                return self.is_mostly(normalise_email)
             case "wait_seconds" | "ring_seconds" | "handle_seconds" | "duration":
-                return self._is_mostly(_duration)
+                return self.is_mostly(_duration)
             case "score":
-                return self._is_mostly(_is_number)
+                return self.is_mostly(_is_number)
             case "id":
-                is_phone = self._is_mostly(normalise_phone)
+                is_phone = self.is_mostly(normalise_phone)
                 return self.time_format in ID_FORMATS and not is_phone and len(self.distinct) > len(self.values) / 2
             case "queue" | "service" | "site" | "result" | "action":
                 return 0 < len(self.distinct) <= FEW_VALUES
         return not self.time_format
 
-    def _is_mostly(self, test: Callable[[str], object]) -> bool:
+    def is_mostly(self, test: Callable[[str], object]) -> bool:
+        """Return whether nearly all values pass a test."""
         return bool(self.values) and sum(bool(test(value)) for value in self.values) >= ENOUGH * len(self.values)
 
 

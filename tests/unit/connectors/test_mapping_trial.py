@@ -156,3 +156,28 @@ def test_rows_of_one_event_are_recognised() -> None:
     assert 'or into [ignored]: "ENTER", "CONNECT", "ABANDON"' in text
     assert '# { event = "call.queued", time = "time", when = { event = [] } },' in text
     assert text.splitlines()[-1].endswith(": row")
+
+
+def test_totals_of_a_franking_machine_are_recognised() -> None:
+    rows = [
+        ("16/03/26", "MDPH", "Lettre verte", "1 040", "1 580,80"),
+        ("16/03/26", "MDPH", "ECOPLI", "12", "15,24 €"),
+        ("17/03/26", "Collèges", "LV 20 g", "3", "4,56"),
+        ("", "TOTAL", "", "1055", "1 600,60"),
+    ]
+    records = [dict(zip(("Jour", "Service", "Classe", "Nb plis", "Montant"), row, strict=True)) for row in rows]
+    text = propose(records, "table")
+    assert "accueil connectors presets franking-machine" in text
+    proposed = tomllib.loads(text)
+    del proposed["connector"]
+    assert (proposed["id"], proposed["ignored"]) == (["Jour", "Service", "Classe"], {"Service": ["TOTAL"]})
+    assert proposed["values"]["service"] == {"MDPH": "mdph", "Collèges": "colleges"}
+    classes = proposed["values"]["post_class"]
+    assert classes == {"Lettre verte": "lettre_verte", "ECOPLI": "economique", "LV 20 g": ""}
+    classes["LV 20 g"] = "lettre_verte"
+    assert try_records(proposed, *records)[0] == [*3 * [["post.counted"]], []]
+
+
+def test_counts_without_an_amount_are_not_taken_for_a_franking_machine() -> None:
+    records = [{"Date": "16/03/2026", "Nature": "Lettre", "Nombre": "12"}]
+    assert "post.counted" not in propose(records, "table")
