@@ -2,13 +2,21 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from connectors.sdk.mapping.config import read_mapping
 from connectors.sdk.mapping.conversions import read_number, read_whole_number
 from connectors.sdk.mapping.event_fields import CLOSED_LISTS
-from connectors.sdk.mapping.sample_columns import FEW_VALUES, Column, plain_name, propose_label, quote, toml_key
+from connectors.sdk.mapping.sample_columns import (
+    FEW_VALUES,
+    Column,
+    list_names,
+    plain_name,
+    propose_label,
+    quote,
+    toml_key,
+)
 from models.locale import _
 
 PRESET: Final = "franking-machine"
@@ -80,17 +88,13 @@ def list_post_lines(found: PostColumns) -> Iterator[str]:
     known = _("the names may be: {names}", names=", ".join(CLOSED_LISTS["post_class"]))
     yield f"# {known}"
     classes = _known_classes()
-    yield from _name_lines(found.post_class.distinct, lambda value: classes.get(propose_label(value), ""))
+    yield from list_names(_without_totals(found.post_class), lambda value: classes.get(propose_label(value), ""))
     if found.service:
-        yield from ("", "[values.service]")
-        yield from _name_lines(found.service.distinct, propose_label)
+        yield from ("", "[values.service]", *list_names(_without_totals(found.service)))
 
 
-def _name_lines(values: Counter[str], propose: Callable[[str], str]) -> Iterator[str]:
-    for value, count in values.most_common():
-        if not _is_total(value):
-            found = _("records: {count}", count=count)
-            yield f"{quote(value)} = {quote(propose(value))}  # {found}"
+def _without_totals(column: Column) -> Counter[str]:
+    return Counter(value for value in column.values if not _is_total(value))
 
 
 def _known_classes() -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from connectors.sdk.mapping.callback_proposal import CallbackColumns, find_callback_columns, list_callback_lines
 from connectors.sdk.mapping.fields import Record
 from connectors.sdk.mapping.post_proposal import PostColumns, find_post_columns, list_post_lines
 from connectors.sdk.mapping.sample_columns import (
@@ -18,8 +19,8 @@ from connectors.sdk.mapping.sample_columns import (
     TIME_ROLES,
     Column,
     describe_column,
+    list_names,
     plain_name,
-    propose_label,
     quote,
     toml_key,
 )
@@ -109,9 +110,12 @@ def propose(
     post = find_post_columns(columns) if channel in {None, Channel.MAIL} else None
     if post:
         roles = {"begins": post.day}
+    callbacks = find_callback_columns(columns) if channel in {None, Channel.CALL} and not repeated else None
+    if callbacks:
+        channel = Channel.CALL
     if channel is None:
         channel = _guess_channel(columns)
-    lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel, post)]
+    lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel, post, callbacks)]
     named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
     lines[2:2] = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in options.items()]
     if "repeated_id" in roles:
@@ -128,6 +132,7 @@ def _lines(
     connector: str,
     channel: Channel,
     post: PostColumns | None,
+    callbacks: CallbackColumns | None,
 ) -> Iterator[str]:
     head = _("Proposed from the columns of a sample: check every line, then run `accueil connectors try`.")
     yield f"# {head}"
@@ -136,11 +141,16 @@ def _lines(
     times = [roles[role] for role in TIME_ROLES if role in roles] or columns
     formats = Counter(column.time_format for column in times if column.time_format)
     time_format = formats.most_common(1)[0][0] if formats else "iso"
+    if callbacks:
+        time_format = callbacks.main_format
     if time_format != "iso":
         yield f"time_format = {quote(time_format)}"
     yield ""
     if post:
         yield from list_post_lines(post)
+        return
+    if callbacks:
+        yield from list_callback_lines(callbacks, roles)
         return
     yield from _field_lines(roles, channel)
     if channel is Channel.VISIT:
@@ -159,10 +169,7 @@ def _lines(
     yield "]"
     for name in ("queue", "service", "site"):
         if name in roles and name in _usable_names(channel):
-            yield from ("", f"[values.{name}]")
-            for value, count in roles[name].distinct.most_common():
-                found = _("records: {count}", count=count)
-                yield f"{quote(value)} = {quote(propose_label(value))}  # {found}"
+            yield from ("", f"[values.{name}]", *list_names(roles[name].distinct))
 
 
 def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]:

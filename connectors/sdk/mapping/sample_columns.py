@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ import msgspec
 from connectors.sdk.mapping.conversions import read_seconds, time_reader
 from connectors.sdk.mapping.fields import Record
 from models.identities import normalise_email, normalise_phone
+from models.locale import _
 
 TIME_FORMATS: Final = (
     "iso",
@@ -156,6 +157,13 @@ def plain_name(name: str) -> str:
 def propose_label(value: str) -> str:
     """Return a name for a value of a source; empty if the value has no letter or digit."""
     return re.sub(r"[^a-z0-9.]+", "-", plain_name(value)).strip("-")[:64]
+
+
+def list_names(values: Counter[str], propose_name: Callable[[str], str] = propose_label) -> Iterator[str]:
+    """Yield the rows of a table of names, the most frequent value first."""
+    for value, count in values.most_common():
+        found = _("records: {count}", count=count)
+        yield f"{quote(value)} = {quote(propose_name(value))}  # {found}"
 
 
 def toml_key(name: str) -> str:

@@ -181,3 +181,45 @@ def test_totals_of_a_franking_machine_are_recognised() -> None:
 def test_counts_without_an_amount_are_not_taken_for_a_franking_machine() -> None:
     records = [{"Date": "16/03/2026", "Nature": "Lettre", "Nombre": "12"}]
     assert "post.counted" not in propose(records, "table")
+
+
+def test_voice_messages_and_callbacks_are_recognised() -> None:
+    names = ("N°", "Type", "Service", "Déposé le", "Heure", "Téléphone", "Écouté le", "Rappelé le", "Résultat")
+    rows = [
+        (
+            "1",
+            "Message vocal",
+            "PMI",
+            "09/03/2026",
+            "19:17",
+            PHONES[0],
+            "10/03/2026 08:30",
+            "10/03/2026 09:00",
+            "joint",
+        ),
+        ("2", "Demande de rappel", "PMI", "09/03/2026", "9:29", PHONES[1], "", "10/03/2026 16:26", "joint"),
+        ("3", "Demande de rappel", "MDPH", "09/03/2026", "18:13", "", "", "", ""),
+    ]
+    records = [dict(zip(names, row, strict=True)) for row in rows]
+    text = propose(records, "table")
+    proposed = tomllib.loads(text)
+    del proposed["connector"]
+    assert (proposed["id"], proposed["service"], proposed["phone"]) == ("N°", "Service", "Téléphone")
+    assert proposed["events"][0]["time"] == ["Déposé le", "Heure"]
+    assert '# or by "Résultat": joint' in text
+    assert try_records(proposed, *records)[0] == [
+        ["call.voicemail_left", "call.voicemail_heard", "call.called_back"],
+        ["call.callback_requested", "call.called_back"],
+        ["call.callback_requested"],
+    ]
+
+
+def test_a_sheet_of_callbacks_without_types_has_requests_only() -> None:
+    records = [
+        {"ID": str(day), "Left at": f"2026-03-1{day} 09:00", "Called back at": "2026-03-19 10:00"} for day in (1, 2)
+    ]
+    events = tomllib.loads(propose(records, "table"))["events"]
+    assert [(event["event"], event["time"]) for event in events] == [
+        ("call.callback_requested", "Left at"),
+        ("call.called_back", "Called back at"),
+    ]
