@@ -96,6 +96,35 @@ def propose(
     `options` are those with which the connector has read the sample, such as `records` or `widths`.
     """
     columns = [describe_column(name, records) for name in dict.fromkeys(name for record in records for name in record)]
+    roles = _find_roles(columns)
+    post = find_post_columns(columns) if channel in {None, Channel.MAIL} else None
+    if post:
+        roles = {"begins": post.day}
+    callbacks = find_callback_columns(columns) if channel in {None, Channel.CALL} else None
+    if callbacks:
+        channel = Channel.CALL
+    if channel is None:
+        channel = _guess_channel(columns)
+    queue = roles.get("queue")
+    if channel is not Channel.CALL or "begins" not in roles or "repeated_id" in roles:
+        roles.pop("line", None)
+    elif "line" in roles and queue and queue.is_sometimes_empty:
+        roles["queue"] = _join_lines(queue, roles["line"], records)
+    lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel, post, callbacks)]
+    named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
+    lines[2:2] = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in options.items()]
+    if "line" in roles and queue:
+        named.add(queue.name)
+    if "repeated_id" in roles:
+        named |= {roles[role].name for role in ("action", "begins") if role in roles}
+    if unnamed := [column.name for column in columns if column.name not in named]:
+        left = _("Not named, so they never leave the connector: {columns}", columns=", ".join(unnamed))
+        lines += ["", _NOT_IN_TOML.sub(" ", f"# {left}")]
+    return "\n".join(lines) + "\n"
+
+
+def _find_roles(columns: Sequence[Column]) -> dict[str, Column]:
+    """Return the columns by their roles. `repeated_id` has the id of a contact if each row is one event."""
     roles: dict[str, Column] = {}
     for role in ROLES:
         found = next((column for column in columns if column not in roles.values() and column.fits(role)), None)
@@ -107,23 +136,7 @@ def propose(
     if repeated:
         found = max(repeated, key=lambda column: len(column.distinct))
         roles = {role: column for role, column in roles.items() if column is not found} | {"repeated_id": found}
-    post = find_post_columns(columns) if channel in {None, Channel.MAIL} else None
-    if post:
-        roles = {"begins": post.day}
-    callbacks = find_callback_columns(columns) if channel in {None, Channel.CALL} and not repeated else None
-    if callbacks:
-        channel = Channel.CALL
-    if channel is None:
-        channel = _guess_channel(columns)
-    lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel, post, callbacks)]
-    named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
-    lines[2:2] = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in options.items()]
-    if "repeated_id" in roles:
-        named |= {roles[role].name for role in ("action", "begins") if role in roles}
-    if unnamed := [column.name for column in columns if column.name not in named]:
-        left = _("Not named, so they never leave the connector: {columns}", columns=", ".join(unnamed))
-        lines += ["", _NOT_IN_TOML.sub(" ", f"# {left}")]
-    return "\n".join(lines) + "\n"
+    return roles
 
 
 def _lines(
@@ -148,10 +161,14 @@ def _lines(
     yield ""
     if post:
         yield from list_post_lines(post)
-        return
-    if callbacks:
+    elif callbacks:
         yield from list_callback_lines(callbacks, roles)
-        return
+    else:
+        yield from _channel_body(roles, channel, time_format)
+
+
+def _channel_body(roles: Mapping[str, Column], channel: Channel, time_format: str) -> Iterator[str]:
+    """Yield the lines of the fields, events and tables of a channel."""
     yield from _field_lines(roles, channel)
     if channel is Channel.VISIT:
         advice = _("if the ids restart every day, like ticket numbers")
@@ -165,9 +182,13 @@ def _lines(
         yield _event_line(*_EVENTS[channel][0], roles, time_format)
         yield from _state_lines(roles["result"], channel)
     else:
+        if "line" in roles:
+            yield _event_line("call.arrived", "begins", roles, time_format)
         yield from (_event_line(event, role, roles, time_format) for event, role in _EVENTS[channel])
+    if "contact_reason" in roles and "begins" in roles:
+        yield _reason_line(roles)
     yield "]"
-    for name in ("queue", "service", "site"):
+    for name in ("queue", "line", "service", "site"):
         if name in roles and name in _usable_names(channel):
             yield from ("", f"[values.{name}]", *list_names(roles[name].distinct))
 
@@ -225,6 +246,14 @@ def _action_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str
         yield f"  # {{ event = {quote(event)}, time = {time}, when = {{ {toml_key(action.name)} = [] }} }},"
 
 
+def _reason_line(roles: Mapping[str, Column]) -> str:
+    """Return a comment with the event of a reason, which needs the list of reasons in the settings."""
+    reason, begins = roles["contact_reason"].name, roles["begins"].name
+    advice = _("if contact_reasons in the settings and values.contact_reason name the reasons")
+    event = f'event = "contact.reason_set", time = {quote(begins)}, contact_reason = {quote(reason)}'
+    return f"  # {{ {event}, when = {{ {toml_key(reason)} = true }} }},  # {advice}"
+
+
 def _is_repeated_id(column: Column) -> bool:
     """Return whether a column may have the id of a contact that several rows are about."""
     is_named = re.search(_REPEATED_ID, plain_name(column.name)) is not None
@@ -244,7 +273,7 @@ def _state_lines(column: Column, channel: Channel) -> Iterator[str]:
 
 def _usable_names(channel: Channel) -> tuple[str, ...]:
     if channel is Channel.CALL:
-        return "queue", "service", "site", "agent"
+        return "queue", "line", "service", "site", "agent"
     return ("queue", "service", "site") if channel in {Channel.VISIT, Channel.EMAIL} else ("service", "site")
 
 
@@ -318,6 +347,14 @@ def _list_texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _list_texts(inner)
+
+
+def _join_lines(queue: Column, line: Column, records: Sequence[Record]) -> Column:
+    """Return the column with the queue, or for calls that reach none, the direct line."""
+    names = [name if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else quote(name) for name in (queue.name, line.name)]
+    values = [record.get(queue.name) or record.get(line.name) for record in records]
+    texts = tuple(str(value).strip() for value in values if value not in {None, ""})
+    return Column(" || ".join(names), texts, "", len(texts) < len(records))
 
 
 def _guess_channel(columns: Sequence[Column]) -> Channel:

@@ -38,10 +38,12 @@ ID_FORMATS: Final = ("", "epoch")
 """Formats of times that an id may seem to have: Asterisk's ids begin with a time."""
 _EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
 ROLES: Final = {
+    "line": r"appelee?\b|called|dialled|\bdnis\b|\bsda\b|ligne|\bline\b",
     "phone": r"tel|phone|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b|\bnumero\b",
     "email": r"mail|courriel",
     "id": r"\bid\b|uid|uuid|uniqueid|\bref|reference|\bnumero\b|\bnum\b|\bn\b|chrono|dossier|ticket|\bcode\b",
     "queue": r"queue|file|groupe|skill|pilote|motif",
+    "contact_reason": r"motif|reason|qualif|wrap",
     "service": r"service|direction|pole",
     "site": r"\bsite|lieu|antenne|guichet|\bborne",
     "agent": r"agent|operateur|conseiller|\buser",
@@ -86,7 +88,7 @@ class Column:
             case _ if role in TIME_ROLES:
                 return bool(self.time_format)
             case "phone":
-                return self.is_mostly(normalise_phone)
+                return self.is_mostly(_is_phone)
             case "email":
                 return self.is_mostly(normalise_email)
             case "wait_seconds" | "ring_seconds" | "handle_seconds" | "duration":
@@ -94,9 +96,11 @@ class Column:
             case "score":
                 return self.is_mostly(_is_number)
             case "id":
-                is_phone = self.is_mostly(normalise_phone)
+                is_phone = self.is_mostly(_is_phone)
                 return self.time_format in ID_FORMATS and not is_phone and len(self.distinct) > len(self.values) / 2
-            case "queue" | "service" | "site" | "result" | "action":
+            case "line":
+                return self.is_mostly(_is_phone) and len(self.distinct) <= len(self.values) / 2
+            case "queue" | "contact_reason" | "service" | "site" | "result" | "action":
                 return 0 < len(self.distinct) <= FEW_VALUES
         return not self.time_format
 
@@ -134,6 +138,11 @@ def _can(read: Callable[[Any], object], value: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_phone(value: str) -> bool:
+    """Return whether a text is a telephone number; `A260316001` is an id."""
+    return not re.search("[A-Za-z]", value) and bool(normalise_phone(value))
 
 
 def _duration(value: str) -> bool:

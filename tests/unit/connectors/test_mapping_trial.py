@@ -223,3 +223,29 @@ def test_a_sheet_of_callbacks_without_types_has_requests_only() -> None:
         ("call.callback_requested", "Left at"),
         ("call.called_back", "Called back at"),
     ]
+
+
+def test_ids_direct_lines_and_reasons_of_calls_are_recognised() -> None:
+    names = ("ID_APPEL", "ARRIVEE", "APPELANT", "NUM_APPELE", "FILE", "DECROCHE", "FIN", "MOTIF")
+    rows = [
+        ("A260316001", "16/03/2026 09:00:00", PHONES[0], "0199001000", "STD", "16/03/2026 09:01:00", "RSA"),
+        ("A260316002", "16/03/2026 09:00:00", PHONES[1], "0199001041", "", "16/03/2026 09:01:00", ""),
+        ("A260316003", "16/03/2026 09:00:00", PHONES[2], "0199001000", "STD", "", "APA"),
+        ("A260316004", "16/03/2026 09:00:00", PHONES[0], "0199001000", "STD", "", ""),
+    ]
+    records = [dict(zip(names, (*row[:6], "16/03/2026 09:05:00", row[6]), strict=True)) for row in rows]
+    text = propose(records, "table")
+    proposed = tomllib.loads(text)
+    del proposed["connector"]
+    assert (proposed["id"], proposed["line"], proposed["phone"]) == ("ID_APPEL", "NUM_APPELE", "APPELANT")
+    assert (proposed["queue"], proposed["values"]["queue"]) == (
+        "FILE || NUM_APPELE",
+        {"STD": "std", "0199001041": "0199001041"},
+    )
+    assert '# { event = "contact.reason_set", time = "ARRIVEE", contact_reason = "MOTIF"' in text
+    assert text.splitlines()[-1].endswith(": MOTIF")
+    answered = ["call.arrived", "call.queued", "call.answered", "call.ended"]
+    assert try_records(proposed, *records)[0] == [
+        *2 * [answered],
+        *2 * [["call.arrived", "call.queued", "call.abandoned"]],
+    ]
