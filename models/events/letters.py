@@ -151,7 +151,8 @@ class PostCountedData(EventPart):
 class PostCounted(LetterEvent):
     """Items of post were counted in total, by a franking machine or a mailroom. They are no contacts of known citizens.
 
-    The subject is the total, for example of one day, service and class. Letters known one by one have `letter.*` events instead.
+    Each total has its own subject (the `id` of a mapping), for example its day, service and class. Letters known
+    one by one have `letter.*` events instead.
     """
 
     type: Literal["post.counted"] = "post.counted"

@@ -16,7 +16,9 @@ from connectors.sdk.contact_reasons import ContactReasons
 from connectors.sdk.errors import ConfigError, describe_os_error
 from connectors.sdk.instance import Instance
 from connectors.sdk.mapping.config import MappedConfig, find_missing_tables, find_presets, mapping_path
+from connectors.sdk.mapping.event_fields import CLOSED_LISTS
 from connectors.sdk.mapping.proposal import propose
+from connectors.sdk.mapping.reason_options import allowed_reasons
 from connectors.sdk.mapping.record_mapping import RecordMapping
 from connectors.sdk.mapping.trial import NO_NAMES, Trial, find_unnamed
 from connectors.sdk.probe import scratch
@@ -78,9 +80,10 @@ def command(
     shown = [[record for record in part if not rejected or record.rejected or record.has_warning] for part in tried]
     print_records(shown, rows, ZoneInfo(config.timezone or "UTC"))
     everything = [record for part in tried for record in part]
-    print_summary(everything)
+    print_summary(everything, trial.count_without_wait())
     print_unnamed(find_unnamed(config, (record.fields for part in parts for record in part if not record.problem)))
-    print_unknown(trial.unknown, config)
+    reasons = allowed_reasons(config, instance.contact_reasons)
+    print_unknown(trial.unknown, config, {**CLOSED_LISTS, "contact_reason": reasons})
     if problem:
         raise OperatorError(problem)
     if any(record.rejected for record in everything):

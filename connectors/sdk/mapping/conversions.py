@@ -24,9 +24,17 @@ _EPOCH: Final = _LOCAL_EPOCH.replace(tzinfo=UTC)
 _EXCEL_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - spreadsheets store local times
 _CLOCK: Final = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)(?:[.,]\d+)?", re.ASCII)
 _SHORT_CLOCK: Final = re.compile(r"(\d{1,4}):([0-5]\d)", re.ASCII)
-_NUMBER: Final = re.compile(r"-?\d{1,15}(?:[.,]\d{1,15})?", re.ASCII)
-_THOUSANDS: Final = re.compile("(?<=[0-9])[\u00a0\u202f](?=[0-9]{3})")
-"""No-break space between groups of digits."""
+_SPACE: Final = "[ \u00a0\u202f]"
+"""Space between groups of digits: ordinary, or one that does not break the line."""
+_NUMBER: Final = re.compile(
+    r"-?(?:\d{1,15}(?:[.,]\d{1,15})?"
+    rf"|\d{{1,3}}(?:{_SPACE}\d{{3}}){{1,4}}(?:[.,]\d{{1,15}})?"
+    r"|\d{1,3}(?:\.\d{3}){1,4},\d{1,15})"
+    rf"(?:{_SPACE}?€)?",
+    re.ASCII,
+)
+"""`1580,80`, `1 580.80`, `1.580,80` or `15,80 €`. A point alone is decimal: `1.580` is less than two."""
+_NOT_IN_NUMBER: Final = re.compile(rf"{_SPACE}|€")
 _WORD: Final = re.compile(r"[^\W\d_]+\.?")
 _MONTHS: Final = {
     name: number
@@ -140,14 +148,15 @@ def read_seconds(value: Any, unit: Unit = "s") -> float:
 
 
 def read_number(value: Any) -> float:
-    """Return a number; texts may have a decimal comma."""
+    """Return a number; texts may have a decimal comma, spaces between thousands, and a euro sign at the end."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         raise ValueError("not a number")  # noqa: TRY004 - as for texts
     if isinstance(value, str):
-        value = _THOUSANDS.sub("", value)
         if not _NUMBER.fullmatch(value):
             raise ValueError("not a number")
-        value = value.replace(",", ".")
+        value = _NOT_IN_NUMBER.sub("", value)
+        if "," in value:
+            value = value.replace(".", "").replace(",", ".")
     try:
         number = float(value)
     except (ValueError, OverflowError):
@@ -166,8 +175,9 @@ def read_whole_number(value: Any) -> int:
 
 
 def read_cents(value: Any, unit: Unit = "s") -> int:
-    """Return an amount of money in cents: of a number in cents, or with the unit `euros` in euros."""
-    return read_whole_number(round(read_number(value) * 100, 6) if unit == "euros" else value)
+    """Return an amount of money in cents: of a number in cents, or with the unit `euros` or a euro sign in euros."""
+    is_in_euros = unit == "euros" or (isinstance(value, str) and value.endswith("€"))
+    return read_whole_number(round(read_number(value) * 100, 6) if is_in_euros else value)
 
 
 def _read_duration(value: Any, unit: Unit) -> float:

@@ -13,7 +13,7 @@ from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.conditions import all_of, find_closed_fields
 from connectors.sdk.mapping.event_fields import CLOSED_LISTS, data_fields, is_label
 from connectors.sdk.mapping.fields import Getter, Record, is_expression, sparse_text_getter, text_getter
-from connectors.sdk.mapping.impossible_order import BEGINNINGS, find_disorder
+from connectors.sdk.mapping.impossible_order import BEGINNINGS, find_disorder, find_without_wait
 from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, find_fields, value_table
 from connectors.sdk.mapping.readers import text_reader
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign
@@ -106,6 +106,10 @@ class Trial:
                 disorder=_find_new_disorder(self._contacts, news, replaces=bool(replaced)),
                 second=second,
             )
+
+    def count_without_wait(self) -> Counter[str]:
+        """Return the number of calls by type of the event that ends a wait of unknown length."""
+        return Counter(kind for events in self._contacts.values() for kind in find_without_wait(events))
 
     def _try(self, record: PlacedRecord, prepared: PreparedRecord, state: str, now: datetime) -> TriedRecord:
         def map_one(item: PreparedRecord) -> tuple[Event, ...]:

@@ -46,6 +46,18 @@ def test_the_time_zone_is_above_the_times(zone: str) -> None:
     assert result.stdout.startswith(f"times in {zone}\nline 2:\n  call.queued                  2026-03-16 09:00:00 ")
 
 
+@pytest.mark.parametrize(
+    ("queued", "options", "warnings"), [("A", "", 1), (".*", "", 0), ("A", ", wait_seconds = { value = 5 }", 0)]
+)
+def test_a_call_whose_wait_is_unknown_is_a_warning(queued: str, options: str, warnings: int) -> None:
+    mapping = MAPPING.replace('"start" }', f'"start", when = {{ id = {{ pattern = "{queued}" }} }} }}')
+    mapping = mapping.replace('when = "answer"', f'when = "answer"{options}')
+    times = "2026-03-16 09:00:00;2026-03-16 09:01:00"
+    result = try_calls(f"id;phone;start;answer\nA;;{times}\nB;;{times}\n", mapping=mapping)
+    expected = "       1  warning: call.answered without call.queued or wait_seconds: the wait counts as 0\n"
+    assert (result.exit_code, result.stdout.count(expected)) == (0, warnings), result.output
+
+
 FIXED = ("Numero  Debut              File  ", "A1      2026-03-16 09:00:00RSA   ", "A2      2026-03-16 09:01:00APA   ")
 
 
@@ -253,3 +265,36 @@ def test_of_many_unknown_values_the_most_frequent_are_printed() -> None:
     printed = unknown_tables(result.stdout)["values"]["service"]
     assert (len(printed), next(iter(printed))) == (100, "S104")
     assert "# … and 5 more values\n" in result.stdout
+
+
+CALLBACKS = """
+timezone = "Europe/Paris"
+id = "id"
+queue = { value = "rsa" }
+events = [
+    { event = "call.callback_requested", time = "start", when = { result = [RESULTS] } },
+    { event = "call.called_back", time = "answer", when = { result = "reached" } },
+]
+"""
+RESULTS = "id;start;answer;result\nA1;2026-03-16 09:00:00;2026-03-16 09:30:00;wrong number\nA2;2026-03-16 09:10:00;;\n"
+
+
+def test_a_value_may_be_named_in_a_condition_instead_of_removing_its_record() -> None:
+    unnamed = try_calls(RESULTS, mapping=CALLBACKS.replace("RESULTS", '"", "reached"'))
+    assert unknown_tables(unnamed.stdout) == {"ignored": {"result": ["wrong number"]}}
+    assert "# a record with one of these values gives no event at all\n# to keep its events, name" in unnamed.stdout
+    named = try_calls(RESULTS, mapping=CALLBACKS.replace("RESULTS", '"", "reached", "wrong number"'))
+    assert re.findall(r"\d  (call\.\w+)$", named.stdout, re.MULTILINE) == ["call.callback_requested"]
+    assert (named.exit_code, "2  call.callback_requested" in named.stdout) == (0, True)
+
+
+def test_for_an_unknown_code_the_reasons_of_the_settings_are_printed() -> None:
+    Path("accueil.toml").write_text(
+        'contact_reasons = { roads = { label_fr = "Routes", label_en = "Roads" }, '
+        'post = { label_fr = "Courrier", label_en = "Post", channels = ["mail"] } }\n'
+    )
+    reason = '{ event = "contact.reason_set", time = "start", contact_reason = "answer" },\n]'
+    mapping = MAPPING.replace('"answer", when = "answer" },\n]', f'"start" }},\n{reason}')
+    rows = "id;phone;start;answer\nA;;2026-03-16 09:00:00;12\nB;;2026-03-16 09:00:00;ZZ9\n"
+    result = try_calls(rows, mapping=f'{mapping}\n[values.contact_reason]\n12 = "roads"\n')
+    assert '# the names may be: roads\n"ZZ9" = ""  # records: 1\n' in result.stdout, result.output
