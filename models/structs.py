@@ -136,7 +136,7 @@ def _convert(annotation: Any, metadata: Iterable[Any] = ()) -> Any:
     arguments, metadata = get_args(annotation), [*metadata]
     if get_origin(annotation) is Annotated:
         return _convert(arguments[0], [*metadata, *(bound for item in arguments[1:] for bound in _bounds_of(item))])
-    if annotation in {str, int, float} or (isinstance(annotation, type) and issubclass(annotation, Enum)):
+    if annotation in {str, int, float, bool} or (isinstance(annotation, type) and issubclass(annotation, Enum)):
         if any(type(bound).__name__ not in _CONSTRAINTS or _changes(bound) for bound in metadata):
             raise TypeError(f"{annotation} with {metadata}")
         bounds = {

@@ -45,7 +45,15 @@ def _without_conflicts(queues: dict[str, QueueOptions]) -> dict[str, QueueOption
 
 
 OUTCOMES: Final = (
-    *(*LeaveReason, "did", "menu", "voicemail", "voicemail_heard", "callback", "called_back", "reason", "ignore"),
+    *LeaveReason,
+    "did",
+    "menu",
+    "voicemail",
+    "voicemail_heard",
+    "callback",
+    "called_back",
+    "reason",
+    "ignore",
 )
 """Possible meanings of a custom `QueueLog()` event of the dialplan."""
 EventName = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^|\s]+$"), AfterValidator(_is_custom)]

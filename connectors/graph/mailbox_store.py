@@ -69,11 +69,19 @@ class Position(NamedTuple):
 
 
 class MailboxStore:
-    """Store in `directory`. All methods but `close` raise `ConnectorError` if the file cannot be used."""
+    """Store in `directory`. All methods but `close` raise `ConnectorError` if the file cannot be used.
 
-    def __init__(self, directory: Path) -> None:
+    `with_subjects`: messages are requested with their subjects. After a change, all folders are read from their beginning: a link
+    keeps the fields of its first request.
+    """
+
+    def __init__(self, directory: Path, *, with_subjects: bool) -> None:
         advice = _("have the mailbox read again (accueil connectors reread)")
         self._database = Database(directory / STORE_FILE, *_COMMANDS, advice=advice)
+        if self._database.find("PRAGMA user_version") != (with_subjects,):
+            with self._database.transaction():
+                self._database.execute("DELETE FROM folders")
+                self._database.execute(f"PRAGMA user_version = {with_subjects:d}")
         self.round, complete, self.published = self._database.find("SELECT round, complete, published FROM state")
         self.complete = bool(complete)
         """Whether all folders were read in this round."""

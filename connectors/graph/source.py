@@ -48,6 +48,7 @@ class GraphSource(MailSource[Position]):
         super().__init__(config, context)
         self._config = config
         self._most_pages = most_pages
+        self._with_subjects = self.fields is not FIELDS
         self._client = GraphClient(config)
         self._path = folders_path(config.mailbox)
         self._search: FolderSearch | None = None
@@ -72,7 +73,7 @@ class GraphSource(MailSource[Position]):
         Empty after `wait_seconds` without any message, or after `BUSY_SECONDS`. Raises `SourceUnavailableError` after a failure
         and in the pause that follows, and other `ConnectorError`s if a file of the instance cannot be used.
         """
-        store = self._store = self._store or MailboxStore(self._context.directory)
+        store = self._store = self._store or MailboxStore(self._context.directory, with_subjects=self._with_subjects)
         classifier = self._open_classifier(store.published)
         deadline = time.monotonic() + BUSY_SECONDS
         while time.monotonic() < deadline:
@@ -189,7 +190,7 @@ class GraphSource(MailSource[Position]):
         if link:
             return self._client.get(link, prefer=prefer)
         path = f"{self._path}/{quote(folder.id, safe='')}/messages/delta"
-        select = SELECT if self.fields is FIELDS else SELECT_SUBJECT
+        select = SELECT_SUBJECT if self._with_subjects else SELECT
         return self._client.get(path, {"$select": select, "$expand": EXPAND}, prefer=prefer)
 
     def _handle_refusal(self, store: MailboxStore, folder: FolderRef, link: str, error: GraphError) -> None:

@@ -1,7 +1,8 @@
 """Reasons for contact: the closed list of the settings, and the rules by which connectors set them. Pure: no I/O.
 
 A rule applies to an event that a connector publishes, such as a menu choice. The reason is then an event of its own, with an id
-derived from the id of its cause. A record that is read again therefore gives the same reason again.
+derived from the id of its cause. A record that is read again therefore sets no second reason, even if another rule applies then:
+the second event is a duplicate.
 """
 
 import re
@@ -57,12 +58,10 @@ class ContactReasons:
                     found.setdefault(value, rule.name)
             if found:
                 self._by_type[kind] = field, found
-        self._concerned = frozenset({REASON_SET, *self._by_type})
-        """Event types that rules or the check against the list concern."""
         self._subjects = [
-            (rule.name, tuple(map(_fold, rule.subject_words)))
+            (rule.name, words)
             for rule in self._rules_of(Channel.EMAIL)
-            if rule.subject_words
+            if (words := tuple(map(_fold, filter(has_words, rule.subject_words))))
         ]
 
     @property
@@ -100,27 +99,29 @@ class ContactReasons:
         name = next((rule.name for rule in self._rules if rule.name in found), "")
         return _make_event(cause, name) if name else None
 
-    def complete(self, events: Sequence[Event]) -> Sequence[Event]:
+    def add(self, events: Sequence[Event]) -> Sequence[Event]:
         """Return the events of one record with the reasons that they set.
 
-        A reason in the record itself replaces those of rules for the same contact. Raises `UnusableRecord` if it is not listed.
+        A reason in the record itself replaces those of rules for the same contact.
         """
-        concerned = self._concerned
-        for event in events:  # most records end here, so this is all that they cost
-            if event.type in concerned:
-                return self._add_reasons(events)
-        return events
+        causes = [event for event in events if event.type in self._by_type]
+        if not causes:
+            return events
+        given = {event.subject for event in events if event.type == REASON_SET}
+        made = [self.make_event(cause) for cause in causes if cause.subject not in given]
+        return [*events, *filter(None, made)]
 
-    def _add_reasons(self, events: Sequence[Event]) -> Sequence[Event]:
-        given = set()
+    def add_and_check(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Return the result of `add`. Raises `UnusableRecord` if a reason in the record itself is not listed."""
         for event in events:
             if event.type == REASON_SET:
                 self.check(event.data.contact_reason, event.channel)
-                given.add(event.subject)
-        made = [self.make_event(cause) for cause in events if cause.subject not in given]
-        return [*events, *filter(None, made)]
+        return self.add(events)
 
     def _rules_of(self, channel: Channel) -> list[ReasonRule]:
+        """Return the rules of a channel. Opinions have none: a reason belongs to the contact that they are about."""
+        if channel is Channel.FEEDBACK:
+            return []
         return [rule for rule in self._rules if not rule.channels or channel in rule.channels]
 
 
@@ -132,6 +133,11 @@ def describe_unlisted(name: str, channel: Channel, known: Iterable[str]) -> str:
     """Return the message about a configured reason that is not among the `known` ones of `channel`."""
     text = _("{wrong!r} is not in contact_reasons for the channel {channel}", wrong=name, channel=channel)
     return text + suggest(name, known)
+
+
+def has_words(text: str) -> bool:
+    """Return whether subjects can be compared with `text`: whether it has a letter or digit."""
+    return bool(_fold(text).strip())
 
 
 def _make_event(cause: Event, name: str) -> ContactReasonSet:
@@ -148,7 +154,7 @@ def _make_event(cause: Event, name: str) -> ContactReasonSet:
             "site": cause.site,
             "service": cause.service,
             "type": REASON_SET,
-            "data": {"contact_reason": name},
+            "data": {"contact_reason": name, "by_rule": True},
         }
     )
 

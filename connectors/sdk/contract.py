@@ -93,6 +93,9 @@ class Source(ABC, Generic[Raw, Position]):
     """Shortest time between two calls of `position`, except at a stop and after a `SourceUnavailableError`.
 
     A shorter time costs more; a longer one repeats more after a crash."""
+    has_checked_reasons: bool = False
+    """True if `read` returns stored events whose reasons for contact were checked before. The SDK then does not check them again:
+    the list in the settings may have changed, and a rejection could not be mapped again."""
 
     @abstractmethod
     def read(self, wait_seconds: float) -> Sequence[Raw]:

@@ -42,7 +42,7 @@ class Flow:
         self._rejects = rejects
         self._meter = meter
         self._attempts = attempts or Attempts()
-        self._contact_reasons = contact_reasons
+        self._add_reasons = contact_reasons.add if source.has_checked_reasons else contact_reasons.add_and_check
         self.read_at = time.monotonic()
         """Monotonic time of the last successful read; at first, of the creation."""
         self._busy = False
@@ -134,7 +134,7 @@ class Flow:
         return events
 
     def _map_record(self, raw: Any, now: datetime) -> Outcome:
-        return map_or_reject(self._source.map, self._source.reject, raw, now, self._contact_reasons)
+        return map_or_reject(self._source.map, self._source.reject, raw, now, self._add_reasons)
 
     def _map_with_note(self, raw: Any, now: datetime) -> Outcome:
         """Map a record with its own note in `attempts`; reject a record that has ended too many processes."""
@@ -149,11 +149,11 @@ def map_or_reject(
     reject: Callable[[Raw, Reason, str], Reject],
     raw: Raw,
     now: datetime,
-    contact_reasons: ContactReasons | None = None,
+    add_reasons: Callable[[Sequence[Event]], Sequence[Event]] | None = None,
 ) -> Outcome:
     """Return the outcome of `map_one`. Return a rejection if it raises, or if an event's time is too far from `now`.
 
-    With `contact_reasons`, for events that are published next, add the reasons that they set; an unlisted one is a rejection.
+    `add_reasons`, for events that are published next, adds the reasons for contact that they set.
     """
     try:
         outcome = map_one(raw)
@@ -161,8 +161,8 @@ def map_or_reject(
             # The broker refuses times too far ahead, and one refused record would block all later ones.
             for event in outcome:
                 check_event_time(event.time, now)
-            if contact_reasons is not None:
-                outcome = contact_reasons.complete(outcome)
+            if add_reasons:
+                outcome = add_reasons(outcome)
     except UnusableRecord as error:
         return _reject(reject, raw, error.reason, error.detail)
     except Exception as error:  # noqa: BLE001 - a defect in a mapping must not stop the source

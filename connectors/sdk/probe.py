@@ -149,6 +149,6 @@ def _complete(outcome: Outcome, contact_reasons: ContactReasons) -> Outcome:
     if isinstance(outcome, Reject):
         return outcome
     try:
-        return contact_reasons.complete(outcome)
+        return contact_reasons.add_and_check(outcome)
     except UnusableRecord as error:
         return Reject(error.reason, b"", error.detail)

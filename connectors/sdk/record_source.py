@@ -52,6 +52,8 @@ class Page:
 class RecordSource(Source[Outcome, int]):
     """Reads pages of records and maps them. A subclass implements `read_page`."""
 
+    has_checked_reasons = True
+
     def __init__(self, config: MappedConfig, context: Context) -> None:
         """Open the store. Raises `ConnectorError`, and the errors of `Context.pseudonym_key`."""
         key = context.pseudonym_key(config.sector)

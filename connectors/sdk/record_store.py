@@ -28,7 +28,6 @@ _COMPLETE: Final = 1
 _TABLES_OF_BASE: Final = (
     "INSERT INTO main.positions SELECT * FROM base.positions",
     "INSERT INTO main.outbox SELECT * FROM base.outbox",
-    "INSERT INTO main.listed SELECT * FROM base.listed",
     """CREATE TEMP VIEW known AS SELECT * FROM main.known
     UNION ALL SELECT * FROM base.known WHERE key NOT IN (SELECT key FROM main.known)""",
 )
@@ -92,6 +91,10 @@ class RecordStore:
             self._database.execute("ATTACH ? AS base", f"{(base / FILE).absolute().as_uri()}?immutable=1")
             for command in _TABLES_OF_BASE:
                 self._database.execute(command)
+            if self._database.find(
+                "SELECT 1 FROM base.sqlite_master WHERE name = 'listed'"
+            ):  # not in a former version's file
+                self._database.execute("INSERT INTO main.listed SELECT * FROM base.listed")
         ((newest,),) = self._database.execute("SELECT max(batch) FROM outbox")
         self._batch: int = newest or 0
         self._today = date.today().toordinal()  # noqa: DTZ011 - a day more or less does not matter

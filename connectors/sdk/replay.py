@@ -87,4 +87,4 @@ def _map_again(
     def reject_again(reject: Reject, reason: Reason, detail: str) -> Reject:
         return Reject(reason, reject.record, detail, reject.context)
 
-    return map_or_reject(map_one, reject_again, stored.reject, now, contact_reasons)
+    return map_or_reject(map_one, reject_again, stored.reject, now, contact_reasons.add_and_check)

@@ -23,7 +23,17 @@ from connectors.simulator.simulation_run import SimulationRun
 from models.locale import _
 
 CONNECTORS: Final = (
-    *("asterisk", "demarches", "http", "jdma", "maarch", "mailroom", "rdv", "sql", "survey", "table", "webhook"),
+    "asterisk",
+    "demarches",
+    "http",
+    "jdma",
+    "maarch",
+    "mailroom",
+    "rdv",
+    "sql",
+    "survey",
+    "table",
+    "webhook",
 )
 ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
 PROGRESS_FILE: Final = "played.json"

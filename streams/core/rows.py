@@ -35,7 +35,8 @@ def fingerprint(event_id: str) -> bytes:
 MAX_DIMENSIONS: Final = 10_000
 """Number of `Dimensions` per process beyond which events with new dimensions are rejected. A whole country has fewer queues."""
 MAX_DIMENSIONS_PER_ROW: Final = 250
-"""Maximum number of queues with a login, and of queues with a pause, per agent row; also of sectors per contact row.
+"""Maximum number of queues with a login, and of queues with a pause, per agent row; also of sectors, and of case events, per
+contact row.
 
 With more, a row could exceed the size of a record."""
 _Cache = dict[tuple[str, str, str, str], Dimensions]

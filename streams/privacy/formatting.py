@@ -80,7 +80,12 @@ class Formatter(NamedTuple):
         return self.translate("{score} / {most} ({scale})", score=score, most=most, scale=self.name("scale", scale))
 
     def value(self, field: str, value: Any) -> str:
-        """Return the value of an event's field as text; the name of `field` determines the format."""
+        """Return the value of an event's field as text; the name of `field` determines the format.
+
+        Empty for True: the field's name says it all.
+        """
+        if value is True:
+            return ""
         if field.endswith("_at"):
             return self.format_time(value)
         if field.endswith("_seconds"):
@@ -95,10 +100,12 @@ class Formatter(NamedTuple):
         return str(value)
 
     def data(self, data: Mapping[str, Any]) -> str:
-        """Return all fields of an event's data as one text; for feedback only the score."""
+        """Return all fields of an event's data but false ones as one text; for feedback only the score."""
         if "score" in data:
             return self.opinion(data["scale"], data["score"])
-        fields = ((self.name("field", field), self.value(field, value)) for field, value in data.items())
+        fields = (
+            (self.name("field", field), self.value(field, value)) for field, value in data.items() if value is not False
+        )
         return ", ".join(self.with_detail(what, value) for what, value in fields)
 
 

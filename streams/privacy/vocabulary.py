@@ -172,6 +172,7 @@ VOCABULARY: Final[Mapping[str, Mapping[str, str]]] = {
         "line": N_("line called"),
         "option": N_("menu option"),
         "contact_reason": N_("reason for contact"),
+        "by_rule": N_("set by a rule"),
         "duration_seconds": N_("duration"),
         "pages": N_("pages"),
         "admitted_at": N_("received (stamp)"),

@@ -2,15 +2,25 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from connectors.sdk.contact_reasons import ReasonRule
+from connectors.sdk.contact_reasons import ReasonRule, has_words
 from models.envelope import Label
+from models.locale import _
 from models.topics import Channel
 from streams.settings.base import Section
 from streams.web.options import ReasonOptions
 
-SubjectWord = Annotated[str, StringConstraints(min_length=2, max_length=100, strip_whitespace=True)]
+
+def _check_words(text: str) -> str:
+    if not has_words(text):
+        raise ValueError(_("must contain a letter or digit"))
+    return text
+
+
+SubjectWord = Annotated[
+    str, StringConstraints(min_length=2, max_length=100, strip_whitespace=True), AfterValidator(_check_words)
+]
 
 
 class ContactReason(Section):

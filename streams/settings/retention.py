@@ -115,6 +115,12 @@ RULES: Final = (
         N_("until Kafka or the spool has them; while the connector is stopped, unlimited"),
     ),
     RetentionRule(
+        N_("headers of e-mails of Microsoft 365 that are not yet published"),
+        "data/connectors/…/mailbox.sqlite",
+        N_("addresses; with rules for words of subjects, subjects"),
+        N_("until Kafka or the spool has them; while the connector is stopped, unlimited"),
+    ),
+    RetentionRule(
         N_("events while Kafka is unavailable"), "data/connectors/…/spool", PSEUDONYMS, N_("until Kafka has them")
     ),
     RetentionRule(

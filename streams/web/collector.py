@@ -16,12 +16,12 @@ from prometheus_client.registry import Collector
 from streams.web.metrics import (
     appointments,
     cases,
+    contact_reasons,
     contacts,
     feedback,
     pipeline,
     post,
     queues,
-    reasons,
     sla_targets,
     telephone,
 )
@@ -46,7 +46,7 @@ class FiguresCollector(Collector):
             for measure in with_corrected(
                 (
                     *contacts.measures(options),
-                    *reasons.measures(),
+                    *contact_reasons.measures(),
                     *queues.measures(options),
                     *telephone.measures(),
                     *cases.measures(),
@@ -76,7 +76,7 @@ class FiguresCollector(Collector):
                 *queues.expected_dimensions(known),
                 *telephone.expected_dimensions(known),
                 *post.expected_dimensions(known),
-                *reasons.expected_dimensions(known, self._options.reasons),
+                *contact_reasons.expected_dimensions(known, self._options.reasons),
                 *known,
             ]
         )

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 import connectors.sdk.tail
+import connectors.table as table
 import connectors.webhook as webhook
 from connectors.asterisk import CONNECTOR
 from connectors.asterisk.simulate import configuration, simulate_day
@@ -148,6 +149,22 @@ def test_replayed_record_gets_the_reason_of_its_rule(tmp_path: Path) -> None:
         cause, reason = (decode(unpack(payload).value) for payload in spool.read(10)[0])
     assert (cause.type, reason.type) == ("call.menu_chosen", "contact.reason_set")
     assert reason.id == event_id(cause.source, f"contact.reason_set|{cause.id}")
+
+
+def test_stored_reason_is_published_after_the_list_has_changed(tmp_path: Path) -> None:
+    path = tmp_path / "calls.csv"
+    path.write_text("call;time;code\nA-1;2026-03-16T09:00:00+01:00;roads\n", encoding="utf-8")
+    code = {"event": "contact.reason_set", "time": "time", "contact_reason": "code"}
+    queued = {"event": "call.queued", "time": "time", "queue": {"value": "general"}}
+    options = {"id": "call", "events": [queued, code], "files": str(path), "sector": "social"}
+
+    def read(name: str, *, confirm: bool) -> list[Event]:
+        rules = ContactReasons([ReasonRule(name)])
+        return ConnectorHarness(table.CONNECTOR, options, tmp_path, tmp_path / "keys", rules).read_all(confirm=confirm)
+
+    before = read("roads", confirm=False)
+    assert [event.type for event in before] == ["call.queued", "contact.reason_set"]
+    assert read("streets", confirm=True) == before
 
 
 def test_reason_in_a_signed_webhook_is_checked(tmp_path: Path) -> None:

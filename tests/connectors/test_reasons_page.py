@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from connectors.sdk.contact_reasons import ContactReasons, ReasonRule
+from connectors.sdk.testing import ConnectorHarness
+from connectors.table import CONNECTOR
 from tests.support.commands import _no_settings, run  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +34,23 @@ def test_files_and_commands_give_what_the_page_shows(name: str, monkeypatch: pyt
     assert tried.count("contact.reason_set") == 2  # the event of a record, and its line in the summary
     (shown,) = OUTPUT.findall(page)
     assert shown in checked
+
+
+def test_unknown_code_rejects_the_whole_record_unless_the_table_accepts_all(tmp_path: Path) -> None:
+    path = tmp_path / "calls.csv"
+    path.write_text("call;time;code\nA-1;2026-03-16T09:00:00+01:00;99\n", encoding="utf-8")
+    queued = {"event": "call.queued", "time": "time", "queue": {"value": "general"}}
+    code = {"event": "contact.reason_set", "time": "time", "contact_reason": "code"}
+    options = {"id": "call", "events": [queued, code], "files": str(path), "sector": "social"}
+
+    def read(name: str, codes: dict[str, str]) -> list[str]:
+        reasons = ContactReasons([ReasonRule("other")])
+        mapped = options | {"values": {"contact_reason": codes}}
+        harness = ConnectorHarness(CONNECTOR, mapped, tmp_path / name, tmp_path / "keys", reasons)
+        return [event.type for event in harness.read_all(confirm=True)]
+
+    assert read("closed", {"13": "other"}) == []
+    assert read("open", {"13": "other", "*": "other"}) == ["call.queued", "contact.reason_set"]
 
 
 def test_both_languages_show_the_same_settings() -> None:

@@ -333,6 +333,18 @@ def test_probe_knows_the_records_and_changes_nothing(
     assert (harness.directory / FILE).read_bytes() == before
 
 
+def test_probe_reads_the_file_of_a_former_version_without_a_table(
+    harness: ConnectorHarness, given: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
+    given += [record(1)]
+    harness.read_all(confirm=True)
+    with closing(sqlite3.connect(harness.directory / FILE)) as database, database:
+        database.execute("DROP TABLE listed")
+    given += [record(2)]
+    assert harness.probe().events == {"letter.arrived": 1}
+
+
 # ---------------------------------------------------------------------------------------------------------- hostile values
 HOSTILE: dict[str, Callable[[], Any]] = {
     "lone surrogate": lambda: "a\ud800",

@@ -17,7 +17,15 @@ from connectors.asterisk.simulate import configuration, simulate_day
 from connectors.sdk.simulation.call_ledger import TARGET_SECONDS, Ledger
 from models import topics
 from streams.core.figures.figure import PROGRESS_KEY, Figure, decode_figure, merge, new_figure, parse_key, within
-from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, LEFT_COUNTS, QUEUE_SCHEMA, TRANSFER_CHANNEL
+from streams.core.figures.figure_schemas import (
+    CALLBACK_CHANNEL,
+    FIGURE_SCHEMAS,
+    LEFT_COUNTS,
+    LINE_CHANNEL,
+    MENU_CHANNEL,
+    QUEUE_SCHEMA,
+    TRANSFER_CHANNEL,
+)
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_admin import TopicSpec, apply_specs
 from streams.runtime.topic_catalogue import COMPACTED
@@ -26,6 +34,17 @@ from tests.support.processes import Child, supervised, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 CALLS = 2500
+
+
+DERIVED = {
+    "dialled": (LINE_CHANNEL, "line_arrived"),
+    "chosen": (MENU_CHANNEL, "menu_chosen"),
+    "messages": (CALLBACK_CHANNEL, "message_left"),
+    "heard": (CALLBACK_CHANNEL, "message_heard"),
+    "callback_requests": (CALLBACK_CHANNEL, "callback_requested"),
+    "called_back": (CALLBACK_CHANNEL, "called_back"),
+}
+"""Name in the ledger → figures and count. The lines and menu choices of the simulator have the names of their queues."""
 
 
 def totals(bootstrap: str, channel: str) -> dict[str, Figure]:
@@ -47,8 +66,22 @@ def tallies(bootstrap: str) -> dict[str, dict[str, object]]:
     for name, figure in totals(bootstrap, TRANSFER_CHANNEL).items():
         _, queue, to = name.split(":")
         transfers[queue][to] = figure.counts[0]
-    calls = totals(bootstrap, "call")
-    return {queue: as_tally(figure) | {"transferred_to": transfers[queue]} for queue, figure in calls.items()}
+    derived = {channel: totals(bootstrap, channel) for channel in (LINE_CHANNEL, MENU_CHANNEL, CALLBACK_CHANNEL)}
+
+    def count(channel: str, queue: str, name: str) -> int:
+        figure = derived[channel].get(queue)
+        return figure.counts[FIGURE_SCHEMAS[channel].index[name]] if figure else 0
+
+    return {
+        queue: as_tally(figure)
+        | {"transferred_to": transfers[queue]}
+        | {name: count(channel, queue, counted) for name, (channel, counted) in DERIVED.items()}
+        | {
+            name: count(CALLBACK_CHANNEL, queue, f"{duration}_milliseconds") // 1000
+            for name, duration in (("hearing_seconds", "message_hearing"), ("callback_seconds", "callback"))
+        }
+        for queue, figure in totals(bootstrap, "call").items()
+    }
 
 
 def as_tally(figure: Figure) -> dict[str, object]:

@@ -273,7 +273,7 @@ LABELS = (
     "duration: 12.5 s",
     "Opinion given: 4 / 7 (ease)",
     "Reason for contact set: Social aid",
-    "reason for contact: Social aid",
+    "<td>reason for contact: Social aid, set by a rule</td>",
 )
 DETAILS: dict[str, dict[str, Any]] = {
     "letter.arrived": {"admitted_at": START - timedelta(days=2)},
@@ -283,7 +283,7 @@ DETAILS: dict[str, dict[str, Any]] = {
     "appointment.cancelled": {"by": "service"},
     "form.decided": {"decision": "rejected"},
     "feedback.given": {"scale": "ces_1_7", "score": 4},
-    "contact.reason_set": {"channel": "call", "contact_reason": "aides_sociales"},
+    "contact.reason_set": {"channel": "call", "contact_reason": "aides_sociales", "by_rule": True},
 }
 
 

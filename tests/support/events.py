@@ -199,7 +199,7 @@ _OTHERS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "visit.left": {},
     "feedback.invited": {},
     "feedback.given": {"scale": st.sampled_from(FeedbackScale)},
-    "contact.reason_set": {"contact_reason": st.sampled_from(["aide", "dossier"])},
+    "contact.reason_set": {"contact_reason": st.sampled_from(["aide", "dossier"]), "by_rule": st.booleans()},
     "personal_data.erased": {},
 }
 CONTACT_TYPES = (*_IN_QUEUE, *_OTHERS)
@@ -225,7 +225,7 @@ def contact_events(
     if kind in _IN_QUEUE:
         data |= {"queue": draw(st.sampled_from(["mdph", "apa"])), "visit": draw(st.integers(1, 3))}
     if kind in ("personal_data.erased", "contact.reason_set"):
-        data["channel"] = draw(st.sampled_from(["call", "mail"]))
+        data["channel"] = draw(st.sampled_from(["call", "mail", "feedback"]))
     return make(
         kind,
         draw(seconds),

@@ -21,6 +21,9 @@ from tests.support.expected_metrics import (
     service_levels,
 )
 
+POST_DAYS = 7
+"""Days of counted post on the board, with today."""
+
 
 def _ratio(numerator: int, denominator: int) -> dict[str, int]:
     return {"numerator": numerator, "denominator": denominator}
@@ -144,7 +147,7 @@ def board_satisfaction(expected: ExpectedMetrics) -> list[dict[str, Any]]:
 
 
 def board_details(expected: ExpectedMetrics) -> dict[str, list[dict[str, Any]]]:
-    """Return the expected tables of lines, menu choices and voice messages; the simulated systems give no others."""
+    """Return the expected tables of reasons, lines, menu choices, callbacks and post."""
     places = defaultdict(list)
     for fact in expected.facts_today:
         if fact.place[0] in ("line", "menu", "callback"):
@@ -159,14 +162,49 @@ def board_details(expected: ExpectedMetrics) -> dict[str, list[dict[str, Any]]]:
                 chosen = count(facts, "menu_chosen")
                 found["menu"].append({"site": site, "option": name, "label": name, "chosen": chosen})
             case _:
-                found["callbacks"].append(_messages(site, service, name, count(facts, "message_left")))
+                found["callbacks"].append(_callbacks(site, service, name, facts))
     if len(found["callbacks"]) > 1:
-        total = sum(row["messages_left"] for row in found["callbacks"])
-        found["callbacks"].append(_messages("", "", None, total))
+        facts = [fact for fact in expected.facts_today if fact.place[0] == "callback"]
+        found["callbacks"].append(_callbacks("", "", None, facts))
+    found["reasons"] = _reasons(expected)
+    found["post"] = _post(expected)
     return found
 
 
-def _messages(site: str, service: str, queue: str | None, left: int) -> dict[str, Any]:
+def _reasons(expected: ExpectedMetrics) -> list[dict[str, Any]]:
+    by_reason: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for fact in expected.facts_today:
+        if fact.place[0] == "reason":
+            channel, reason = fact.place[3].split(":")
+            by_reason[reason][channel] += 1
+    return [
+        {
+            "reason": reason,
+            "label_fr": reason,
+            "label_en": reason,
+            "contacts": channels.total(),
+            "by_channel": dict(channels),
+        }
+        for reason, channels in by_reason.items()
+    ]
+
+
+def _post(expected: ExpectedMetrics) -> list[dict[str, Any]]:
+    """Return the post of the last `POST_DAYS` days."""
+    first = expected.today - timedelta(POST_DAYS - 1)
+    rows: dict[str, dict[str, Any]] = {}
+    for fact in expected.facts:
+        if fact.place[0] == "post" and day_of(fact.at) >= first:
+            direction, post_class = fact.place[3].split(":")
+            new = {"direction": direction, "post_class": post_class, "today": 0, "items": 0, "cost_cents": 0}
+            row = rows.setdefault(fact.place[3], new)
+            row["today"] += fact.number if day_of(fact.at) == expected.today else 0
+            row["items"] += fact.number
+            row["cost_cents"] += fact.cents
+    return [*rows.values()]
+
+
+def _callbacks(site: str, service: str, queue: str | None, facts: Sequence[HistoryFact]) -> dict[str, Any]:
     label = queue or ""
     return {
         "site": site,
@@ -174,10 +212,10 @@ def _messages(site: str, service: str, queue: str | None, left: int) -> dict[str
         "queue": queue,
         "label_fr": label,
         "label_en": label,
-        "messages_left": left,
-        "messages_heard": 0,
-        "mean_hearing_seconds": None,
-        "requested": 0,
-        "called_back": 0,
-        "mean_callback_seconds": None,
+        "messages_left": count(facts, "message_left"),
+        "messages_heard": count(facts, "message_heard"),
+        "mean_hearing_seconds": _rounded(seconds(facts, "message_hearing")),
+        "requested": count(facts, "callback_requested"),
+        "called_back": count(facts, "called_back"),
+        "mean_callback_seconds": _rounded(seconds(facts, "callback")),
     }

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from models.topics import Channel
 from tests.support.expected_history import HistoryFact
 from tests.support.expected_metrics import MEASURES, SHORT_SECONDS, TARGETS, count, mean, seconds, service_levels
 
@@ -35,6 +36,11 @@ def _responded_within(days: int) -> Column:
         return _share(in_time, count(facts, "responded"))
 
     return read
+
+
+def _of_channel(channel: str) -> Column:
+    """Return the contacts of a channel, of a table of reasons."""
+    return lambda facts, _: sum(fact.place[0] == channel for fact in facts)
 
 
 POSTAGES: Final = (
@@ -81,6 +87,9 @@ COLUMNS: Final[Mapping[str, Column]] = {
         count(facts, "line_arrived") - count(facts, "line_queued"), count(facts, "line_arrived")
     ),
     "menu_chosen": _counted("menu_chosen"),
+    "post_items": lambda facts, _: sum(fact.number for fact in facts),
+    "contacts": _counted("reason_contacts"),
+    **{channel.value: _of_channel(channel.value) for channel in Channel},
     "messages_left": _counted("message_left"),
     "messages_heard": _counted("message_heard"),
     "mean_hearing": lambda facts, _: mean(seconds(facts, "message_hearing")),

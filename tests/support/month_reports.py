@@ -40,11 +40,21 @@ KEY_DIMENSIONS: Final[Mapping[str, tuple[int, ...]]] = {
     "sent": (2,),
     "appointment": (2,),
     **dict.fromkeys(("lines", "menu", "callbacks"), (1, 2, 3)),
+    **dict.fromkeys(("post_incoming", "post_outgoing"), (2, 3)),
+    "reasons": (3,),
+    "reasons_by_service": (2, 3),
 }
 """Table of a report → indexes of the dimensions that identify its rows, besides the channel; (2, 3) for opinions."""
 
 
-CHANNELS: Final = {"sent": "mail", "lines": "line", "menu": "menu", "callbacks": "callback"}
+CHANNELS: Final = {
+    "sent": "mail",
+    "lines": "line",
+    "menu": "menu",
+    "callbacks": "callback",
+    **dict.fromkeys(("post_incoming", "post_outgoing"), "post"),
+    **dict.fromkeys(("reasons", "reasons_by_service"), "reason"),
+}
 """Table of a report → name in place of the channel of its facts, where they differ."""
 
 
@@ -60,7 +70,7 @@ def compare_report(month: Month, history: History, period: Period) -> tuple[int,
             continue
         channel = CHANNELS.get(table.name, table.name if table.name in KEY_DIMENSIONS else "feedback")
         key_dimensions = KEY_DIMENSIONS.get(table.name, (2, 3))
-        of_table = [fact for fact in facts if fact.place[0] == channel]
+        of_table = [_of_contact_channel(fact) for fact in facts if fact.place[0] == channel]
         for row in table.rows:
             if row.dimensions == OTHERS:
                 continue
@@ -79,6 +89,14 @@ def compare_report(month: Month, history: History, period: Period) -> tuple[int,
                     found.append((period.name, table.name, place, column, value.value, expected))
     found += _compare_arrival_profiles(report, facts, period)
     return cells, found + _compare_tables(report.tables, facts)
+
+
+def _of_contact_channel(fact: HistoryFact) -> HistoryFact:
+    """Return a fact about a reason with the channel of its contact; other facts unchanged."""
+    if fact.place[0] != "reason":
+        return fact
+    channel, reason = fact.place[3].split(":")
+    return fact._replace(place=(channel, fact.place[1], fact.place[2], reason))
 
 
 def _compare_arrival_profiles(report: Any, facts: Sequence[HistoryFact], period: Period) -> list[tuple[Any, ...]]:

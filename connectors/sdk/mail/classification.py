@@ -91,7 +91,7 @@ class MailClassifier:
             return mail(MailKind.UNIDENTIFIED)
         message = self._name(headers)
         known = self.conversations.find(headers.message_id, message)
-        if known and known[1]:
+        if known and known.is_published:
             return None
         is_form = headers.sender in self._forms  # the citizen is then in `Reply-To`
         is_ours = not is_form and (sent or self._addresses.is_ours(headers.sender))
@@ -99,17 +99,19 @@ class MailClassifier:
             return mail(MailKind.AUTOMATIC)
         writer = headers.reply_to if is_form else headers.sender or headers.reply_to
         new = self._sent_conversation(headers) if is_ours else self._received_conversation(headers, writer)
-        conversation = known[0] if known else new
+        conversation = known.conversation if known else new
         if conversation is None:
             return mail(MailKind.OTHER)
-        self.conversations.add(headers.message_id, message, conversation)
-        kind, people, is_first, reason = MailKind.RECEIVED, tuple(filter(None, [writer])), False, ""
+        # Later messages, and the message itself, may be among its references once they are stored.
+        is_first = known.is_first if known else not (is_ours or self.conversations.follow(headers.references))
+        self.conversations.add(headers.message_id, message, conversation, is_first=is_first)
+        kind, people, reason = MailKind.RECEIVED, tuple(filter(None, [writer])), ""
         if is_ours:
             people = tuple(
                 address for address in headers.recipients if self.conversations.person(address) in conversation.people
             )
             kind = MailKind.OTHER if not people else MailKind.ACKNOWLEDGED if headers.automatic else MailKind.ANSWERED
-        elif is_first := not self.conversations.follow(headers.references):
+        elif is_first:
             reason = self._contact_reasons.find_by_subject(headers.subject)
         return mail(kind, message.hex(), conversation.contact.hex(), conversation.place, people, is_first, reason)
 

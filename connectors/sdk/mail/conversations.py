@@ -21,10 +21,13 @@ _PERSON_BYTES: Final = 8
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS messages (
     id BLOB NOT NULL, message BLOB NOT NULL, contact BLOB NOT NULL, people BLOB NOT NULL, place TEXT NOT NULL,
-    number INTEGER UNIQUE, PRIMARY KEY (id, message)
+    number INTEGER UNIQUE, is_first INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (id, message)
 ) WITHOUT ROWID
 """
-_FIND: Final = "SELECT contact, people, place, number FROM messages WHERE id = ? AND message = ?"
+_HAS_FIRST: Final = "SELECT 1 FROM pragma_table_info('messages') WHERE name = 'is_first'"
+_ADD_FIRST: Final = "ALTER TABLE messages ADD COLUMN is_first INTEGER NOT NULL DEFAULT 0"
+"""For files of former versions."""
+_FIND: Final = "SELECT contact, people, place, number, is_first FROM messages WHERE id = ? AND message = ?"
 _FOLLOW: Final = "SELECT contact, people, place FROM messages WHERE id = ? ORDER BY number DESC LIMIT 1"
 
 
@@ -36,6 +39,16 @@ class Conversation(NamedTuple):
     """Digests of the citizens' addresses, latest sender first."""
     place: str
     """Configured address of the service that the citizen wrote to; empty for another address."""
+
+
+class KnownMessage(NamedTuple):
+    """What is stored of a message."""
+
+    conversation: Conversation
+    is_published: bool
+    """True if the message was published, or added by this process."""
+    is_first: bool
+    """True if the message began its conversation when it was first read."""
 
 
 class ConversationStore:
@@ -50,6 +63,8 @@ class ConversationStore:
         advice = _("restore it from its backup, or remove it and have all mail read again (accueil connectors reread)")
         self._database = Database(directory / "threads.sqlite", _TABLE, advice=advice, was_there=published > 0)
         try:
+            if not self._database.find(_HAS_FIRST):
+                self._database.execute(_ADD_FIRST)
             (last,) = self._database.find("SELECT max(number) FROM messages")
             # Messages that were read but perhaps not published are published again, under a new number.
             self._database.execute("UPDATE messages SET number = NULL WHERE number > ?", published)
@@ -69,13 +84,13 @@ class ConversationStore:
         """Return the digest of a citizen's address, as held in `Conversation.people`."""
         return self.digest("person", address, length=_PERSON_BYTES)
 
-    def find(self, message_id: str, message: bytes) -> tuple[Conversation, bool] | None:
-        """Return the conversation of a message, and whether the message was published or added by this process.
-
-        `message` is the digest of the message. Return None if the message is unknown.
-        """
+    def find(self, message_id: str, message: bytes) -> KnownMessage | None:
+        """Return what is stored of the message with the digest `message`; None if it is unknown."""
         row = self._database.find(_FIND, self._id(message_id), message)
-        return (_conversation(*row[:3]), row[3] is not None) if row else None
+        if not row:
+            return None
+        *conversation, number, is_first = row
+        return KnownMessage(_conversation(*conversation), number is not None, bool(is_first))
 
     def follow(self, references: Sequence[str]) -> Conversation | None:
         """Return the conversation of the first known message among these message ids; None if none is known.
@@ -87,7 +102,7 @@ class ConversationStore:
                 return _conversation(*row)
         return None
 
-    def add(self, message_id: str, message: bytes, conversation: Conversation) -> None:
+    def add(self, message_id: str, message: bytes, conversation: Conversation, *, is_first: bool) -> None:
         """Add or update the message with this digest, under the next sequence number (`newest`). `commit` writes it to disk."""
         if not self._database.in_transaction:
             self._database.execute("BEGIN IMMEDIATE")
@@ -95,7 +110,7 @@ class ConversationStore:
         self.newest = self._last
         people = b"".join(conversation.people[:MAX_PEOPLE])
         values = (self._id(message_id), message, conversation.contact, people, conversation.place, self.newest)
-        self._database.execute("INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?, ?, ?)", *values)
+        self._database.execute("INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)", *values, is_first)
 
     def commit(self) -> None:
         """Write the added messages to disk, and delete the oldest beyond `MAX_MESSAGES`."""

@@ -35,10 +35,9 @@ DEFAULTS: Final[Mapping[tuple[str, str], str]] = {
 
 
 def data_fields(event: str) -> dict[str, FieldInfo]:
-    """Return the fields of an event type's `data`, by name."""
+    """Return the fields of an event type's `data` that a mapping may fill, by name."""
     annotation: Any = EVENT_MODELS[event].model_fields["data"].annotation
-    fields: dict[str, FieldInfo] = annotation.model_fields
-    return fields
+    return {name: field for name, field in annotation.model_fields.items() if name != "by_rule"}
 
 
 def is_label(field: FieldInfo) -> bool:

@@ -266,7 +266,7 @@ class EventOptions(FieldOptions):
     """Condition on the record: a table of tests by field, or an expression. Without one, each record gives the event."""
     state: Texts = ()
     """States on whose beginning the event happens, for mappings with `state`. `appointment.moved` also happens in the same state,
-    with each new `starts_at`."""
+    with each new `starts_at`; in a state of `appointment.booked`, it happens only then."""
     channel: Channel | None = None
     """Channel of the contact of `contact.reason_set`. Default: that of the other events."""
 

@@ -38,6 +38,8 @@ from models.topics import Channel
 PSEUDONYMS: Final = 16_384
 """Pseudonyms kept per field of a mapping, those of the last values: at most about 5 MiB. A further event of a citizen or agent
 then takes a twentieth of the time that its pseudonym took."""
+LONGEST_KEPT: Final = 100
+"""Characters of the longest value whose pseudonym is kept; longer ones are texts in the wrong field."""
 
 
 def name_fields(value: ValueOptions) -> str:
@@ -185,12 +187,18 @@ def identity_getter(kind: IdentityKind, value: ValueOptions, region: str, key: P
     """Return the getter of a citizen's pseudonym; an empty text for a missing, invalid or blocked value."""
     get = text_reader(value).get
 
-    @lru_cache(PSEUDONYMS)
+    @_keep_last
     def pseudonym(text: str) -> str:
         normalised = normalise(kind, text, region)
         return key.pseudonym(kind, normalised) if normalised else ""
 
     return lambda record: pseudonym(get(record) or "")
+
+
+def _keep_last(pseudonym: Callable[[str], str]) -> Callable[[str], str]:
+    """Return `pseudonym` with a cache of its last results."""
+    kept = lru_cache(PSEUDONYMS)(pseudonym)
+    return lambda text: kept(text) if len(text) <= LONGEST_KEPT else pseudonym(text)
 
 
 def data_reader(
@@ -205,8 +213,7 @@ def data_reader(
     if is_label(field):
         return _label_reader(mapping, name, value)
     if name == "agent":
-        pseudonym = lru_cache(PSEUDONYMS)(partial(key.pseudonym, IdentityKind.AGENT))
-        return _converted(text_reader(value), pseudonym)
+        return _converted(text_reader(value), _keep_last(partial(key.pseudonym, IdentityKind.AGENT)))
     if name.endswith("_at"):
         return event_time_reader(mapping, value, zone)
     reader = text_reader(value)

@@ -20,12 +20,7 @@ from connectors.sdk.contact_reasons import NO_REASONS, REASON_SET, ContactReason
 from connectors.sdk.identifiers import keyed_digest, safe_contact_id
 from connectors.sdk.mapping.conditions import Closed, Predicate, all_of, find_closed_fields, ignored_predicate
 from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields
-from connectors.sdk.mapping.fields import (
-    Getter,
-    Record,
-    field_getter,
-    is_expression,
-)
+from connectors.sdk.mapping.fields import Getter, Record, field_getter, is_expression
 from connectors.sdk.mapping.options import (
     COMMON_NAMES,
     IDENTITY_NAMES,
@@ -59,7 +54,7 @@ from models.reasons import Reason
 from models.structs import field_values
 from models.timestamps import milliseconds
 
-SLOT: Final = "\x1f"
+SLOT_SEPARATOR: Final = "\x1f"
 """Separates a state and the time of the appointment."""
 _MOVED: Final = "appointment.moved"
 
@@ -76,7 +71,7 @@ class PreparedRecord(NamedTuple):
     native: str = ""
     """Id of the contact in the source, in a form without personal data; empty if only its event has an id."""
     state: str = ""
-    """State of the contact, for mappings with `state`. In a state that stands for a moved appointment, `SLOT` and the
+    """State of the contact, for mappings with `state`. In a state that stands for a moved appointment, `SLOT_SEPARATOR` and the
     appointment's time in milliseconds since 1970 follow."""
     is_ignored: bool = False
     """True if the record concerns no contact, or none in its present state, such as a draft."""
@@ -205,7 +200,7 @@ class RecordMapping:
         state: str = self._state(record)
         rule = next((rule for rule in self._rules if rule.read_slot and state in rule.states), None)
         slot = rule.read_slot(record) if rule and rule.read_slot else None
-        return f"{state}{SLOT}{milliseconds(slot)}" if slot else state
+        return f"{state}{SLOT_SEPARATOR}{milliseconds(slot)}" if slot else state
 
     def _read_native(self, common: "_Common", record: Record) -> str:
         native = common.read_native(record)
@@ -320,12 +315,17 @@ class _Rule:
         self._data, self._fields = self._data_readers(mapping, options, key, zone)
         self.read_slot: Getter | None = dict(self._data)["starts_at"] if self._event == _MOVED and self.states else None
         """Reads the time of the appointment, if the event begins with a state and with each new time in that state."""
+        self._booked_states = frozenset(
+            state for event in mapping.events if event.event == "appointment.booked" for state in event.state
+        )
 
     def begins(self, state: str, known_state: str) -> bool:
         """Return whether a state of the event begins: from another state, or with another time of the moved appointment."""
-        name, _separator, slot = state.partition(SLOT)
-        known_name, _separator, known_slot = known_state.partition(SLOT)
-        is_new = name != known_name or (self.read_slot is not None and known_slot not in {"", slot})
+        name, _separator, slot = state.partition(SLOT_SEPARATOR)
+        known_name, _separator, known_slot = known_state.partition(SLOT_SEPARATOR)
+        is_new = name != known_name
+        if self.read_slot is not None:  # an appointment that begins is booked, not moved
+            is_new = (is_new and name not in self._booked_states) or known_slot not in {"", slot}
         return is_new and name in self.states
 
     def read_time(self, record: Record, read_at: datetime) -> datetime:

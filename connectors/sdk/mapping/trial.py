@@ -5,14 +5,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from connectors.sdk.contract import Reject
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.conditions import all_of, find_closed_fields
 from connectors.sdk.mapping.event_fields import CLOSED_LISTS, data_fields, is_label
-from connectors.sdk.mapping.event_order import find_disorder, find_without_wait
 from connectors.sdk.mapping.fields import Getter, Record, is_expression, sparse_text_getter, text_getter
+from connectors.sdk.mapping.impossible_order import find_disorder, find_without_wait
 from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, find_fields, value_table
 from connectors.sdk.mapping.readers import text_reader
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign
@@ -55,6 +56,7 @@ class Trial:
     _known: dict[str, tuple[bytes, str, set[bytes]]] = field(default_factory=dict)
     """Digest, state and signatures of events by key of the record."""
     _contacts: dict[str, tuple[Event, ...]] = field(default_factory=dict)
+    """First event of each type, by contact: all events of a sample with one id would take quadratic time."""
     _ids: set[str] = field(default_factory=set)
 
     def run(self, records: Iterable[PlacedRecord], now: datetime) -> Iterator[TriedRecord]:
@@ -116,10 +118,11 @@ def _find_new_disorder(
     found: dict[tuple[str, str], None] = {}
     for subject in dict.fromkeys(event.subject for event in news):
         former = () if replaces else contacts.get(subject, ())
-        contacts[subject] = (*former, *(event for event in news if event.subject == subject))
-        found |= dict.fromkeys(
-            pair for pair in find_disorder(contacts[subject]) if pair not in {*find_disorder(former)}
-        )
+        events = (*former, *(event for event in news if event.subject == subject))
+        known = {*find_disorder(former)}
+        found |= dict.fromkeys(pair for pair in find_disorder(events) if pair not in known)
+        latest_first = sorted(events, key=attrgetter("time"), reverse=True)
+        contacts[subject] = tuple({event.type: event for event in latest_first}.values())
     return tuple(found)
 
 

@@ -16,7 +16,7 @@ import msgspec
 from models.events import Event
 from models.structs import field_values
 from streams.core.figures.figure import Dimensions
-from streams.core.rows import MAX_DIMENSIONS, Row, intern_dimensions
+from streams.core.rows import MAX_DIMENSIONS, MAX_DIMENSIONS_PER_ROW, Row, TooManyDimensions, intern_dimensions
 
 
 class ContactState(StrEnum):
@@ -81,8 +81,8 @@ class CaseEvent(Row):
     """All events of one type that concern the contact as a whole, not one queue stay."""
 
     type: str
-    """Event type. Opinions include the scale, and menu choices the option, as a contact may have several:
-    `feedback.given:csat_1_5`."""
+    """Event type. Opinions include the scale, menu choices the option, and reasons that a rule set the word `rule`, as a contact
+    may have several: `feedback.given:csat_1_5`."""
     first_at: int
     last_at: int
     dimensions: Dimensions
@@ -126,7 +126,7 @@ def add_case_event(case_events: tuple[CaseEvent, ...], event: Event, at: int) ->
     data = field_values(event.data)
     present = {name: value for name, value in data.items() if value not in (None, "")}
     detail = sys.intern(_encode_json(present).decode()) if present else ""
-    part = data.get("scale") or data.get("option")
+    part = data.get("scale") or data.get("option") or ("rule" if data.get("by_rule") else "")
     kind = sys.intern(f"{event.type}:{part}") if part else event.type
     for name in _DIMENSION_FIELDS:
         if value := data.get(name):  # refuses a source that puts a value per contact there
@@ -150,6 +150,8 @@ def _merge(case_events: tuple[CaseEvent, ...], new: CaseEvent) -> tuple[CaseEven
         detail = first_detail if new.type in FIRST_DETAIL_TYPES else last_detail
         new.first_at, new.last_at, new.dimensions, new.detail = first_at, last_at, dimensions, detail
     by_type[new.type] = new
+    if len(by_type) > MAX_DIMENSIONS_PER_ROW:
+        raise TooManyDimensions
     return tuple(sorted(by_type.values(), key=attrgetter("type")))
 
 

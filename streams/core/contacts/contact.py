@@ -42,11 +42,13 @@ SEEN_EVENTS: Final = 32
 ERASED: Final = "personal_data.erased"
 RETRACTED: Final = "contact.retracted"
 REASON_SET: Final = "contact.reason_set"
+REASON_BY_RULE: Final = "contact.reason_set:rule"
+"""Type of the case event of a reason that a rule set."""
 REMOVALS: Final = frozenset({ERASED, RETRACTED})
 """Event types after which a contact has no identities, and no timeline entries but this event's."""
 _ERASURES: Final = frozenset({ERASED})
-_REMARKS: Final = REMOVALS | {REASON_SET}
-"""Event types of any channel, which say nothing about the contact's begin, state and dimensions."""
+_NO_PROGRESS: Final = REMOVALS | {REASON_SET, REASON_BY_RULE}
+"""Types of case events that say nothing about the contact's begin, state and dimensions."""
 AssignedSector = tuple[bool, int, str]
 """Sort key of a contact's sector: whether it is unknown, the earliest event time that names it, its name. The least key wins."""
 UNASSIGNED_SECTOR: Final[AssignedSector] = (True, 0, "")
@@ -124,7 +126,7 @@ class Contact(Row, tag=1):
         return tuple(
             event
             for event in self.case_events
-            if event.dimensions.channel == self.channel and event.type not in _REMARKS
+            if event.dimensions.channel == self.channel and event.type not in _NO_PROGRESS
         )
 
     @property
@@ -146,7 +148,7 @@ class Contact(Row, tag=1):
     @property
     def has_begun(self) -> bool:
         """Return whether the contact has any event except removals and reasons."""
-        return bool(self.stays) or any(event.type not in _REMARKS for event in self.case_events)
+        return bool(self.stays) or any(event.type not in _NO_PROGRESS for event in self.case_events)
 
     @property
     def began_at(self) -> int:
@@ -259,7 +261,7 @@ def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:  
         after.case_events
         and after.case_events[0].type == RETRACTED  # as in `is_retracted`
         and event.type not in REMOVALS
-        and not _is_opinion(event.channel, after)
+        and not _is_opinion(event.type, event.channel, after)
     ):
         return after
     stays = add_evidence(after.stays, event, at)
@@ -291,9 +293,9 @@ def _channel(row: Contact, event: Event) -> Channel:
 
     A removal or reason decides only while the contact has not begun.
     """
-    is_remark = event.type in _REMARKS
-    if row.has_begun is is_remark:
-        return row.channel if is_remark else event.channel
+    is_no_progress = event.type in _NO_PROGRESS
+    if row.has_begun is is_no_progress:
+        return row.channel if is_no_progress else event.channel
     return min(event.channel, row.channel, key=_by_weight)
 
 
@@ -362,13 +364,13 @@ def _drop_evidence(after: Contact) -> None:
     after.case_events = tuple(
         event
         for event in after.case_events
-        if event.type in REMOVALS or _is_opinion(Channel(event.dimensions.channel), after)
+        if event.type in REMOVALS or _is_opinion(event.type, Channel(event.dimensions.channel), after)
     )
 
 
-def _is_opinion(channel: Channel, row: Contact) -> bool:
+def _is_opinion(kind: str, channel: Channel, row: Contact) -> bool:
     """Return whether an event of `channel` is an opinion about the contact, and not an event of its own source."""
-    return channel is Channel.FEEDBACK and row.channel is not Channel.FEEDBACK
+    return channel is Channel.FEEDBACK and row.channel is not Channel.FEEDBACK and kind not in _NO_PROGRESS
 
 
 def _merge_identities(known: str, new: str) -> str:
@@ -385,7 +387,7 @@ def _by_time(claim: Claim) -> AssignedSector:
 
 
 def _by_completeness(event: CaseEvent) -> tuple[bool, int, int, str]:
-    return event.type not in _REMARKS, -event.dimensions.count(""), event.last_at, event.type
+    return event.type not in _NO_PROGRESS, -event.dimensions.count(""), event.last_at, event.type
 
 
 def _by_start(stay: QueueStay) -> tuple[int, int]:

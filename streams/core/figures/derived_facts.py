@@ -6,8 +6,9 @@ Each kind of figure has a name in place of the channel, and its own schema (`fig
 from collections.abc import Iterator
 from typing import Final
 
+from models.topics import Channel
 from streams.core.contacts.case_event import CaseEvent
-from streams.core.contacts.contact import REASON_SET, Contact
+from streams.core.contacts.contact import REASON_BY_RULE, REASON_SET, Contact
 from streams.core.figures.figure import Dimensions, Fact, Facts, bucket_start
 from streams.core.figures.figure_schemas import (
     CALLBACK_CHANNEL,
@@ -38,6 +39,7 @@ _COST: Final = POST_SCHEMA.index["post_cost_cents"]
 def derived_facts(row: Contact) -> Iterator[tuple[Dimensions, Facts]]:
     """Yield dimensions and facts of the derived figures of `row`, each dimensions once."""
     callbacks: list[CaseEvent] = []
+    reason: CaseEvent | None = None
     for event in row.case_events:
         kind, at = event.type, event.first_at
         if kind == "call.arrived":
@@ -53,12 +55,14 @@ def derived_facts(row: Contact) -> Iterator[tuple[Dimensions, Facts]]:
             callbacks.append(event)
         elif kind == "post.counted":
             yield _post(event)
-        elif kind == REASON_SET and row.has_begun:
-            _, site, service, _ = row.dimensions
-            where = derived_dimensions(REASON_CHANNEL, site, service, f"{row.channel}:{event.data.contact_reason}")
-            yield where, ((bucket_start(row.began_at), _REASON, 0),)
+        elif kind in (REASON_SET, REASON_BY_RULE):
+            reason = reason or event  # in the order of types, the source's reason comes first
     if callbacks:
         yield _callbacks(row, callbacks)
+    if reason and row.has_begun and row.channel is not Channel.FEEDBACK:
+        _, site, service, _ = row.dimensions
+        where = derived_dimensions(REASON_CHANNEL, site, service, f"{row.channel}:{reason.data.contact_reason}")
+        yield where, ((bucket_start(row.began_at), _REASON, 0),)
 
 
 def has_facts_of_arrival_only(row: Contact) -> bool:

@@ -249,7 +249,8 @@ REASON_CHANNEL: Final = "reason"
 """Channel of the figures of reasons for contact. The `queue` of these rows is `<channel>:<reason>`."""
 
 REASON_SCHEMA: Final = FigureSchema(facts=("reason_contacts",), durations=(), stocks=())
-"""Contacts by their latest reason, at the time when the contact began. Contacts without a reason are not counted."""
+"""Contacts by their reason, at the time when the contact began: the latest of their source, else the latest that a rule set.
+Contacts without a reason are not counted."""
 
 LINE_CHANNEL: Final = "line"
 """Channel of the figures of dialled lines. The `queue` of these rows is the name of the line, empty for an unknown line."""

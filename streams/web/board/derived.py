@@ -31,7 +31,7 @@ _ITEMS: Final = POST_SCHEMA.index["post_items"]
 _COST: Final = POST_SCHEMA.index["post_cost_cents"]
 
 
-class Reason(msgspec.Struct, frozen=True):
+class ContactReason(msgspec.Struct, frozen=True):
     """Contacts of today with one reason."""
 
     reason: str
@@ -100,7 +100,7 @@ class CountedPost(msgspec.Struct, frozen=True, kw_only=True):
     """Postage of these items."""
 
 
-def reasons_of(snapshot: Snapshot, options: WebOptions) -> list[Reason]:
+def contact_reasons_of(snapshot: Snapshot, options: WebOptions) -> list[ContactReason]:
     """Return the reasons for contact of today, the most frequent first."""
     found: dict[str, dict[str, int]] = {}
     for dimensions, figure in _of_today(snapshot, REASON_CHANNEL).items():
@@ -108,7 +108,7 @@ def reasons_of(snapshot: Snapshot, options: WebOptions) -> list[Reason]:
         by_channel = found.setdefault(reason, {})
         by_channel[channel] = by_channel.get(channel, 0) + figure.counts[_REASON]
     reasons = [
-        Reason(reason, *options.reason_labels(reason), sum(by_channel.values()), by_channel)
+        ContactReason(reason, *options.reason_labels(reason), sum(by_channel.values()), by_channel)
         for reason, by_channel in found.items()
     ]
     return sorted(reasons, key=lambda reason: (-reason.contacts, reason.reason))

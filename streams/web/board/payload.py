@@ -10,15 +10,15 @@ from streams.core.figures.figure import Formula, local_time
 from streams.web.board.at_risk import AtRiskTargets
 from streams.web.board.derived import (
     Callbacks,
+    ContactReason,
     CountedPost,
     Line,
     MenuChoice,
-    Reason,
     callbacks_of,
+    contact_reasons_of,
     lines_of,
     menu_of,
     post_of,
-    reasons_of,
 )
 from streams.web.board.queues import (
     Curve,
@@ -119,7 +119,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     services: list[Service]
     satisfaction: list[Satisfaction]
     promises: SlaOverview
-    reasons: list[Reason]
+    reasons: list[ContactReason]
     """Reasons for contact of today; empty, like the next four, while there are none."""
     lines: list[Line]
     menu: list[MenuChoice]
@@ -166,7 +166,7 @@ def make_message(
         services=services,
         satisfaction=satisfaction_of(snapshot, options),
         promises=sla_overview_of(snapshot, options, risks),
-        reasons=reasons_of(snapshot, options),
+        reasons=contact_reasons_of(snapshot, options),
         lines=lines_of(snapshot),
         menu=menu_of(snapshot),
         callbacks=callbacks_of(snapshot, options),

@@ -259,6 +259,7 @@ _TEXTS: Final = {
     "title_callbacks": N_("Voice messages and callbacks"),
     "title_post": N_("Post counted, 7 days"),
     "reason": C_("board", "Reason"),
+    "all_channels": N_("All"),
     "line": N_("Line"),
     "line_arrived": N_("Arrived"),
     "line_queued": N_("Reached a queue"),

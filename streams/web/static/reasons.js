@@ -13,7 +13,7 @@ function headingOf(channel) {
 export function columnsOfReasons(reasons) {
   const channels = CHANNELS.filter((channel) => reasons.some(({ by_channel }) => by_channel[channel]));
   return [
-    { figure: "", heading: texts.all_services, text: ({ contacts }) => format.count(contacts) },
+    { figure: "", heading: texts.all_channels, text: ({ contacts }) => format.count(contacts) },
     ...channels.map((channel) => ({
       figure: "reasons_contacts",
       heading: headingOf(channel),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.graph.mailbox_store import MailboxStore
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons, ReasonRule
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.microsoft.graph import GraphClient
 from connectors.sdk.testing import FakeBroker
@@ -53,6 +54,21 @@ def test_conversation_is_one_contact(mailbox: GraphMailbox) -> None:
 
 def test_words_of_the_subject_set_the_reason(mailbox: GraphMailbox) -> None:
     check_reasons_by_subject(mailbox)
+
+
+def test_subjects_are_requested_as_soon_and_as_long_as_a_rule_needs_them(mailbox: GraphMailbox) -> None:
+    rule = ContactReasons([ReasonRule("dechets", subject_words=("dechets",))])
+    published = []
+    for number, rules in enumerate((NO_REASONS, rule, rule, NO_REASONS)):
+        mailbox.put(mail(f"q{number}", number, f"usager{number}@example.org", Subject="Dechets"))
+        before = len(mailbox.fake.requests)
+        published += mailbox.harness(rules).read_all(confirm=True)
+        selects = [request.query_params.get("$select", "") for request in mailbox.fake.requests[before:]]
+        restarted = {"subject" in select.split(",") for select in selects if select.startswith("internetMessageId")}
+        assert restarted == [{False}, {True}, set(), {False}][number]
+    assert events_by_contact(published) == [
+        *((0, "received"), (1, "received"), (1, "reason_set"), (2, "received"), (2, "reason_set"), (3, "received"))
+    ]
 
 
 @needs_dovecot

@@ -31,7 +31,7 @@ def event(kind: str, **fields: object) -> Event:
 
 
 def reasons_of(*events: Event, reasons: ContactReasons = REASONS) -> list[str]:
-    made = reasons.complete(events)
+    made = reasons.add_and_check(events)
     return [one.data.contact_reason for one in made if one.type == "contact.reason_set"]
 
 
@@ -59,7 +59,7 @@ def test_first_rule_of_the_channel_sets_the_reason(cause: Event, expected: list[
 
 def test_reason_is_about_the_contact_and_time_of_its_cause() -> None:
     cause = event("call.queued", queue="rsa", visit=1, site="siege", service="social", sector="social")
-    published, reason = REASONS.complete((cause,))
+    published, reason = REASONS.add_and_check((cause,))
     assert published is cause
     assert isinstance(reason, Envelope)
     assert decode(encode(reason)) == reason
@@ -67,7 +67,15 @@ def test_reason_is_about_the_contact_and_time_of_its_cause() -> None:
     same = "source", "subject", "time", "recordedtime", "sequence", "channel", "site", "service", "sector"
     assert [getattr(reason, name) for name in same] == [getattr(cause, name) for name in same]
     assert reason.identities == ""
-    assert REASONS.complete((cause,)) == [published, reason]
+    assert reason.model_dump()["data"] == {"contact_reason": "rsa", "by_rule": True}
+    assert REASONS.add_and_check((cause,)) == [published, reason]
+
+
+def test_another_rule_replaces_no_reason_of_an_earlier_event() -> None:
+    cause = event("call.queued", queue="rsa", visit=1)
+    moved = ContactReasons([ReasonRule("rsa"), ReasonRule("aides", queues=("rsa",))])
+    assert (reasons_of(cause), reasons_of(cause, reasons=moved)) == (["rsa"], ["aides"])
+    assert [one.id for one in moved.add_and_check((cause,))] == [one.id for one in REASONS.add_and_check((cause,))]
 
 
 def test_each_cause_sets_its_reason_once_in_any_division_of_records() -> None:
@@ -75,8 +83,8 @@ def test_each_cause_sets_its_reason_once_in_any_division_of_records() -> None:
         make("call.queued", number, subject=f"call:test/one:{number % 7}", native_id=number, queue="rsa", visit=1)
         for number in range(40)
     ]
-    at_once = {one.id for one in REASONS.complete(causes)}
-    one_by_one = {one.id for cause in causes for one in REASONS.complete((cause,))}
+    at_once = {one.id for one in REASONS.add_and_check(causes)}
+    one_by_one = {one.id for cause in causes for one in REASONS.add_and_check((cause,))}
     assert at_once == one_by_one
     assert len(at_once) == 80
 
@@ -93,11 +101,11 @@ def test_unlisted_reason_is_rejected(name: str, channel: str) -> None:
         return Reject(reason, b"record", detail)
 
     unlisted = event("contact.reason_set", contact_reason=name, channel=channel)
-    outcome = map_or_reject(lambda one: (one,), reject, unlisted, unlisted.time, REASONS)
+    outcome = map_or_reject(lambda one: (one,), reject, unlisted, unlisted.time, REASONS.add_and_check)
     detail = f"contact_reason: not in contact_reasons for the channel {channel}"
     assert outcome == Reject(Reason.UNKNOWN_ENUM, b"record", detail)
     with pytest.raises(UnusableRecord):
-        NO_REASONS.complete((unlisted,))
+        NO_REASONS.add_and_check((unlisted,))
 
 
 @pytest.mark.parametrize(
@@ -117,6 +125,12 @@ def test_unlisted_reason_is_rejected(name: str, channel: str) -> None:
 )
 def test_words_of_a_subject(subject: str, expected: str) -> None:
     assert REASONS.find_by_subject(subject) == expected
+
+
+def test_words_without_letters_or_digits_are_in_no_subject() -> None:
+    reasons = ContactReasons([ReasonRule("rsa", subject_words=("??", "\u0301\u0301"))])
+    assert not reasons.reads_subjects
+    assert {reasons.find_by_subject(subject) for subject in ("!!!", "??", "  ", "Bonjour")} == {""}
 
 
 def test_subject_and_queue_compete_in_the_order_of_the_list() -> None:

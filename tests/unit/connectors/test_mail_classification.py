@@ -1,5 +1,6 @@
 """Classification of messages with a real conversation store."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -154,6 +155,29 @@ def test_unconfirmed_messages_are_repeated_after_each_restart(classifier: Classi
         classifier.published = classifier.conversations.newest
     classifier.restart()
     assert classifier.classify(first) == classified
+
+
+def test_first_message_of_a_conversation_may_refer_to_itself_or_to_a_later_one(classifier: ClassifierHarness) -> None:
+    mails = [
+        message("a", follows="a"),
+        message("b", follows="c"),
+        message("c", "autre@example.org"),
+        message("d", follows="b"),
+    ]
+    first = [classifier.classify(fetched) for fetched in mails]
+    assert [mail and mail.is_first for mail in first] == [True, True, True, False]
+    classifier.restart()
+    assert [classifier.classify(fetched) for fetched in mails] == first
+
+
+def test_store_of_a_former_version_is_continued(classifier: ClassifierHarness, tmp_path: Path) -> None:
+    first = classifier.classify(message("a"))
+    classifier.conversations.close()
+    with closing(sqlite3.connect(tmp_path / "threads.sqlite")) as database:
+        database.execute("ALTER TABLE messages DROP COLUMN is_first")
+    classifier.open()
+    again = classifier.classify(message("b", follows="a"))
+    assert contacts(first, again) == [0, 0]
 
 
 def test_new_message_does_not_count_as_published_after_a_restore_of_the_store(classifier: ClassifierHarness) -> None:

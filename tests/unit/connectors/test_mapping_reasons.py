@@ -44,7 +44,9 @@ def reasons_of(row: dict[str, Any], **changes: Any) -> list[tuple[str, str]]:
     events = mapping.map(mapping.prepare(row), NOW)
     assert [decode(encode(event)) for event in events] == [*events]
     return [
-        (event.subject, event.data.contact_reason) for event in REASONS.complete(events) if event.type == CODE["event"]
+        (event.subject, event.data.contact_reason)
+        for event in REASONS.add_and_check(events)
+        if event.type == CODE["event"]
     ]
 
 

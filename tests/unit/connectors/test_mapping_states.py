@@ -177,6 +177,17 @@ def test_an_appointment_is_moved_after_another_state() -> None:
     assert types(run(APPOINTMENTS, *rows))[1:] == [["appointment.cancelled"], ["appointment.moved"]]
 
 
+def test_an_appointment_that_is_booked_in_a_state_is_moved_there_with_each_new_slot_only() -> None:
+    events = [
+        {"event": "appointment.booked", "state": "booked"},
+        {"event": "appointment.moved", "state": ["moved", "booked"]},
+    ]
+    options = {**APPOINTMENTS, "other_states": ["draft"], "events": events}
+    rows = [appointment("draft", 1, 0), appointment("booked", 1, 1), appointment("booked", 2, 2)]
+    assert types(run(options, *rows)) == [[], ["appointment.booked"], ["appointment.moved"]]
+    assert types(run(options, *rows[1:])) == [["appointment.booked"], ["appointment.moved"]]
+
+
 # -------------------------------------------------------------------------------------------------------------- history
 def history(*states: tuple[Any, int]) -> dict[str, Any]:
     return {"number": 7, "history": [{"state": state, "at": f"2026-11-30T09:{at:02}:00Z"} for state, at in states]}

@@ -1,5 +1,6 @@
 """Mapping of records to events: every event type and data field, ids, identities, rejects that name the field."""
 
+import tracemalloc
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -38,6 +39,7 @@ SAMPLES: Mapping[str, Any] = {
 }
 """Value of a record for each data field that is neither a label nor one of a list."""
 CHOICES: Mapping[str, str] = {"scale": "csat_1_5"}
+ANSWERED: Mapping[str, str] = {"event": "call.answered", "time": "time"}
 
 
 def options_for(event: str, **changes: Any) -> dict[str, Any]:
@@ -303,6 +305,19 @@ def test_register_number_that_may_be_personal_is_hashed() -> None:
     for value in ("0639981234", "Camille Exemple", "camille@example.org"):
         (event,) = map_one(options_for("letter.registered"), sample_for("letter.registered") | {"chrono": value})
         assert value not in encode(event).decode()
+
+
+@pytest.mark.parametrize("name", ["email", "agent"])
+def test_long_texts_in_the_field_of_a_person_are_not_kept(name: str) -> None:
+    mapped = mapping({"id": "id", "queue": {"value": "rsa"}, name: name, "events": [ANSWERED]})
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            record = {"id": "A1", "time": AT, name: f"{number}{'é' * 50_000}"}
+            mapped.map(mapped.prepare(record), NOW)
+        assert tracemalloc.get_traced_memory()[0] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 # ------------------------------------------------------------------------------------------------------------------- times

@@ -260,7 +260,7 @@ def test_personal_value_in_any_field_of_any_event_stays_inside(event: str) -> No
     }
     record = body(**{name: usual.get(name, 1) for name in fields})
     events = mapping.map(Message("msg_1", record, NOW))
-    assert {*events[0].data.model_dump()} == {*data_fields(event)}
+    assert {*events[0].data.model_dump()} >= {*data_fields(event)}
     leaks = set()
     for value in DISGUISED:
         for filled in fill(record, value):

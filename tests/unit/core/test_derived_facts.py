@@ -1,11 +1,13 @@
 """Figures of lines, menu choices, callbacks, counted post and reasons for contact."""
 
+from itertools import permutations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.events import Event
-from streams.core.contacts import case_event
+from streams.core.contacts import case_event, contact
 from streams.core.figures.figure_schemas import (
     CALLBACK_CHANNEL,
     LINE_CHANNEL,
@@ -13,7 +15,7 @@ from streams.core.figures.figure_schemas import (
     POST_CHANNEL,
     REASON_CHANNEL,
 )
-from streams.core.rows import TooManyDimensions
+from streams.core.rows import MAX_DIMENSIONS_PER_ROW, TooManyDimensions
 from streams.core.timeline.entries import is_recorded
 from tests.support import figures as support
 from tests.support.events import IN_QUEUE, START_MS, answered_call, deliveries, make
@@ -112,6 +114,46 @@ def test_latest_reason_counts_at_the_begin_of_the_contact() -> None:
         if dimensions.channel == REASON_CHANNEL and any(figure.counts)
     }
     assert counted == {(0, ("siege", "autonomie", "call:dossier")), (START, ("siege", "autonomie", "call:dossier"))}
+
+
+def reason_set(at: float, reason: str, **fields: object) -> Event:
+    return make("contact.reason_set", at, **{"channel": "call", "contact_reason": reason, **fields})
+
+
+def test_reason_of_the_source_counts_before_those_of_rules() -> None:
+    begun = make("call.queued", 0, **IN_QUEUE)
+    reasons = [reason_set(5, "social-aid", by_rule=True), reason_set(0, "roads"), reason_set(9, "apa", by_rule=True)]
+    for order in permutations(reasons):
+        assert current_totals(REASON_CHANNEL, begun, *order) == {
+            ("siege", "autonomie", "call:roads"): {"reason_contacts": 1}
+        }
+    by_rule = current_totals(REASON_CHANNEL, begun, reasons[0], reasons[2])
+    assert by_rule == {("siege", "autonomie", "call:apa"): {"reason_contacts": 1}}
+
+
+def test_reason_of_an_opinion_counts_nowhere() -> None:
+    given = make("feedback.given", 0, scale="csat_1_5", score=5)
+    assert totals(REASON_CHANNEL, given, reason_set(0, "roads", channel="feedback")) == {}
+
+
+def test_retracted_contact_has_no_reason_in_any_order() -> None:
+    events = [
+        make("call.queued", 0, **IN_QUEUE),
+        make("feedback.given", 9, scale="csat_1_5", score=5),
+        reason_set(3, "roads"),
+        reason_set(3, "waste", channel="feedback"),
+        make("contact.retracted", 20, channel="call"),
+    ]
+    rows = {contact.encode(fold_contact(*order)) for order in permutations(events)}
+    assert len(rows) == 1
+    assert current_totals(REASON_CHANNEL, *events) == {}
+
+
+def test_contact_with_too_many_menu_choices_is_refused() -> None:
+    row = fold_contact(*(make("call.menu_chosen", at, option=f"o{at}") for at in range(MAX_DIMENSIONS_PER_ROW)))
+    one_more = make("call.menu_chosen", 999, option="o999")
+    with pytest.raises(TooManyDimensions):
+        fold_contact(one_more, row=row)
 
 
 def test_reason_alone_neither_begins_nor_delays_a_case() -> None:

@@ -64,6 +64,10 @@ def test_settings_file_comes_from_argument_variable_or_current_directory(monkeyp
         ("[web]\nport = 99999", "accueil.toml: web.port must be at most 65535"),
         ('[identities]\nblocked = ["a", 3]', "accueil.toml: identities.blocked #2 must be a text"),
         ('[web]\nport = "http"', "accueil.toml: web.port must be a whole number"),
+        (
+            '[contact_reasons.rsa]\nsubject_words = ["RSA", "??"]',
+            "accueil.toml: contact_reasons.rsa.subject_words #2 must contain a letter or digit",
+        ),
         ('[log]\nformat = "xml"', "accueil.toml: log.format must be 'console' or 'json'"),
         ('[web]\ntime_zone = "Paris"', "accueil.toml: web.time_zone must be a time zone such as Europe/Paris"),
         (

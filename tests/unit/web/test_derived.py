@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from streams.core.figures.figure import Dimensions
-from streams.web.board.derived import CountedPost, Line, MenuChoice, Reason
+from streams.web.board.derived import ContactReason, CountedPost, Line, MenuChoice
 from streams.web.options import QueueOptions, ReasonOptions, WebOptions
 from tests.unit.web.filled_board import NOON, FilledBoard
 
@@ -36,8 +36,8 @@ def test_reasons_are_added_up_over_services_and_sorted_by_contacts() -> None:
     filled.worker.count(place("reason", "call:aides", site="nord"), NOON, reason_contacts=3)
     filled.worker.count(place("reason", "email:aides"), NOON, reason_contacts=1)
     assert filled.board().reasons == [
-        Reason("aides", "Aides sociales", "Social aid", 6, {"call": 5, "email": 1}),
-        Reason("dossier", "dossier", "dossier", 4, {"call": 4}),
+        ContactReason("aides", "Aides sociales", "Social aid", 6, {"call": 5, "email": 1}),
+        ContactReason("dossier", "dossier", "dossier", 4, {"call": 4}),
     ]
 
 

@@ -73,7 +73,7 @@ def test_first_parameter_is_the_reason_or_its_code() -> None:
     for code in ("12", "aide-sociale"):
         (event,) = log.events(line("WRAPUP", code, "note", queue="610"))
         assert (event.type, event.channel) == ("contact.reason_set", "call")
-        assert (data_of(event), event.service) == ({"contact_reason": "aide-sociale"}, "social")
+        assert (data_of(event), event.service) == ({"contact_reason": "aide-sociale", "by_rule": False}, "social")
 
 
 @pytest.mark.parametrize("code", ["", "0639985511", "aide à domicile"])
