@@ -57,11 +57,12 @@ def read_lines(channel: str, figures: Mapping[Dimensions, Figure], options: WebO
 
     def read(cells: FigureCells) -> dict[str, Value]:
         arrived, queued = cells.number("line_arrived"), cells.number("line_queued")
+        unqueued = max(0, arrived - queued)  # calls that arrived before an upgrade were not counted as such
         return {
             "line_arrived": cells.count("line_arrived"),
             "line_queued": cells.count("line_queued"),
-            "line_unqueued": Value(arrived - queued, "count"),
-            "unqueued_share": share(arrived - queued, arrived),
+            "line_unqueued": Value(unqueued, "count"),
+            "unqueued_share": share(unqueued, arrived),
         }
 
     return [make_table("lines", figures, LINE_SCHEMA, read, unchanged)]

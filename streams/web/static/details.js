@@ -38,7 +38,7 @@ const TABLES = {
     columns: () => [
       count("lines_arrived", "line_arrived", ({ arrived }) => arrived),
       count("lines_queued", "line_queued", ({ queued }) => queued),
-      count("lines_unqueued", "line_unqueued", ({ arrived, queued }) => arrived - queued),
+      count("lines_unqueued", "line_unqueued", ({ arrived, queued }) => Math.max(arrived - queued, 0)),
     ],
     place: ({ site, line }) => ({ channel: "call", site, queue: line }),
     when: "of_today",
