@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, Final, Literal, Self
 
 import httpx
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, model_validator
 
 from connectors.sdk.config import Options
 from connectors.sdk.mapping.config import MappedConfig
@@ -41,6 +41,12 @@ def _check_own_header(name: str) -> str:
     return name
 
 
+def _check_is_no_file(url: object) -> object:
+    if str(url).startswith("file:"):
+        raise ValueError(_("must be https://…: only servers are read; for a file use the connector table, with CSV"))
+    return url
+
+
 def _check_query(url: str) -> str:
     if httpx.URL(url).query:
         raise ValueError(_("must have no ?…: set the parameters in params"))
@@ -57,7 +63,7 @@ HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|
 HeaderValue = Annotated[str, StringConstraints(pattern=r"^[ -~]{0,2000}$", strip_whitespace=True)]
 ParameterName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 OpenName = Annotated[str, AfterValidator(_check_not_secret)]
-ListUrl = Annotated[EndpointUrl, AfterValidator(_check_query)]
+ListUrl = Annotated[EndpointUrl, BeforeValidator(_check_is_no_file), AfterValidator(_check_query)]
 Name = Annotated[str, StringConstraints(min_length=1)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 

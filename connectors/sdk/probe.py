@@ -40,6 +40,8 @@ class ProbedOutcomes(list[Outcome]):
 
     has_more = False
     """True if the source has newer records that were not read."""
+    trouble = ""
+    """Reason why part of the source is not read; empty if all parts are."""
 
 
 class ProbeResult(NamedTuple):
@@ -56,6 +58,8 @@ class ProbeResult(NamedTuple):
     """Most frequent details by reason, without values, each with its number of records."""
     has_more: bool | None = None
     """True if newer records were not read; None if unknown."""
+    trouble: str = ""
+    """Reason why part of the source is not read; empty if all parts are."""
 
     @property
     def mostly_rejected(self) -> bool:
@@ -105,6 +109,7 @@ def read_available(source: Source[Any, Any], wait_seconds: float) -> ProbedOutco
         if len(outcomes) >= MOST_RECORDS or time.monotonic() > deadline:
             outcomes.has_more = bool(source.read(0.0))
             break
+    outcomes.trouble = source.trouble
     return outcomes
 
 
@@ -140,9 +145,9 @@ def sum_up(read: Sequence[Outcome], contact_reasons: ContactReasons = NO_REASONS
             known.append((detail, count))
     events = [event.type for outcome in outcomes if not isinstance(outcome, Reject) for event in outcome]
     ignored = sum(not isinstance(outcome, Reject) and not outcome for outcome in outcomes)
-    has_more = read.has_more if isinstance(read, ProbedOutcomes) else None
+    has_more, trouble = (read.has_more, read.trouble) if isinstance(read, ProbedOutcomes) else (None, "")
     rejected = Counter(reject.reason for reject in rejects)
-    return ProbeResult(len(outcomes), ignored, Counter(events), rejected, details, has_more)
+    return ProbeResult(len(outcomes), ignored, Counter(events), rejected, details, has_more, trouble)
 
 
 def _complete(outcome: Outcome, contact_reasons: ContactReasons) -> Outcome:

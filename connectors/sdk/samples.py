@@ -82,6 +82,11 @@ def find_lists(value: Any, depth: int = 3) -> list[str]:
     return sorted(filter(None, found), key=lambda path: -found[path])
 
 
+def seems_title(columns: Sequence[str]) -> bool:
+    """Return whether columns may come from a title above the header: only one of several has a name other than `column N`."""
+    return len(columns) > 1 and sum(name != f"column {place}" for place, name in enumerate(columns, 1)) == 1
+
+
 def flatten(record: Record, depth: int = 3) -> dict[str, Any]:
     """Return the single values of a record by their JMESPath expressions, such as `applicant.email`. Lists are left out."""
     flat: dict[str, Any] = {}

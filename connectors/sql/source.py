@@ -78,8 +78,8 @@ class SqlSource(RecordSource):
         Return none after `wait_seconds` without rows, or after `BUSY_SECONDS` in which all rows were known. Raises
         `SourceUnavailableError`.
         """
-        deadline = time.monotonic() + BUSY_SECONDS
         outcomes = super().read(wait_seconds)
+        deadline = time.monotonic() + BUSY_SECONDS  # after the wait, so that an empty query also comes to its end
         while not outcomes and self._rows and time.monotonic() < deadline:
             outcomes = super().read(0.0)
         return outcomes

@@ -21,6 +21,7 @@ from connectors.sdk.errors import ConfigError, describe_os_error, source_error
 from connectors.sdk.mapping.fields import may_be_column
 from connectors.sdk.mapping.options import find_fields
 from connectors.sdk.record_source import Page, PlacedRecord, RecordSource
+from connectors.sdk.samples import seems_title
 from connectors.table.config import TableConfig
 from connectors.table.spreadsheet_rows import SUFFIXES, SpreadsheetRows
 from connectors.table.text_rows import START, TextPosition, TextRows, checksum_of
@@ -263,6 +264,8 @@ def _check_columns(named: Sequence[str], columns: Sequence[str]) -> None:
     if missing:
         # Without a header, the first row is taken for one: its values must not be logged.
         text = _("it has no column {missing} among {count}", missing=", ".join(missing), count=len(columns))
+        if seems_title(columns):
+            text += _("; if the first line is a title, set skip_lines to the number of lines above the header")
         raise ValueError(text + suggest(missing[0], columns[:MAX_COMPARED_COLUMNS]))
 
 

@@ -104,8 +104,8 @@ class LetterSentData(EventPart):
     """Data of `letter.sent`."""
 
     postage: PostageClass
-    cost_cents: Count
-    """Postage in euro cents."""
+    cost_cents: Count = 0
+    """Postage in euro cents; 0 if it is unknown, which adds nothing to the sums of postage."""
 
 
 class LetterSent(LetterEvent):
@@ -151,7 +151,8 @@ class PostCountedData(EventPart):
 class PostCounted(LetterEvent):
     """Items of post were counted in total, by a franking machine or a mailroom. They are no contacts of known citizens.
 
-    The subject is the total, for example of one day, service and class. Letters known one by one have `letter.*` events instead.
+    Each total has its own subject (the `id` of a mapping), for example its day, service and class. Letters known
+    one by one have `letter.*` events instead.
     """
 
     type: Literal["post.counted"] = "post.counted"

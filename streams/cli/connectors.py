@@ -107,6 +107,8 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
         click.echo(_("{count:>8}  ignored: not about contacts", count=found.ignored))
     for line in _list_rejected(found):
         click.echo(line)
+    if found.trouble:
+        click.secho(_("warning: {trouble}", trouble=found.trouble), fg="yellow")
     if found.mostly_rejected:
         raise OperatorError(
             _(
@@ -275,6 +277,12 @@ def _read_widths(_context: click.Context, _option: click.Parameter, given: str |
     help=_("Widths of the columns of a text file of fixed width, in characters, such as 10,8,20."),
 )
 @click.option(
+    "--skip-lines",
+    type=click.IntRange(0, 1000),
+    default=0,
+    help=_("Number of lines above the header of the table, such as a title."),
+)
+@click.option(
     "--kind", type=click.Choice(get_args(Kind)), default="tail", show_default=True, help=_("Access to the source.")
 )
 @click.option(
@@ -283,9 +291,17 @@ def _read_widths(_context: click.Context, _option: click.Parameter, given: str |
     default=Path(),
     help=_("Parent directory, by default the current one."),
 )
-def new(name: str, sample: Path | None, channel: str | None, widths: tuple[int, ...], kind: Kind, into: Path) -> None:
+def new(
+    name: str,
+    sample: Path | None,
+    channel: str | None,
+    widths: tuple[int, ...],
+    skip_lines: int,
+    kind: Kind,
+    into: Path,
+) -> None:
     if sample is not None:
-        create_mapping(name, sample, channel, widths, into)
+        create_mapping(name, sample, channel, widths, skip_lines, into)
         return
     root = begin(name, kind, into)
     for path in sorted(path for path in root.rglob("*") if path.is_file()):

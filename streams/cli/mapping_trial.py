@@ -16,14 +16,16 @@ from connectors.sdk.contact_reasons import ContactReasons
 from connectors.sdk.errors import ConfigError, describe_os_error
 from connectors.sdk.instance import Instance
 from connectors.sdk.mapping.config import MappedConfig, find_missing_tables, find_presets, mapping_path
+from connectors.sdk.mapping.event_fields import CLOSED_LISTS
 from connectors.sdk.mapping.proposal import propose
+from connectors.sdk.mapping.reason_options import allowed_reasons
 from connectors.sdk.mapping.record_mapping import RecordMapping
 from connectors.sdk.mapping.trial import NO_NAMES, Trial, find_unnamed
 from connectors.sdk.probe import scratch
 from connectors.sdk.record_source import RecordSource
 from connectors.sdk.runner import configure
-from connectors.sdk.samples import PlacedRecord, find_lists, flatten, read_json_sample
-from models.locale import _
+from connectors.sdk.samples import PlacedRecord, find_lists, flatten, read_json_sample, seems_title
+from models.locale import _, user_language
 from models.topics import Channel
 from streams.cli.base import pass_settings
 from streams.cli.output_tables import print_table
@@ -75,12 +77,13 @@ def command(
     mapping = RecordMapping(instance.source, config, key, instance.contact_reasons)
     trial, now = Trial(mapping, config), datetime.now(UTC)
     tried = [list(trial.run(records, now)) for records in parts]
-    shown = [[record for record in part if not rejected or record.rejected or record.disorder] for part in tried]
+    shown = [[record for record in part if not rejected or record.rejected or record.has_warning] for part in tried]
     print_records(shown, rows, ZoneInfo(config.timezone or "UTC"))
     everything = [record for part in tried for record in part]
-    print_summary(everything)
+    print_summary(everything, trial.count_without_wait())
     print_unnamed(find_unnamed(config, (record.fields for part in parts for record in part if not record.problem)))
-    print_unknown(trial.unknown, config)
+    reasons = allowed_reasons(config, instance.contact_reasons)
+    print_unknown(trial.unknown, config, {**CLOSED_LISTS, "contact_reason": reasons})
     if problem:
         raise OperatorError(problem)
     if any(record.rejected for record in everything):
@@ -96,10 +99,15 @@ def presets(name: str | None) -> None:
     rows = []
     for preset in find_presets():
         text = _read_text(preset)
-        rows.append(
-            (preset, tomllib.loads(text).get("connector", DEFAULT_CONNECTOR), text.partition("\n")[0].lstrip("# "))
-        )
+        rows.append((preset, tomllib.loads(text).get("connector", DEFAULT_CONNECTOR), _describe_preset(text)))
     print_table((_("preset"), _("connector"), _("description")), rows)
+
+
+def _describe_preset(text: str) -> str:
+    """Return the first line of a preset; in another language the line that begins with it, such as `# fr: `, if there is one."""
+    first, *others = text.splitlines()
+    prefix = f"# {user_language()}: "
+    return next((line.removeprefix(prefix) for line in others if line.startswith(prefix)), first.lstrip("# "))
 
 
 @click.command(help=_("Print the JSON Schema of a connector's mapping files, for editors."))
@@ -111,23 +119,32 @@ def schema(connector: str) -> None:
     click.echo(json.dumps(described, indent=2, ensure_ascii=False))
 
 
-def create_mapping(name: str, sample: Path, channel: str | None, widths: tuple[int, ...], into: Path) -> None:
+def create_mapping(
+    name: str, sample: Path, channel: str | None, widths: tuple[int, ...], skip_lines: int, into: Path
+) -> None:
     """Write the mapping file `NAME.toml` proposed for a sample. Raise `OperatorError` if it exists or there are no records.
 
-    `widths` has the widths of the columns of a file of fixed width, in characters.
+    `widths` has the widths of the columns of a file of fixed width, in characters; `skip_lines` is the number of lines above the
+    header.
     """
     path = into / f"{name}.toml"
     if path.exists():
         raise OperatorError(_("{path} already exists", path=path))
     connector = "http" if sample.suffix.lower() in JSON_SUFFIXES else DEFAULT_CONNECTOR
-    records, options = _read_json(sample) if connector != DEFAULT_CONNECTOR else _read_table(sample, widths)
+    records, options = _read_json(sample) if connector != DEFAULT_CONNECTOR else _read_table(sample, widths, skip_lines)
     if not records:
         raise OperatorError(_("{sample} has no records", sample=sample))
     if len(records[0]) == 1 and connector == DEFAULT_CONNECTOR:
         advice = _("for columns of fixed width, add their widths in characters, such as --widths 10,8,20")
         raise OperatorError(_("{sample} has only one column", sample=sample) + f"{_(':')} {advice}")
+    if connector == DEFAULT_CONNECTOR and seems_title([*records[0]]):
+        advice = _("if the first line is a title, add --skip-lines with the number of lines above the header")
+        raise OperatorError(_("{sample} has only one named column", sample=sample) + f"{_(':')} {advice}")
     into.mkdir(parents=True, exist_ok=True)
-    path.write_text(propose(records, connector, Channel(channel) if channel else None, options), encoding="utf-8")
+    text = propose(records, connector, Channel(channel) if channel else None, options)
+    if connector != DEFAULT_CONNECTOR:
+        text += _describe_lists(sample, options)
+    path.write_text(text, encoding="utf-8")
     click.echo(path)
     click.echo(_("Next:"))
     step = _("check every line of {path}", path=path)
@@ -147,14 +164,30 @@ def _read_json(sample: Path) -> tuple[Sequence[Mapping[str, Any]], Options]:
     return records[:SAMPLE_RECORDS], {"records": lists[0]} if lists else {}
 
 
-def _read_table(sample: Path, widths: tuple[int, ...]) -> tuple[Sequence[Mapping[str, Any]], Options]:
-    """Return the first rows of a table, for which there is no mapping yet, and the widths and names of its columns, if given.
+def _describe_lists(sample: Path, options: Options) -> str:
+    """Return a comment about the lists in the records of a JSON file; empty if there are none."""
+    raw = read_json_sample(sample, str(options.get("records", "")))
+    found = dict.fromkeys(name for record in raw[:SAMPLE_RECORDS] for name in find_lists(record.fields))
+    if not found:
+        return ""
+    lists = ", ".join(found)
+    note = _(
+        "Lists in a record: {lists}. Name a value in one as {first}[0].…, or make a record of each element with `each`",
+        lists=lists,
+        first=next(iter(found)),
+    )
+    return f"# {note}\n"
+
+
+def _read_table(sample: Path, widths: tuple[int, ...], skip_lines: int) -> tuple[Sequence[Mapping[str, Any]], Options]:
+    """Return the first rows of a table, for which there is no mapping yet, and the options that say how it is read.
 
     A first line of fixed width is a header if it has no digit. Without a header, the columns get numbers as names.
     """
+    form: Options = {"skip_lines": skip_lines} if skip_lines else {}
     if not widths:
-        return _read_rows(sample, {}), {}
-    form: Options = {"widths": [*widths], "columns": [f"column {number}" for number in range(1, len(widths) + 1)]}
+        return _read_rows(sample, form), form
+    form |= {"widths": [*widths], "columns": [f"column {number}" for number in range(1, len(widths) + 1)]}
     rows = _read_rows(sample, form)
     if rows and not any(map(str.isdigit, "".join(rows[0].values()))):
         del form["columns"]

@@ -12,8 +12,7 @@ import msgspec
 
 from connectors.sdk.config_errors import format_key_path
 from connectors.sdk.mapping.config import MappedConfig
-from connectors.sdk.mapping.event_fields import CLOSED_LISTS
-from connectors.sdk.mapping.proposal import propose_label
+from connectors.sdk.mapping.sample_columns import propose_label
 from connectors.sdk.mapping.trial import NO_NAMES, TriedRecord
 from models.events import Event
 from models.locale import _
@@ -32,7 +31,7 @@ _PSEUDONYM: Final = re.compile(
 
 
 def print_records(samples: Sequence[Sequence[TriedRecord]], most: int, zone: ZoneInfo) -> None:
-    """Print the events of the first `most` records of each sample, with short names instead of pseudonyms."""
+    """Print the events of the first `most` records of each sample, with times in `zone` and short names instead of pseudonyms."""
     names: dict[str, str] = {}
     kinds = Counter[str]()
 
@@ -43,6 +42,7 @@ def print_records(samples: Sequence[Sequence[TriedRecord]], most: int, zone: Zon
             names[found[0]] = f"{kind}#{kinds[kind]}"
         return names[found[0]]
 
+    click.echo(_("times in {zone}", zone=zone.key))
     for records in samples:
         for record in records[:most]:
             _print_record(record, zone, lambda text: _PSEUDONYM.sub(name, text))
@@ -78,15 +78,21 @@ def _print_record(record: TriedRecord, zone: ZoneInfo, shorten: Callable[[str], 
         )
     for pair in record.disorder:
         click.secho(f"  {_describe_disorder(*pair)}", fg="yellow")
+    for kind in record.second:
+        click.secho(f"  {_describe_second(kind)}", fg="yellow")
 
 
 def _describe_disorder(later: str, earlier: str) -> str:
     return _("warning: {later} is before {earlier}", later=later, earlier=earlier)
 
 
+def _describe_second(kind: str) -> str:
+    return _("warning: a second {kind} of the same contact, with other data", kind=kind)
+
+
 def _describe(event: Event, zone: ZoneInfo) -> str:
     values = {name: getattr(event, name) for name in _ENVELOPE}
-    values |= event.data.model_dump(exclude_defaults=True)
+    values |= event.data.model_dump(exclude_unset=True)
     for name, value in values.items():
         if isinstance(value, datetime):
             values[name] = f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
@@ -101,11 +107,14 @@ def print_unnamed(columns: Sequence[str]) -> None:
         click.echo(_("Not named, so they never leave the connector: {columns}", columns=", ".join(columns)))
 
 
-def print_summary(tried: Sequence[TriedRecord]) -> None:
+def print_summary(tried: Sequence[TriedRecord], without_wait: Mapping[str, int]) -> None:
+    """Print the sums. `without_wait` has the number of calls by type of the event that ends a wait of unknown length."""
     click.echo()
     click.echo(_("records: {count}", count=len(tried)))
-    for kind, count in sorted(Counter(event.type for record in tried for event in record.events).items()):
-        click.echo(f"{count:>8}  {kind}")
+    counts = Counter[str](event.type for record in tried for event in record.events)
+    counts.subtract(kind for record in tried for kind in record.replaced)
+    for event_type, count in sorted((+counts).items()):
+        click.echo(f"{count:>8}  {event_type}")
     silent = sum(not record.events and not record.rejected and not record.is_repeated for record in tried)
     repeated = sum(record.is_repeated for record in tried)
     replacing = sum(record.replaces for record in tried)
@@ -118,6 +127,11 @@ def print_summary(tried: Sequence[TriedRecord]) -> None:
             click.echo(f"{count:>8}  {text}")
     for pair, count in Counter(pair for record in tried for pair in record.disorder).most_common():
         click.secho(f"{count:>8}  {_describe_disorder(*pair)}", fg="yellow")
+    for kind, count in Counter(kind for record in tried for kind in record.second).most_common():
+        click.secho(f"{count:>8}  {_describe_second(kind)}", fg="yellow")
+    for waited, count in without_wait.items():
+        text = _("warning: {kind} without call.queued or wait_seconds: the wait counts as 0", kind=waited)
+        click.secho(f"{count:>8}  {text}", fg="yellow")
     reasons = Counter(record.rejected for record in tried if record.rejected)
     for (reason, detail), count in reasons.most_common():
         text = _describe_rejected(reason, detail)
@@ -128,8 +142,10 @@ def _describe_rejected(reason: Reason, detail: str) -> str:
     return f"{describe_reason(reason)} ({explain_detail(detail)})" if detail else describe_reason(reason)
 
 
-def print_unknown(unknown: Mapping[str, Counter[str]], config: MappedConfig) -> None:
-    """Print the values that a table should name, as TOML to be completed."""
+def print_unknown(
+    unknown: Mapping[str, Counter[str]], config: MappedConfig, allowed: Mapping[str, Sequence[str]]
+) -> None:
+    """Print the values that a table should name, as TOML to be completed. `allowed` has the names by field with a closed list."""
     if not unknown:
         return
     click.echo()
@@ -142,29 +158,32 @@ def print_unknown(unknown: Mapping[str, Counter[str]], config: MappedConfig) -> 
             continue
         exists = bool(config.values.get(name, {}).keys() - NO_NAMES.keys())
         click.echo("\n" + _head(format_key_path((table, name)), exists=exists))
-        if name in CLOSED_LISTS:
-            known = _("the names may be: {names}", names=", ".join(CLOSED_LISTS[name]))
+        if name in allowed:
+            known = _("the names may be: {names}", names=", ".join(allowed[name]))
             click.echo(f"# {known}")
         for value, count in counts.most_common(MOST_UNKNOWN):
             found = _("records: {count}", count=count)
-            click.echo(f"{_quote(value)} = {_quote(_propose_name(name, value))}  # {found}")
+            click.echo(f"{_quote(value)} = {_quote(_propose_name(name, value, allowed.get(name, ())))}  # {found}")
         if len(counts) > MOST_UNKNOWN:
             rest = _("… and {count} more values", count=len(counts) - MOST_UNKNOWN)
             click.echo(f"# {rest}")
     if ignored:
         click.echo("\n" + _head("ignored", exists=bool(config.ignored)))
+        removal = _("a record with one of these values gives no event at all")
+        other_way = _("to keep its events, name the value in a `when`, `state` or `other_states` instead")
+        click.echo(f"# {removal}")
+        click.echo(f"# {other_way}")
     for name, counts in ignored.items():
         values = ", ".join(_quote(value) for value, _count in counts.most_common(MOST_UNKNOWN))
-        hint = _("or name them in a `when` or a `state`")
-        click.echo(f"{format_key_path((name,))} = [{values}]  # {hint}")
+        click.echo(f"{format_key_path((name,))} = [{values}]")
 
 
-def _propose_name(field: str, value: str) -> str:
+def _propose_name(field: str, value: str, allowed: Sequence[str]) -> str:
     """Return a name for a value of the source; empty if the name is one of a few, and none of them is similar."""
     name = propose_label(value)
     if field == "state":
         return ""
-    names = {propose_label(known): known for known in CLOSED_LISTS.get(field, ())}
+    names = {propose_label(known): known for known in allowed}
     return names.get(name, "") if names else name
 
 

@@ -100,7 +100,7 @@ DETAILS: Final = {
     ),
     r"(?P<field>.+): not between 0 and (?P<limit>\d+) seconds": N_("{field}: not between 0 and {limit} seconds"),
     r"(?P<field>.+): not a duration": N_("{field}: not a duration"),
-    r"(?P<field>.+): not a number": N_("{field}: not a number"),
+    r"(?P<field>.+): not a number": N_("{field}: not a number such as 1580.80, 1580,80 or 1 580,80"),
     r"(?P<field>.+): not a whole number": N_("{field}: not a whole number"),
     r"(?P<field>.+): too large a number": N_("{field}: too large a number"),
     r"(?P<field>.+): not a valid text": N_("{field}: not a valid text"),

@@ -17,7 +17,8 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from connectors.sdk.mapping.proposal import _CHANNELS, _ROLES
+from connectors.sdk.mapping.proposal import _CHANNELS
+from connectors.sdk.mapping.sample_columns import ROLES
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDERS: Final = ("models", "connectors", "streams")
@@ -37,7 +38,7 @@ EXAMPLES: Final = {
     ("connectors/sdk/mapping/options.py", "text"): [],
     ("connectors/sdk/mapping/readers.py", "value.pattern"): [],
     ("connectors/sdk/mapping/conversions.py", "pattern"): [r"([0-9]{2})/([0-9]{2})/([0-9]{4})\ ([0-9]{2}):([0-9]{2})"],
-    ("connectors/sdk/mapping/proposal.py", "_ROLES[role]"): list(_ROLES.values()),
+    ("connectors/sdk/mapping/sample_columns.py", "ROLES[role]"): list(ROLES.values()),
     ("connectors/sdk/mapping/proposal.py", "_CHANNELS[channel]"): list(_CHANNELS.values()),
     ("streams/locale/error_messages.py", "pattern"): [],  # `find_expressions` finds its tables
 }

@@ -4,7 +4,8 @@ Every function raises `ValueError` with an English text that contains no value.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
@@ -23,9 +24,17 @@ _EPOCH: Final = _LOCAL_EPOCH.replace(tzinfo=UTC)
 _EXCEL_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - spreadsheets store local times
 _CLOCK: Final = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)(?:[.,]\d+)?", re.ASCII)
 _SHORT_CLOCK: Final = re.compile(r"(\d{1,4}):([0-5]\d)", re.ASCII)
-_NUMBER: Final = re.compile(r"-?\d{1,15}(?:[.,]\d{1,15})?", re.ASCII)
-_THOUSANDS: Final = re.compile("(?<=[0-9])[\u00a0\u202f](?=[0-9]{3})")
-"""No-break space between groups of digits."""
+_SPACE: Final = "[ \u00a0\u202f]"
+"""Space between groups of digits: ordinary, or one that does not break the line."""
+_NUMBER: Final = re.compile(
+    r"-?(?:\d{1,15}(?:[.,]\d{1,15})?"
+    rf"|\d{{1,3}}(?:{_SPACE}\d{{3}}){{1,4}}(?:[.,]\d{{1,15}})?"
+    r"|\d{1,3}(?:\.\d{3}){1,4},\d{1,15})"
+    rf"(?:{_SPACE}?€)?",
+    re.ASCII,
+)
+"""`1580,80`, `1 580.80`, `1.580,80` or `15,80 €`. A point alone is decimal: `1.580` is less than two."""
+_NOT_IN_NUMBER: Final = re.compile(rf"{_SPACE}|€")
 _WORD: Final = re.compile(r"[^\W\d_]+\.?")
 _MONTHS: Final = {
     name: number
@@ -48,6 +57,8 @@ _MONTHS: Final = {
     )
     for name in names.split()
 }
+_DATE_PART: Final = re.compile(r"%[dmyYbB](?:[^%]*%[dmyYbB])*")
+_CLOCK_PART: Final = re.compile(r"%H(?:[^%]*%[MS])*")
 _DIRECTIVE: Final = re.compile("%(.)")
 _DIGITS: Final = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2}
 _TIME_ERRORS: Final = (ValueError, TypeError, OverflowError, OSError, ArithmeticError)
@@ -59,11 +70,13 @@ def time_reader(time_format: str, zone: ZoneInfo | None) -> ToTime:
 
     `time_format` is `iso`, `epoch` (seconds since 1970), `epoch_ms`, `excel` (days since 1899-12-30, local time), or a format of
     `datetime.strptime`. `%B` and `%b` also match French month names. Times without an offset are in `zone`. Dates and times of
-    databases and spreadsheets are converted in every format.
+    databases and spreadsheets are converted in every format, also if one of them is joined with a text: `2026-03-16 09h15` has
+    the format `%d/%m/%Y %Hh%M`.
     """
     read = {"iso": _read_iso, "epoch": _read_epoch, "epoch_ms": _read_milliseconds, "excel": _read_serial}.get(
         time_format
     ) or _pattern_reader(time_format)
+    readers_of_cells = [_read_iso, *(_pattern_reader(form) for form in _list_formats_of_cells(time_format))]
 
     def convert(value: Any) -> datetime:
         if isinstance(value, datetime):
@@ -74,10 +87,10 @@ def time_reader(time_format: str, zone: ZoneInfo | None) -> ToTime:
             try:
                 at = read(value)
             except _TIME_ERRORS:
-                try:  # the text of a date and a time of a spreadsheet, joined
-                    at = _read_iso(value)
-                except _TIME_ERRORS:
+                found = _read_with_first(readers_of_cells, value)
+                if found is None:
                     raise ValueError(f"not a time of the format {time_format}") from None
+                at = found
         try:
             if at.tzinfo is not None:
                 return at.astimezone(UTC)
@@ -91,6 +104,21 @@ def time_reader(time_format: str, zone: ZoneInfo | None) -> ToTime:
             raise ValueError(f"not a time of the format {time_format}") from None
 
     return convert
+
+
+def _list_formats_of_cells(time_format: str) -> Iterator[str]:
+    """Yield the formats of a text and a date or a time of a spreadsheet, joined: the latter is in ISO 8601."""
+    if "%" in time_format:
+        yield _DATE_PART.sub("%Y-%m-%d", time_format, count=1)
+        yield _CLOCK_PART.sub("%H:%M:%S", time_format, count=1)
+
+
+def _read_with_first(readers: Iterable[Callable[[Any], datetime]], value: Any) -> datetime | None:
+    """Return the time that the first reader which understands `value` gives."""
+    for read in readers:
+        with suppress(*_TIME_ERRORS):
+            return read(value)
+    return None
 
 
 def check_time_format(time_format: str) -> str:
@@ -120,14 +148,15 @@ def read_seconds(value: Any, unit: Unit = "s") -> float:
 
 
 def read_number(value: Any) -> float:
-    """Return a number; texts may have a decimal comma."""
+    """Return a number; texts may have a decimal comma, spaces between thousands, and a euro sign at the end."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         raise ValueError("not a number")  # noqa: TRY004 - as for texts
     if isinstance(value, str):
-        value = _THOUSANDS.sub("", value)
         if not _NUMBER.fullmatch(value):
             raise ValueError("not a number")
-        value = value.replace(",", ".")
+        value = _NOT_IN_NUMBER.sub("", value)
+        if "," in value:
+            value = value.replace(".", "").replace(",", ".")
     try:
         number = float(value)
     except (ValueError, OverflowError):
@@ -146,8 +175,9 @@ def read_whole_number(value: Any) -> int:
 
 
 def read_cents(value: Any, unit: Unit = "s") -> int:
-    """Return an amount of money in cents: of a number in cents, or with the unit `euros` in euros."""
-    return read_whole_number(round(read_number(value) * 100, 6) if unit == "euros" else value)
+    """Return an amount of money in cents: of a number in cents, or with the unit `euros` or a euro sign in euros."""
+    is_in_euros = unit == "euros" or (isinstance(value, str) and value.endswith("€"))
+    return read_whole_number(round(read_number(value) * 100, 6) if is_in_euros else value)
 
 
 def _read_duration(value: Any, unit: Unit) -> float:

@@ -1,11 +1,11 @@
-"""Usual order of a contact's events, to find events with impossible times."""
+"""Usual order of a contact's events, to find impossible times and missing events."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
-from models.events import AppointmentBooked, AppointmentMoved, Event
+from models.events import AppointmentBooked, AppointmentMoved, CallAbandoned, CallAnswered, Event
 
 _CHAINS: Final = (
     ("call.arrived", "call.menu_chosen", "call.queued", "call.answered", "call.ended"),
@@ -31,6 +31,8 @@ _CHAINS: Final = (
     ("feedback.invited", "feedback.given"),
 )
 """Event types whose first events happen in this order."""
+BEGINNINGS: Final = frozenset({"letter.arrived", "form.submitted", "appointment.booked"})
+"""Event types that a contact has once."""
 
 
 def find_disorder(events: Iterable[Event]) -> Iterator[tuple[str, str]]:
@@ -46,3 +48,14 @@ def find_disorder(events: Iterable[Event]) -> Iterator[tuple[str, str]]:
     for chain in _CHAINS:
         present = [kind for kind in chain if kind in first]
         yield from ((later, earlier) for earlier, later in pairwise(present) if first[later] < first[earlier])
+
+
+def find_without_wait(events: Sequence[Event]) -> set[str]:
+    """Return the types of a call's events that end a wait of unknown length: without `call.queued` and `wait_seconds`."""
+    if any(event.type == "call.queued" for event in events):
+        return set()
+    return {
+        event.type
+        for event in events
+        if isinstance(event, CallAnswered | CallAbandoned) and event.data.wait_seconds is None
+    }

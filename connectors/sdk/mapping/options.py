@@ -105,8 +105,8 @@ class ValueOptions(Options):
     kind_name: ClassVar[str] = N_("value")
 
     field: OneOrMore = ()
-    """Field or expression. Several are joined by spaces; if one is empty, there is no value. Names of sites, services, queues and
-    the like are looked up without the empty ones."""
+    """Field or expression. The values of several fields are joined by spaces. If one of the fields is empty, there is no value;
+    `"Service || '-'"` stands for `-` where `Service` is empty. Names, as of queues, are looked up without empty fields."""
     value: Scalar | None = None
     """Constant, instead of `field`."""
     pattern: Pattern = ""
@@ -141,7 +141,7 @@ class TestOptions(Options):
     kind_name: ClassVar[str] = N_("test")
 
     one_of: Texts = ()
-    """The value is one of these. A field that is compared with values may have no other ones, except those in `ignored`."""
+    """The value is one of these. A record is rejected if neither a `when` nor `ignored` names its value."""
     has_value: bool | None = None
     """True: the field has a value other than false. False: it has none."""
     at_least: float | None = None
@@ -230,7 +230,8 @@ class FieldOptions(Options):
     postage: Value | None = None
     """Postage class of a letter sent."""
     cost_cents: Value | None = None
-    """Postage of a letter sent or of counted post, in cents; with `unit = "euros"` in euros."""
+    """Postage of a letter sent or of counted post, in cents; with `unit = "euros"` or a euro sign in euros. Without it, the cost
+    is unknown: the item counts, and adds nothing to the sums of postage."""
     post_class: Value | None = None
     """Class of counted post, such as `lettre_verte` or `courrier_ordinaire`."""
     direction: Value | None = None
@@ -242,8 +243,8 @@ class FieldOptions(Options):
     starts_at: Value | None = None
     """Time of an appointment."""
     by: Value | None = None
-    """Who booked, moved or cancelled an appointment: `citizen` or `service`. If the source does not say it, the usual one as a
-    constant: `{ value = "citizen" }`."""
+    """Who booked, moved or cancelled an appointment: `citizen` or `service`. Without it, bookings and moves are the
+    citizen's. A cancellation needs it: if the source does not say it, the usual one as a constant, `{ value = "citizen" }`."""
     scale: Value | None = None
     """Scale of a score of satisfaction, as `{ value = "csat_1_5" }`."""
     score: Value | None = None
@@ -288,8 +289,9 @@ class MappingOptions(FieldOptions):
     """Tables of names: `values.queue` has the queue's name in Accueil by its name in the source. `"*"` stands for all others;
     without it, records with others are rejected."""
     ignored: dict[FieldName, Texts] = Field(default_factory=dict)
-    """Values, by field, of records that concern no contact: `ignored.result = ["TEST", "FAX"]`. `"*"` stands for all values that
-    no `when` names; without it, records with unknown values are rejected."""
+    """Values, by field, of records that concern no contact: `ignored.result = ["TEST", "FAX"]`. Such a record gives no event at
+    all. `"*"` removes no record: it accepts all values that no `when` names. Without it, records with such values are
+    rejected."""
     state: Value | None = None
     """Field with the present state of the contact, for sources that show states instead of events. `values.state` may have the
     states of the events by those of the source; an empty one means that no event happens."""

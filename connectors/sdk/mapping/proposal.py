@@ -2,73 +2,38 @@
 
 import re
 import tomllib
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from connectors.sdk.mapping.conversions import read_seconds, time_reader
+from connectors.sdk.mapping.callback_proposal import CallbackColumns, find_callback_columns, list_callback_lines
 from connectors.sdk.mapping.fields import Record
-from models.identities import normalise_email, normalise_phone
+from connectors.sdk.mapping.post_proposal import PostColumns, find_post_columns, list_post_lines
+from connectors.sdk.mapping.sample_columns import (
+    FEW_VALUES,
+    ID_FORMATS,
+    ROLES,
+    TIME_ROLES,
+    Column,
+    describe_column,
+    list_names,
+    plain_name,
+    quote,
+    toml_key,
+)
 from models.locale import _
 from models.topics import Channel
 
-TIME_FORMATS: Final = (
-    "iso",
-    "%d/%m/%Y %H:%M:%S",
-    "%d/%m/%Y %H:%M",
-    "%d/%m/%Y",
-    "%d-%m-%Y %H:%M:%S",
-    "%d.%m.%Y %H:%M:%S",
-    "%Y/%m/%d %H:%M:%S",
-    "%m/%d/%Y %H:%M:%S",
-    "%d/%m/%y %H:%M:%S",
-    "%d/%m/%y %H:%M",
-    "%Y%m%d%H%M%S",
-    "%d %B %Y",
-)
-"""Formats of times that are recognised; day before month where both are possible."""
-ENOUGH: Final = 0.9
-"""Share of the values that must have a form."""
-FEW_VALUES: Final = 30
 _NOT_IN_TOML: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """Characters that a line of TOML may not have, also in a comment."""
-_ID_FORMATS: Final = ("", "epoch")
-"""Formats of times that an id may seem to have: Asterisk's ids begin with a time."""
-_EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
-_ROLES: Final = {
-    "phone": r"tel|phone|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b|\bnumero\b",
-    "email": r"mail|courriel",
-    "id": r"\bid\b|uid|uuid|uniqueid|\bref|reference|\bnumero\b|\bnum\b|\bn\b|chrono|dossier|ticket|\bcode\b",
-    "queue": r"queue|file|groupe|skill|pilote|motif",
-    "service": r"service|direction|pole",
-    "site": r"\bsite|lieu|antenne|guichet|\bborne",
-    "agent": r"agent|operateur|conseiller|\buser",
-    "wait_seconds": r"attente|wait",
-    "ring_seconds": r"sonnerie|\bring",
-    "handle_seconds": r"talk|conversation|communication|billsec",
-    "duration": r"duree|duration",
-    "starts_at": r"\brdv\b|rendez|creneau|slot|appointment",
-    "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|closed|traite",
-    "changed_at": r"modif|chang|update|\bmaj\b|mise a jour",
-    "answers": r"answer|repon|decroch|appel[ée] le|called|\bpris",
-    "begins": r"start|debut|arriv|depo[ts]|recu|receiv|\bcree|creat|creation|calldate|enregistr|\bdate|\bheure|\btime\b|horodat",
-    "result": r"result|statut|status|\betat\b|state|disposition|issue",
-    "action": r"\bevent|evenement|\bevt\b|\baction",
-    "score": r"\bnote\b|score|satisfaction",
-}
-"""Words in the names of columns, without accents, by role. The first role that fits by name and values counts."""
-_TIME_ROLES: Final = ("begins", "answers", "ends", "changed_at", "starts_at")
-_REPEATED_ID: Final = rf"{_ROLES['id']}|\bcall|\bappel|visit|contact|conversation"
+_REPEATED_ID: Final = rf"{ROLES['id']}|\bcall|\bappel|visit|contact|conversation"
 """Words in the names of columns with the id of a contact, if each row is one event."""
 _CHANNELS: Final = {
-    Channel.MAIL: r"courrier|\bpli|recommand|lettre|expediteur|letter",
-    Channel.APPOINTMENT: r"\brdv|rendez|appointment",
+    Channel.MAIL: r"courrier|chrono|affranch|\bpli|recommand|lettre|expediteur|letter",
+    Channel.APPOINTMENT: r"\brdv|rendez|creneau|appointment",
     Channel.VISIT: r"guichet|borne|visit|accueil physique",
     Channel.EMAIL: r"\bmail|courriel|objet|subject|\bboite|expediteur",
     Channel.FORM: r"demarche|dossier|formulaire|procedure|teleservice",
@@ -120,48 +85,6 @@ _AFTER: Final[Mapping[str, tuple[str, ...]]] = {
 """Durations from the first event of a call to another, if no column has the time of that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of the sample."""
-
-    name: str
-    values: tuple[str, ...]
-    """Values that are not empty, as texts."""
-    time_format: str
-    """Format of its times; empty if the values are not times."""
-    is_sometimes_empty: bool
-
-    @property
-    def distinct(self) -> Counter[str]:
-        """Number of records by value."""
-        return Counter(self.values)
-
-    def fits(self, role: str) -> bool:
-        """Return whether name and values fit a role."""
-        if not re.search(_ROLES[role], _plain(self.name)):
-            return False
-        match role:
-            case _ if role in _TIME_ROLES:
-                return bool(self.time_format)
-            case "phone":
-                return self._is_mostly(normalise_phone)
-            case "email":
-                return self._is_mostly(normalise_email)
-            case "wait_seconds" | "ring_seconds" | "handle_seconds" | "duration":
-                return self._is_mostly(_duration)
-            case "score":
-                return self._is_mostly(_is_number)
-            case "id":
-                is_phone = self._is_mostly(normalise_phone)
-                return self.time_format in _ID_FORMATS and not is_phone and len(self.distinct) > len(self.values) / 2
-            case "queue" | "service" | "site" | "result" | "action":
-                return 0 < len(self.distinct) <= FEW_VALUES
-        return not self.time_format
-
-    def _is_mostly(self, test: Callable[[str], object]) -> bool:
-        return bool(self.values) and sum(bool(test(value)) for value in self.values) >= ENOUGH * len(self.values)
-
-
 def propose(
     records: Sequence[Record],
     connector: str,
@@ -172,9 +95,38 @@ def propose(
 
     `options` are those with which the connector has read the sample, such as `records` or `widths`.
     """
-    columns = [_describe(name, records) for name in dict.fromkeys(name for record in records for name in record)]
+    columns = [describe_column(name, records) for name in dict.fromkeys(name for record in records for name in record)]
+    roles = _find_roles(columns)
+    post = find_post_columns(columns) if channel in {None, Channel.MAIL} else None
+    if post:
+        roles = {"begins": post.day}
+    callbacks = find_callback_columns(columns) if channel in {None, Channel.CALL} else None
+    if callbacks:
+        channel = Channel.CALL
+    if channel is None:
+        channel = _guess_channel(columns)
+    queue = roles.get("queue")
+    if channel is not Channel.CALL or "begins" not in roles or "repeated_id" in roles:
+        roles.pop("line", None)
+    elif "line" in roles and queue and queue.is_sometimes_empty:
+        roles["queue"] = _join_lines(queue, roles["line"], records)
+    lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel, post, callbacks)]
+    named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
+    lines[2:2] = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in options.items()]
+    if "line" in roles and queue:
+        named.add(queue.name)
+    if "repeated_id" in roles:
+        named |= {roles[role].name for role in ("action", "begins") if role in roles}
+    if unnamed := [column.name for column in columns if column.name not in named]:
+        left = _("Not named, so they never leave the connector: {columns}", columns=", ".join(unnamed))
+        lines += ["", _NOT_IN_TOML.sub(" ", f"# {left}")]
+    return "\n".join(lines) + "\n"
+
+
+def _find_roles(columns: Sequence[Column]) -> dict[str, Column]:
+    """Return the columns by their roles. `repeated_id` has the id of a contact if each row is one event."""
     roles: dict[str, Column] = {}
-    for role in _ROLES:
+    for role in ROLES:
         found = next((column for column in columns if column not in roles.values() and column.fits(role)), None)
         if found:
             roles[role] = found
@@ -184,30 +136,39 @@ def propose(
     if repeated:
         found = max(repeated, key=lambda column: len(column.distinct))
         roles = {role: column for role, column in roles.items() if column is not found} | {"repeated_id": found}
-    if channel is None:
-        channel = _guess_channel(columns)
-    lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel)]
-    named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
-    lines[2:2] = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in options.items()]
-    if "repeated_id" in roles:
-        named |= {roles[role].name for role in ("action", "begins") if role in roles}
-    if unnamed := [column.name for column in columns if column.name not in named]:
-        left = _("Not named, so they never leave the connector: {columns}", columns=", ".join(unnamed))
-        lines += ["", _NOT_IN_TOML.sub(" ", f"# {left}")]
-    return "\n".join(lines) + "\n"
+    return roles
 
 
-def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: str, channel: Channel) -> Iterator[str]:
+def _lines(
+    columns: Sequence[Column],
+    roles: Mapping[str, Column],
+    connector: str,
+    channel: Channel,
+    post: PostColumns | None,
+    callbacks: CallbackColumns | None,
+) -> Iterator[str]:
     head = _("Proposed from the columns of a sample: check every line, then run `accueil connectors try`.")
     yield f"# {head}"
     yield f'connector = "{connector}"'
     yield 'timezone = "Europe/Paris"'
-    times = [roles[role] for role in _TIME_ROLES if role in roles] or columns
+    times = [roles[role] for role in TIME_ROLES if role in roles] or columns
     formats = Counter(column.time_format for column in times if column.time_format)
     time_format = formats.most_common(1)[0][0] if formats else "iso"
+    if callbacks:
+        time_format = callbacks.main_format
     if time_format != "iso":
-        yield f"time_format = {_quote(time_format)}"
+        yield f"time_format = {quote(time_format)}"
     yield ""
+    if post:
+        yield from list_post_lines(post)
+    elif callbacks:
+        yield from list_callback_lines(callbacks, roles)
+    else:
+        yield from _channel_body(roles, channel, time_format)
+
+
+def _channel_body(roles: Mapping[str, Column], channel: Channel, time_format: str) -> Iterator[str]:
+    """Yield the lines of the fields, events and tables of a channel."""
     yield from _field_lines(roles, channel)
     if channel is Channel.VISIT:
         advice = _("if the ids restart every day, like ticket numbers")
@@ -221,29 +182,30 @@ def _lines(columns: Sequence[Column], roles: Mapping[str, Column], connector: st
         yield _event_line(*_EVENTS[channel][0], roles, time_format)
         yield from _state_lines(roles["result"], channel)
     else:
+        if "line" in roles:
+            yield _event_line("call.arrived", "begins", roles, time_format)
         yield from (_event_line(event, role, roles, time_format) for event, role in _EVENTS[channel])
+    if "contact_reason" in roles and "begins" in roles:
+        yield _reason_line(roles)
     yield "]"
-    for name in ("queue", "service", "site"):
+    for name in ("procedure", "queue", "line", "service", "site"):
         if name in roles and name in _usable_names(channel):
-            yield from ("", f"[values.{name}]")
-            for value, count in roles[name].distinct.most_common():
-                found = _("records: {count}", count=count)
-                yield f"{_quote(value)} = {_quote(propose_label(value))}  # {found}"
+            yield from ("", f"[values.{name}]", *list_names(roles[name].distinct))
 
 
 def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]:
     """Yield the lines of the fields that all events have."""
     if "repeated_id" in roles:
         yield 'rows = "events"'
-        yield f"id = {_quote(roles['repeated_id'].name)}"
+        yield f"id = {quote(roles['repeated_id'].name)}"
     elif "id" in roles:
-        yield f"id = {_quote(roles['id'].name)}"
+        yield f"id = {quote(roles['id'].name)}"
     else:
         advice = _("no column found: without it, the contents of a record are its id")
         yield f'# id = ""  # {advice}'
     for name in (*_usable_names(channel), "phone", "email"):
         if name in roles:
-            yield f"{name} = {_quote(roles[name].name)}"
+            yield f"{name} = {quote(roles[name].name)}"
     yield from _channel_lines(roles, channel)
 
 
@@ -252,58 +214,68 @@ def _channel_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[st
     if channel is Channel.CALL and "queue" not in roles:
         advice = _("no column found: name the queue")
         yield f'queue = {{ value = "" }}  # {advice}'
-    if channel is Channel.FORM:
+    if channel is Channel.FORM and "procedure" not in roles:
         advice = _("name the procedure")
         yield f'procedure = {{ value = "" }}  # {advice}'
     if channel is Channel.APPOINTMENT:
         if "starts_at" in roles:
-            yield f"starts_at = {_quote(roles['starts_at'].name)}"
+            yield f"starts_at = {quote(roles['starts_at'].name)}"
         else:
             advice = _("no column found: name the time of the appointment")
             yield f'# starts_at = ""  # {advice}'
     if channel in _STATE_EVENTS and {"result", "changed_at"} <= roles.keys():
-        yield f"state = {_quote(roles['result'].name)}"
-        yield f"changed_at = {_quote(roles['changed_at'].name)}"
+        yield f"state = {quote(roles['result'].name)}"
+        yield f"changed_at = {quote(roles['changed_at'].name)}"
     if channel is Channel.FEEDBACK:
         advice = _("or csat_1_5, ces_1_5, ces_1_7, nps_0_10, jdma_0_10")
         yield f'scale = {{ value = "csat_1_5" }}  # {advice}'
         if "score" in roles:
-            yield f"score = {_quote(roles['score'].name)}"
+            yield f"score = {quote(roles['score'].name)}"
 
 
 def _action_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]:
     """Yield an event per line, to be completed with the values of the column that says what a row is about."""
     action = roles["action"]
-    values = ", ".join(map(_quote, list(action.distinct)[:FEW_VALUES]))
+    values = ", ".join(map(quote, list(action.distinct)[:FEW_VALUES]))
     advice = _(
         "each row is one event: put each value into one of the next lines or into [ignored]: {values}", values=values
     )
     yield f"  # {advice}"
-    time = _quote(roles["begins"].name if "begins" in roles else "")
+    time = quote(roles["begins"].name if "begins" in roles else "")
     for event, _role in _EVENTS[channel]:
-        yield f"  # {{ event = {_quote(event)}, time = {time}, when = {{ {_key(action.name)} = [] }} }},"
+        yield f"  # {{ event = {quote(event)}, time = {time}, when = {{ {toml_key(action.name)} = [] }} }},"
+
+
+def _reason_line(roles: Mapping[str, Column]) -> str:
+    """Return a comment with the event of a reason, which needs the list of reasons in the settings."""
+    reason, begins = roles["contact_reason"].name, roles["begins"].name
+    advice = _("if contact_reasons in the settings and values.contact_reason name the reasons")
+    event = f'event = "contact.reason_set", time = {quote(begins)}, contact_reason = {quote(reason)}'
+    return f"  # {{ {event}, when = {{ {toml_key(reason)} = true }} }},  # {advice}"
 
 
 def _is_repeated_id(column: Column) -> bool:
     """Return whether a column may have the id of a contact that several rows are about."""
-    is_named = re.search(_REPEATED_ID, _plain(column.name)) is not None
-    return is_named and column.time_format in _ID_FORMATS and len(column.values) > len(column.distinct)
+    is_named = re.search(_REPEATED_ID, plain_name(column.name)) is not None
+    return is_named and column.time_format in ID_FORMATS and len(column.values) > len(column.distinct)
 
 
 def _state_lines(column: Column, channel: Channel) -> Iterator[str]:
     """Yield the events that begin with a state of the column, to be completed."""
-    states = ", ".join(map(_quote, list(column.distinct)[:FEW_VALUES]))
+    states = ", ".join(map(quote, list(column.distinct)[:FEW_VALUES]))
     advice = _(
         "put each state into one of the next lines, into other_states or into [ignored]: {states}", states=states
     )
     yield f"  # {advice}"
     for event, rest in _STATE_EVENTS[channel]:
-        yield f"  # {{ event = {_quote(event)}, state = []{rest} }},"
+        yield f"  # {{ event = {quote(event)}, state = []{rest} }},"
 
 
 def _usable_names(channel: Channel) -> tuple[str, ...]:
     if channel is Channel.CALL:
-        return "queue", "service", "site", "agent"
+        return "queue", "line", "service", "site", "agent"
+    if channel is Channel.FORM:
+        return "dossier", "procedure", "service", "site"
     return ("queue", "service", "site") if channel in {Channel.VISIT, Channel.EMAIL} else ("service", "site")
 
 
@@ -313,11 +285,11 @@ def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format:
     is_derived = {"begins", "wait_seconds", "handle_seconds"} <= roles.keys() and event in _AFTER
     if column is None and not is_derived:
         missing = _("no column found")
-        return f'  # {{ event = {_quote(event)}, time = "" }},  # {missing}'
-    time = _quote(column.name) if column else _sum_times(roles["begins"], after, main_format)
+        return f'  # {{ event = {quote(event)}, time = "" }},  # {missing}'
+    time = quote(column.name) if column else _sum_times(roles["begins"], after, main_format)
     if column and column.time_format not in {main_format, "iso"}:
-        time = f"{{ field = {time}, format = {_quote(column.time_format)} }}"
-    parts = [f"event = {_quote(event)}", f"time = {time}"]
+        time = f"{{ field = {time}, format = {quote(column.time_format)} }}"
+    parts = [f"event = {quote(event)}", f"time = {time}"]
     if event == "form.decided":
         parts.append('decision = { value = "accepted" }')
     parts += [f"{name} = {_duration_value(roles[name])}" for name in _DURATIONS.get(event, ()) if name in roles]
@@ -326,7 +298,7 @@ def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format:
     line = f"  {{ {', '.join(parts)} }},"
     if "result" in roles and role != "begins":
         values = ", ".join(list(roles["result"].distinct)[:FEW_VALUES])
-        hint = _("or by {column}: {values}", column=_key(roles["result"].name), values=values)
+        hint = _("or by {column}: {values}", column=toml_key(roles["result"].name), values=values)
         line += f"  # {hint}"
     return line
 
@@ -336,25 +308,25 @@ def _condition(event: str, column: Column | None, roles: Mapping[str, Column]) -
     answers = roles.get("answers")
     is_abandoned = event == "call.abandoned"
     if answers and event in {"call.ended", "call.abandoned"}:
-        return f"{_key(answers.name)} = {'false' if is_abandoned else 'true'}"
+        return f"{toml_key(answers.name)} = {'false' if is_abandoned else 'true'}"
     if column and not is_abandoned:
-        return f"{_key(column.name)} = true"
+        return f"{toml_key(column.name)} = true"
     talk = roles.get("handle_seconds")
     if talk is None:
         return '"" = true'
     if talk.is_sometimes_empty:
-        return f"{_key(talk.name)} = {'false' if is_abandoned else 'true'}"
+        return f"{toml_key(talk.name)} = {'false' if is_abandoned else 'true'}"
     if any(":" in value for value in talk.values):
         pattern = "[0:]*" if is_abandoned else "[0:]*[1-9].*"
-        return f"{_key(talk.name)} = {{ pattern = {_quote(pattern)} }}"
-    return f"{_key(talk.name)} = {{ {'below' if is_abandoned else 'at_least'} = 1 }}"
+        return f"{toml_key(talk.name)} = {{ pattern = {quote(pattern)} }}"
+    return f"{toml_key(talk.name)} = {{ {'below' if is_abandoned else 'at_least'} = 1 }}"
 
 
 def _sum_times(begins: Column, durations: Sequence[Column], main_format: str) -> str:
-    names = ", ".join(_quote(column.name) for column in durations)
-    form = f", format = {_quote(begins.time_format)}" if begins.time_format not in {main_format, "iso"} else ""
+    names = ", ".join(quote(column.name) for column in durations)
+    form = f", format = {quote(begins.time_format)}" if begins.time_format not in {main_format, "iso"} else ""
     unit = ', unit = "m:s"' if any(map(_has_short_clock, durations)) else ""
-    return f"{{ field = {_quote(begins.name)}{form}, plus = [{names}]{unit} }}"
+    return f"{{ field = {quote(begins.name)}{form}, plus = [{names}]{unit} }}"
 
 
 def _has_short_clock(column: Column) -> bool:
@@ -362,7 +334,7 @@ def _has_short_clock(column: Column) -> bool:
 
 
 def _duration_value(column: Column) -> str:
-    name = _quote(column.name)
+    name = quote(column.name)
     return f'{{ field = {name}, unit = "m:s" }}' if _has_short_clock(column) else name
 
 
@@ -379,67 +351,15 @@ def _list_texts(value: Any) -> Iterator[str]:
             yield from _list_texts(inner)
 
 
-def _describe(name: str, records: Sequence[Record]) -> Column:
-    raw = [value for record in records if (value := record.get(name)) not in (None, "")]
-    texts = tuple(str(value).strip() for value in raw if not isinstance(value, dict | list))
-    return Column(name, texts, _find_time_format(raw), len(texts) < len(records))
-
-
-def _find_time_format(values: Sequence[Any]) -> str:
-    if not values:
-        return ""
-    for name, (low, high) in _EPOCHS.items():
-        if all(_is_number(value) and low < float(value) < high for value in values):
-            return name
-    zone = ZoneInfo("Europe/Paris")
-    for time_format in TIME_FORMATS:
-        read = time_reader(time_format, zone)
-        if sum(_can(read, value) for value in values) >= ENOUGH * len(values):
-            return time_format
-    return ""
-
-
-def _can(read: Callable[[Any], object], value: Any) -> bool:
-    if isinstance(value, str) and len(value) < 8:
-        return False
-    try:
-        read(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _duration(value: str) -> bool:
-    try:
-        return read_seconds(value, "m:s" if ":" in value else "s") >= 0
-    except ValueError:
-        return False
-
-
-def _is_number(value: Any) -> bool:
-    return re.fullmatch(r"\d+(\.\d+)?", str(value)) is not None
+def _join_lines(queue: Column, line: Column, records: Sequence[Record]) -> Column:
+    """Return the column with the queue, or for calls that reach none, the direct line."""
+    names = [name if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else quote(name) for name in (queue.name, line.name)]
+    values = [record.get(queue.name) or record.get(line.name) for record in records]
+    texts = tuple(str(value).strip() for value in values if value not in {None, ""})
+    return Column(" || ".join(names), texts, "", len(texts) < len(records))
 
 
 def _guess_channel(columns: Sequence[Column]) -> Channel:
-    names = " ".join(_plain(column.name) for column in columns)
+    """Return the channel with the most signs in the names of columns. E-mail addresses are none: each channel may have them."""
+    names = " ".join(plain_name(column.name) for column in columns if not column.fits("email"))
     return max(_CHANNELS, key=lambda channel: len(set(re.findall(_CHANNELS[channel], names))))
-
-
-def _plain(name: str) -> str:
-    """Return a name in lower case without accents, with spaces between its words."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\W]+", " ", name)
-    decomposed = unicodedata.normalize("NFKD", spaced.lower())
-    return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
-
-
-def propose_label(value: str) -> str:
-    """Return a name for a value of a source; empty if the value has no letter or digit."""
-    return re.sub(r"[^a-z0-9.]+", "-", _plain(value)).strip("-")[:64]
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quote(name)
-
-
-def _quote(text: str) -> str:
-    return msgspec.json.encode(text).decode()

@@ -52,15 +52,18 @@ class Reader(NamedTuple):
 
     get: Getter
     fields: str
+    parts: tuple[FieldName, ...] = ()
+    """Fields that are joined."""
 
 
 def require(reader: Reader) -> Getter:
-    """Return a getter that raises `UnusableRecord` instead of returning None."""
+    """Return a getter that raises `UnusableRecord`, which names the empty fields, instead of returning None."""
 
     def get(record: Record) -> Any:
         value = reader.get(record)
         if value is None:
-            raise UnusableRecord(Reason.MISSING_FIELD, reader.fields)
+            empty = [name for name in reader.parts if field_getter(name)(record) is None]
+            raise UnusableRecord(Reason.MISSING_FIELD, ", ".join(empty) or reader.fields)
         return value
 
     return get
@@ -77,7 +80,7 @@ def text_reader(value: ValueOptions, get_text: Callable[[Sequence[FieldName]], G
         return Reader(lambda _record: constant, fields)
     get = get_text(value.field)
     if not value.pattern:
-        return Reader(get, fields)
+        return Reader(get, fields, value.field)
     match = re.compile(value.pattern).fullmatch
 
     def extract(record: Record) -> Any:
@@ -89,7 +92,7 @@ def text_reader(value: ValueOptions, get_text: Callable[[Sequence[FieldName]], G
             raise UnusableRecord(Reason.INVALID_FIELD, f"{fields}: does not match the pattern")
         return (found[1] if found.re.groups else text) or None
 
-    return Reader(extract, fields)
+    return Reader(extract, fields, value.field)
 
 
 def _converted(reader: Reader, convert: Callable[[Any], Any]) -> Reader:
@@ -104,7 +107,7 @@ def _converted(reader: Reader, convert: Callable[[Any], Any]) -> Reader:
         except ValueError as error:
             raise UnusableRecord(Reason.INVALID_FIELD, f"{reader.fields}: {error}") from None
 
-    return Reader(get, reader.fields)
+    return reader._replace(get=get)
 
 
 def _raw_reader(value: ValueOptions) -> Reader:
@@ -134,7 +137,7 @@ def event_time_reader(mapping: MappingOptions, value: ValueOptions, zone: ZoneIn
         except OverflowError:
             raise UnusableRecord(Reason.INVALID_FIELD, f"{name_fields(value)}: not a time") from None
 
-    return Reader(get, start.fields)
+    return start._replace(get=get)
 
 
 def _table_reader(reader: Reader, table: Mapping[str, Scalar], name: str) -> Reader:

@@ -28,6 +28,7 @@ def channel_of(mapping: MappingOptions, event: EventOptions) -> Channel:
 def find_reason_problems(mapping: MappingOptions, contact_reasons: ContactReasons | None) -> Iterator[Problem]:
     """Yield what is wrong with the reasons for contact in a mapping. None: their names are not checked."""
     others = _other_channels(mapping)
+    is_unset = contact_reasons is not None and not any(map(contact_reasons.names_of, Channel))
     for index, event in enumerate(mapping.events):
         keys: _Keys = ("events", index)
         if event.event != REASON_SET:
@@ -39,12 +40,22 @@ def find_reason_problems(mapping: MappingOptions, contact_reasons: ContactReason
                 (*keys, "channel"),
                 _("is missing: the other events have several channels, or none ({listed})", listed=listed),
             )
+        elif is_unset:
+            missing = _("needs contact_reasons, but the settings (./accueil.toml, or the file of --config) have none")
+            yield Problem(keys, missing)
+            return
         elif contact_reasons is not None:
             channel = channel_of(mapping, event)
             known = contact_reasons.names_of(channel)
             for place, name in _names(mapping, event, keys):
                 if name not in known:
                     yield Problem(place, describe_unlisted(name, channel, known))
+
+
+def allowed_reasons(mapping: MappingOptions, contact_reasons: ContactReasons) -> tuple[str, ...]:
+    """Return the names of the reasons that the events of a mapping may have."""
+    channels = [channel_of(mapping, event) for event in mapping.events if event.event == REASON_SET]
+    return tuple(dict.fromkeys(name for channel in channels for name in contact_reasons.names_of(channel)))
 
 
 def _names(mapping: MappingOptions, event: EventOptions, keys: _Keys) -> Iterator[tuple[_Keys, str]]:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from operator import attrgetter
@@ -13,7 +13,7 @@ from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.conditions import all_of, find_closed_fields
 from connectors.sdk.mapping.event_fields import CLOSED_LISTS, data_fields, is_label
 from connectors.sdk.mapping.fields import Getter, Record, is_expression, sparse_text_getter, text_getter
-from connectors.sdk.mapping.impossible_order import find_disorder
+from connectors.sdk.mapping.impossible_order import BEGINNINGS, find_disorder, find_without_wait
 from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, find_fields, value_table
 from connectors.sdk.mapping.readers import text_reader
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign
@@ -37,12 +37,25 @@ class TriedRecord:
     """Reason and detail of a rejection."""
     is_repeated: bool = False
     """True if an earlier record of the sample had the same contents: it is skipped."""
-    replaces: bool = False
-    """True if an earlier record of the sample with the same id gave an event that this one does not give: it is replaced."""
+    replaced: tuple[str, ...] = ()
+    """Types of the events of an earlier record of the sample with the same id, if this record gives other ones: they no longer
+    count."""
     is_known: bool = False
     """True if the contact has had all events of the record already."""
     disorder: tuple[tuple[str, str], ...] = ()
     """Events that this record puts into an impossible order, as `find_disorder` yields them."""
+    second: tuple[str, ...] = ()
+    """Event types that a contact has once, and that this record gives again with other data."""
+
+    @property
+    def replaces(self) -> bool:
+        """True if the record replaces an earlier one."""
+        return bool(self.replaced)
+
+    @property
+    def has_warning(self) -> bool:
+        """True if the events of the record may be wrong."""
+        return bool(self.disorder or self.second)
 
 
 @dataclass(slots=True)
@@ -53,8 +66,8 @@ class Trial:
     options: MappingOptions
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
     """Number of records by value that the mapping does not name, by key: `values.queue`, or `ignored.<field>`."""
-    _known: dict[str, tuple[bytes, str, set[bytes]]] = field(default_factory=dict)
-    """Digest, state and signatures of events by key of the record."""
+    _known: dict[str, tuple[bytes, str, dict[bytes, str]]] = field(default_factory=dict)
+    """Digest, state and types of events by their signature, by key of the record."""
     _contacts: dict[str, tuple[Event, ...]] = field(default_factory=dict)
     """First event of each type, by contact: all events of a sample with one id would take quadratic time."""
     _ids: set[str] = field(default_factory=set)
@@ -65,7 +78,7 @@ class Trial:
             prepared = self.mapping.prepare(record.fields, record.problem)
             if not prepared.is_ignored:
                 self._note_unknown(record.fields)
-            digest, state, facts = self._known.get(prepared.key, (b"", "", set()))
+            digest, state, facts = self._known.get(prepared.key, (b"", "", {}))
             if digest == prepared.digest:
                 yield TriedRecord(record.place, is_repeated=True)
                 continue
@@ -75,20 +88,28 @@ class Trial:
                 yield tried
                 continue
             signed = {sign(event): event for event in tried.events}
-            if replaces := bool(facts - signed.keys()) and self.options.state is None:
-                facts = set()
+            replaced: tuple[str, ...] = ()
+            if facts.keys() - signed.keys() and self.options.state is None:
+                replaced, facts = tuple(facts.values()), {}
             news = tuple(event for signature, event in signed.items() if signature not in facts)
             if self.options.state is not None:  # an event counts once, also if its data changes
                 news = tuple(event for event in news if event.id not in self._ids)
                 self._ids.update(event.id for event in news)
-            self._known[prepared.key] = prepared.digest, prepared.state, facts | signed.keys()
+            types = {signature: event.type for signature, event in signed.items()}
+            self._known[prepared.key] = prepared.digest, prepared.state, facts | types
+            second = () if replaced else _find_second(self._contacts, news)
             yield replace(
                 tried,
                 events=news,
-                replaces=replaces,
+                replaced=replaced,
                 is_known=bool(signed) and not news,
-                disorder=_find_new_disorder(self._contacts, news, replaces=replaces),
+                disorder=_find_new_disorder(self._contacts, news, replaces=bool(replaced)),
+                second=second,
             )
+
+    def count_without_wait(self) -> Counter[str]:
+        """Return the number of calls by type of the event that ends a wait of unknown length."""
+        return Counter(kind for events in self._contacts.values() for kind in find_without_wait(events))
 
     def _try(self, record: PlacedRecord, prepared: PreparedRecord, state: str, now: datetime) -> TriedRecord:
         def map_one(item: PreparedRecord) -> tuple[Event, ...]:
@@ -120,6 +141,16 @@ def _find_new_disorder(
         latest_first = sorted(events, key=attrgetter("time"), reverse=True)
         contacts[subject] = tuple({event.type: event for event in latest_first}.values())
     return tuple(found)
+
+
+def _find_second(contacts: Mapping[str, Sequence[Event]], news: Sequence[Event]) -> tuple[str, ...]:
+    """Return the types of new events that their contacts have had with other data, though they happen once."""
+    return tuple(
+        event.type
+        for event in news
+        if event.type in BEGINNINGS
+        and {sign(former) for former in contacts.get(event.subject, ()) if former.type == event.type} - {sign(event)}
+    )
 
 
 def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str, str]]:

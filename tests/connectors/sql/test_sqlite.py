@@ -116,6 +116,16 @@ def test_probe_reads_the_first_rows(path: Path) -> None:
     execute(path, "UPDATE calls SET queue = 'unknown' WHERE call_id = 'C-2'")
     result = make_harness(path).probe()
     assert (result.records, result.events, result.rejected) == (2, {"call.queued": 1}, {Reason.UNKNOWN_ENUM: 1})
+    assert result.trouble == ""
+
+
+@pytest.mark.parametrize("read", [(), (("C-1", "2026-03-16 09:10:00"),)])
+def test_probe_reports_rows_that_are_not_read(path: Path, read: tuple[tuple[str, str], ...]) -> None:
+    add(path, *read, ("C-2", "2026-03-16 09:10:00"))
+    execute(path, "UPDATE calls SET changed_at = NULL WHERE call_id = 'C-2'")
+    result = make_harness(path).probe()
+    assert result.records == len(read)
+    assert result.trouble.startswith("rows without a value in changed_at are not read")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import os
 import re
 import socket
+import sqlite3
 import time
+from contextlib import closing
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -91,6 +93,18 @@ class TestCheck:
             ]
             assert "06399855" not in result.output
         assert {path.name for path in Path().iterdir()} == {"accueil.toml", "queue_log"}
+
+    def test_check_reports_parts_that_are_not_read(self) -> None:
+        with closing(sqlite3.connect("mail.db")) as database, database:
+            database.execute("CREATE TABLE mail (id, at, changed_at)")
+            database.execute("INSERT INTO mail VALUES ('M-1', '2026-03-16 09:00:00', NULL)")
+        Path("accueil.toml").write_text(
+            '[connectors.mail]\nconnector = "sql"\nurl = "sqlite:///mail.db"\ntable = "mail"\nsince = "changed_at"\n'
+            'timezone = "UTC"\nid = "id"\nevents = [{ event = "email.received", time = "at" }]\n'
+        )
+        result = command("check", "mail")
+        assert result.exit_code == 0, result.output
+        assert result.stdout.splitlines()[1].startswith("warning: rows without a value in changed_at are not read")
 
     def test_check_reads_only_the_beginning_of_a_long_log(self) -> None:
         configure_logs(siege="asterisk")

@@ -38,6 +38,26 @@ def test_an_impossible_order_is_a_warning_in_the_record_and_the_summary() -> Non
     assert "line 3" not in result.stdout
 
 
+@pytest.mark.parametrize("zone", ["Europe/Paris", "Indian/Reunion"])
+def test_the_time_zone_is_above_the_times(zone: str) -> None:
+    result = try_calls(
+        "id;phone;start;answer\nA;;2026-03-16 09:00:00;\n", mapping=MAPPING.replace("Europe/Paris", zone)
+    )
+    assert result.stdout.startswith(f"times in {zone}\nline 2:\n  call.queued                  2026-03-16 09:00:00 ")
+
+
+@pytest.mark.parametrize(
+    ("queued", "options", "warnings"), [("A", "", 1), (".*", "", 0), ("A", ", wait_seconds = { value = 5 }", 0)]
+)
+def test_a_call_whose_wait_is_unknown_is_a_warning(queued: str, options: str, warnings: int) -> None:
+    mapping = MAPPING.replace('"start" }', f'"start", when = {{ id = {{ pattern = "{queued}" }} }} }}')
+    mapping = mapping.replace('when = "answer"', f'when = "answer"{options}')
+    times = "2026-03-16 09:00:00;2026-03-16 09:01:00"
+    result = try_calls(f"id;phone;start;answer\nA;;{times}\nB;;{times}\n", mapping=mapping)
+    expected = "       1  warning: call.answered without call.queued or wait_seconds: the wait counts as 0\n"
+    assert (result.exit_code, result.stdout.count(expected)) == (0, warnings), result.output
+
+
 FIXED = ("Numero  Debut              File  ", "A1      2026-03-16 09:00:00RSA   ", "A2      2026-03-16 09:01:00APA   ")
 
 
@@ -66,6 +86,40 @@ def test_lines_of_one_column_need_widths() -> None:
     expected = "calls.txt has only one column: for columns of fixed width, add their widths in characters"
     assert expected in error("connectors", "new", "calls", "--from", "calls.txt")
     assert not Path("calls.toml").exists()
+
+
+def test_lists_in_records_are_named() -> None:
+    Path("forms.json").write_text(
+        '[{"id": "1", "at": "2026-03-16", "steps": []}, {"id": "2", "at": "2026-03-16", "steps": [{"at": "2026-03-17"}]}]'
+    )
+    assert run("connectors", "new", "forms", "--from", "forms.json").exit_code == 0
+    last = Path("forms.toml").read_text().splitlines()[-1]
+    assert last.startswith("# Lists in a record: steps. Name a value in one as steps[0].…, or make a record of each")
+
+
+def test_presets_are_described_in_the_language_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    english = run("connectors", "presets").stdout.splitlines()[1:]
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    french = run("connectors", "presets").stdout.splitlines()[1:]
+    assert [line.split()[:2] for line in english] == [line.split()[:2] for line in french]
+    for pair in zip(english, french, strict=True):
+        assert len(set(pair)) == 2
+    assert "Machine à affranchir : totaux par jour" in "\n".join(french)
+
+
+def test_lines_above_the_header_are_skipped() -> None:
+    Path("mail.csv").write_text("Registre 2026;;\n;;\nN°;Reçu le;Service\n1;2026-03-16;PMI\n")
+    refusal = error("connectors", "new", "mail", "--from", "mail.csv")
+    assert "mail.csv has only one named column: if the first line is a title, add --skip-lines" in refusal
+    result = run("connectors", "new", "mail", "--from", "mail.csv", "--skip-lines", "2", "--channel", "mail")
+    assert result.exit_code == 0, result.output
+    assert tomllib.loads(Path("mail.toml").read_text())["skip_lines"] == 2
+    assert "1  letter.arrived" in run("connectors", "try", "mail.toml", "--with", "mail.csv").stdout
+
+
+def test_a_title_is_named_if_columns_are_missing() -> None:
+    refusal = try_calls("Calls of March;;;\n;;;\nid;phone;start;answer\nA;;2026-03-16 09:00:00;\n")
+    assert "; if the first line is a title, set skip_lines to the number of lines above the header" in refusal.stderr
 
 
 @pytest.mark.parametrize("widths", ["a", "8,,6", "0,8", "-1"])
@@ -104,6 +158,26 @@ def test_fields_of_objects_that_expressions_name_are_not_listed() -> None:
     assert "Not named, so they never leave the connector: who.name\n" in result.stdout
 
 
+def test_a_second_booking_is_a_warning_in_the_record_and_the_summary() -> None:
+    mapping = (
+        'rows = "events"\nid = "id"\ntimezone = "Europe/Paris"\n'
+        'events = [{ event = "appointment.booked", time = "at", starts_at = "slot" }]\n'
+    )
+    rows = "id;at;slot\n1;2026-03-16 08:00;2026-04-02 10:00\n1;2026-03-16 08:00;2026-04-03 10:00\n"
+    result = try_calls(rows, "--rejected", mapping=mapping)
+    assert "line 3:\n" in result.stdout
+    assert "line 2:\n" not in result.stdout
+    warning = "warning: a second appointment.booked of the same contact, with other data\n"
+    assert f"  {warning}" in result.stdout
+    assert f"       1  {warning}" in result.stdout
+
+
+def test_data_that_the_mapping_sets_are_shown_if_they_are_usual() -> None:
+    events = 'events = [{ event = "appointment.booked", time = "at", starts_at = "at" }]'
+    mapping = f'id = "id"\nby = {{ value = "citizen" }}\n{events}\n'
+    assert " by=citizen\n" in try_calls("id;at\n1;2026-03-16T08:00:00Z\n", mapping=mapping).stdout
+
+
 def test_a_second_sample_comes_later() -> None:
     Path("later.csv").write_text(
         "id;phone;start;answer\n"
@@ -123,6 +197,8 @@ def test_a_second_sample_comes_later() -> None:
         "  call.queued                  2026-03-16 08:00:00  A3 queue=rsa",
     ]
     assert "records: 6\n" in result.stdout
+    assert "       3  call.queued\n" in result.stdout  # the replaced one does not count
+    assert "       1  call.answered\n" in result.stdout
 
 
 LETTERS = """
@@ -137,6 +213,14 @@ SENT = """id;at;service;class;cost
 2;2026-03-16;MDPH;Recommandé AR;600
 3;2026-03-17;MDPH;Lettre verte;110
 """
+
+
+def test_a_letter_is_sent_without_a_known_cost() -> None:
+    mapping = LETTERS.replace('cost_cents = "cost"\n', "").replace('service = "service"\n', "")
+    mapping += '[values.postage]\n"Écopli" = "economique"\n'
+    result = try_calls("id;at;class\n1;2026-03-16;Écopli\n", mapping=mapping)
+    assert result.exit_code == 0, result.output
+    assert "  1 postage=economique\n" in result.stdout
 
 
 def unknown_tables(output: str) -> dict[str, Any]:
@@ -181,3 +265,36 @@ def test_of_many_unknown_values_the_most_frequent_are_printed() -> None:
     printed = unknown_tables(result.stdout)["values"]["service"]
     assert (len(printed), next(iter(printed))) == (100, "S104")
     assert "# … and 5 more values\n" in result.stdout
+
+
+CALLBACKS = """
+timezone = "Europe/Paris"
+id = "id"
+queue = { value = "rsa" }
+events = [
+    { event = "call.callback_requested", time = "start", when = { result = [RESULTS] } },
+    { event = "call.called_back", time = "answer", when = { result = "reached" } },
+]
+"""
+RESULTS = "id;start;answer;result\nA1;2026-03-16 09:00:00;2026-03-16 09:30:00;wrong number\nA2;2026-03-16 09:10:00;;\n"
+
+
+def test_a_value_may_be_named_in_a_condition_instead_of_removing_its_record() -> None:
+    unnamed = try_calls(RESULTS, mapping=CALLBACKS.replace("RESULTS", '"", "reached"'))
+    assert unknown_tables(unnamed.stdout) == {"ignored": {"result": ["wrong number"]}}
+    assert "# a record with one of these values gives no event at all\n# to keep its events, name" in unnamed.stdout
+    named = try_calls(RESULTS, mapping=CALLBACKS.replace("RESULTS", '"", "reached", "wrong number"'))
+    assert re.findall(r"\d  (call\.\w+)$", named.stdout, re.MULTILINE) == ["call.callback_requested"]
+    assert (named.exit_code, "2  call.callback_requested" in named.stdout) == (0, True)
+
+
+def test_for_an_unknown_code_the_reasons_of_the_settings_are_printed() -> None:
+    Path("accueil.toml").write_text(
+        'contact_reasons = { roads = { label_fr = "Routes", label_en = "Roads" }, '
+        'post = { label_fr = "Courrier", label_en = "Post", channels = ["mail"] } }\n'
+    )
+    reason = '{ event = "contact.reason_set", time = "start", contact_reason = "answer" },\n]'
+    mapping = MAPPING.replace('"answer", when = "answer" },\n]', f'"start" }},\n{reason}')
+    rows = "id;phone;start;answer\nA;;2026-03-16 09:00:00;12\nB;;2026-03-16 09:00:00;ZZ9\n"
+    result = try_calls(rows, mapping=f'{mapping}\n[values.contact_reason]\n12 = "roads"\n')
+    assert '# the names may be: roads\n"ZZ9" = ""  # records: 1\n' in result.stdout, result.output

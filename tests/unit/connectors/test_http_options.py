@@ -60,6 +60,7 @@ def test_options_are_accepted(changes: dict[str, Any]) -> None:
     ("changes", "message"),
     [
         ({"url": "https://api.example.org/v1?page=1"}, "forms.url must have no ?…"),
+        ({"url": "file:///srv/forms.json"}, "forms.url must be https://…: only servers are read; for a file use"),
         ({"url": "http://api.example.org/v1"}, "forms.url must begin with https://"),
         ({"records": "data..items"}, "forms.records is not a JMESPath expression"),
         ({"records": "first(items)"}, "forms.records uses a function that JMESPath does not have"),

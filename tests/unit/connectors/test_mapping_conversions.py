@@ -12,6 +12,7 @@ import pytest
 from connectors.sdk.mapping.conversions import (
     Unit,
     check_time_format,
+    read_cents,
     read_number,
     read_seconds,
     read_whole_number,
@@ -54,6 +55,8 @@ SPRING = datetime(2026, 5, 4, 7, 30, tzinfo=UTC)
         ("%d/%m/%Y %H:%M:%S", datetime(2026, 5, 4, 9, 30)),  # noqa: DTZ001 - as from a database
         ("epoch", datetime(2026, 5, 4, 9, 30, tzinfo=timezone(timedelta(hours=2)))),
         ("%d/%m/%Y %H:%M:%S", "2026-05-04T00:00:00 09:30:00".replace("T00:00:00 ", " ")),
+        ("%d/%m/%Y %Hh%M", "2026-05-04 09h30"),  # the cell of a date, joined with a text
+        ("%d/%m/%Y %Hh%M", "04/05/2026 09:30:00"),  # a text, joined with the cell of a time
     ],
 )
 def test_time_is_read(time_format: str, value: Any) -> None:
@@ -189,7 +192,57 @@ def test_numbers_may_have_a_decimal_comma() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "x", "1e5", "1 000", "0x1", "٣", "1,2,3", None, True, [], float("nan"), float("inf"), 10**400]
+    ("text", "number"),
+    [
+        ("1 040", 1040),
+        ("1 580,80", 1580.8),
+        ("12\u00a0345\u202f678.5", 12_345_678.5),
+        ("1.580,80", 1580.8),
+        ("1.580", 1.58),
+        ("15,80 €", 15.8),
+        ("-1 580,80\u00a0€", -1580.8),
+    ],
+)
+def test_numbers_may_have_thousands_and_a_euro_sign(text: str, number: float) -> None:
+    assert read_number(text) == number
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "cents"),
+    [
+        ("1 580,80", "euros", 158_080),
+        ("15,80 €", "euros", 1580),
+        ("15 €", "s", 1500),
+        ("1 580", "s", 1580),
+        (15, "s", 15),
+    ],
+)
+def test_amount_with_a_euro_sign_is_in_euros(value: Any, unit: Unit, cents: int) -> None:
+    assert read_cents(value, unit) == cents
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "x",
+        "1e5",
+        "1 00",
+        "12 34",
+        "1 00 000",
+        "1.580.800",
+        "1,580.80",
+        "€",
+        "0x1",
+        "٣",
+        "1,2,3",
+        None,
+        True,
+        [],
+        float("nan"),
+        float("inf"),
+        10**400,
+    ],
 )
 def test_value_that_is_no_number_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match=r"^not a number$"):

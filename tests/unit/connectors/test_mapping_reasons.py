@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connectors.sdk.config import parse
-from connectors.sdk.contact_reasons import ContactReasons, ReasonRule
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons, ReasonRule
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.mapping.config import MappedConfig
 from connectors.sdk.mapping.record_mapping import RecordMapping
@@ -98,6 +98,12 @@ def test_channel_is_that_of_the_other_events_unless_it_is_set() -> None:
 def test_unlisted_reason_in_the_options_is_a_fault(changes: dict[str, Any], key: str) -> None:
     text = "'aide-social' is not in contact_reasons for the channel call; did you mean aide-sociale?"
     assert complaint(**changes) == f"appels.{key} {text}"
+
+
+def test_a_missing_list_is_reported_once() -> None:
+    text = "needs contact_reasons, but the settings (./accueil.toml, or the file of --config) have none"
+    assert complaint(reasons=NO_REASONS, events=[ENDED, CODE, CODE]) == f"appels.events #2 {text}"
+    assert complaint(reasons=NO_REASONS, values={}) == f"appels.events #2 {text}"
 
 
 def test_reason_of_another_channel_is_a_fault() -> None:

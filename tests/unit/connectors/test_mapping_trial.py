@@ -51,6 +51,27 @@ def test_states_that_no_event_has_are_listed() -> None:
     assert trial.unknown == {"ignored.state": {"new": 1}}
 
 
+SLOTS = {
+    "rows": "events",
+    "id": "n",
+    "starts_at": "slot",
+    "events": [{"event": "appointment.booked", "time": "at"}],
+}
+
+
+def test_second_beginning_of_a_contact_is_a_warning() -> None:
+    mapping = MappingOptions.model_validate(SLOTS)
+    trial = Trial(RecordMapping("table/try", mapping, PseudonymKey("general", b"k" * 32)), mapping)
+    slots = [("7", "04-02"), ("8", "04-02"), ("7", "04-02"), ("7", "04-03")]
+    records = [
+        PlacedRecord({"n": number, "at": "2026-03-16T08:00:00Z", "slot": f"2026-{day}T10:00:00Z"})
+        for number, day in slots
+    ]
+    tried = list(trial.run(records, NOW))
+    assert [record.second for record in tried] == [(), (), (), ("appointment.booked",)]
+    assert tried[-1].has_warning
+
+
 def test_telephone_numbers_are_proposed_as_phone_and_not_as_id() -> None:
     records = [
         {"Numéro": phone, "Appel": f"A{number}", "Début": "16/03/2026 09:00:00"} for number, phone in enumerate(PHONES)
@@ -58,6 +79,39 @@ def test_telephone_numbers_are_proposed_as_phone_and_not_as_id() -> None:
     proposed = tomllib.loads(propose(records, "table"))
     assert proposed["phone"] == "Numéro"
     assert "id" not in proposed
+
+
+def test_columns_of_forms_are_proposed() -> None:
+    records = [
+        {
+            "id": str(number),
+            "num_dossier": f"DEM-2026-0000{number}",
+            "type_demarche": "APA",
+            "etat": "DEPOSE",
+            "created_at": "2026-10-01 12:01:00",
+            "courriel": "lea.exemple@example.org",
+            "mobile": phone,
+        }
+        for number, phone in enumerate(PHONES)
+    ]
+    proposed = tomllib.loads(propose(records, "table"))
+    names = ("id", "dossier", "procedure", "phone")
+    assert [proposed[name] for name in names] == ["id", "num_dossier", "type_demarche", "mobile"]
+    assert proposed["values"] == {"procedure": {"APA": "apa"}}
+
+
+@pytest.mark.parametrize(
+    ("columns", "event"),
+    [
+        (("rdv_id", "objet", "usager.courriel", "creneau.debut"), "appointment."),
+        (("N° chrono", "Date", "Courriel", "Objet", "Affranchissement"), "letter."),
+        (("Référence", "Date", "Courriel", "Objet"), "email."),
+    ],
+)
+def test_column_of_addresses_does_not_make_a_record_an_email(columns: tuple[str, ...], event: str) -> None:
+    record = dict.fromkeys(columns, "x")
+    record |= {name: "lea.exemple@example.org" for name in columns if "ourriel" in name}
+    assert f'event = "{event}' in propose([record], "table")
 
 
 def test_columns_that_the_proposal_does_not_name_are_listed() -> None:
@@ -156,3 +210,96 @@ def test_rows_of_one_event_are_recognised() -> None:
     assert 'or into [ignored]: "ENTER", "CONNECT", "ABANDON"' in text
     assert '# { event = "call.queued", time = "time", when = { event = [] } },' in text
     assert text.splitlines()[-1].endswith(": row")
+
+
+def test_totals_of_a_franking_machine_are_recognised() -> None:
+    rows = [
+        ("16/03/26", "MDPH", "Lettre verte", "1 040", "1 580,80"),
+        ("16/03/26", "MDPH", "ECOPLI", "12", "15,24 €"),
+        ("17/03/26", "Collèges", "LV 20 g", "3", "4,56"),
+        ("", "TOTAL", "", "1055", "1 600,60"),
+    ]
+    records = [dict(zip(("Jour", "Service", "Classe", "Nb plis", "Montant"), row, strict=True)) for row in rows]
+    text = propose(records, "table")
+    assert "accueil connectors presets franking-machine" in text
+    proposed = tomllib.loads(text)
+    del proposed["connector"]
+    assert (proposed["id"], proposed["ignored"]) == (["Jour", "Service", "Classe"], {"Service": ["TOTAL"]})
+    assert proposed["values"]["service"] == {"MDPH": "mdph", "Collèges": "colleges"}
+    classes = proposed["values"]["post_class"]
+    assert classes == {"Lettre verte": "lettre_verte", "ECOPLI": "economique", "LV 20 g": ""}
+    classes["LV 20 g"] = "lettre_verte"
+    assert try_records(proposed, *records)[0] == [*3 * [["post.counted"]], []]
+
+
+def test_counts_without_an_amount_are_not_taken_for_a_franking_machine() -> None:
+    records = [{"Date": "16/03/2026", "Nature": "Lettre", "Nombre": "12"}]
+    assert "post.counted" not in propose(records, "table")
+
+
+def test_voice_messages_and_callbacks_are_recognised() -> None:
+    names = ("N°", "Type", "Service", "Déposé le", "Heure", "Téléphone", "Écouté le", "Rappelé le", "Résultat")
+    rows = [
+        (
+            "1",
+            "Message vocal",
+            "PMI",
+            "09/03/2026",
+            "19:17",
+            PHONES[0],
+            "10/03/2026 08:30",
+            "10/03/2026 09:00",
+            "joint",
+        ),
+        ("2", "Demande de rappel", "PMI", "09/03/2026", "9:29", PHONES[1], "", "10/03/2026 16:26", "joint"),
+        ("3", "Demande de rappel", "MDPH", "09/03/2026", "18:13", "", "", "", ""),
+    ]
+    records = [dict(zip(names, row, strict=True)) for row in rows]
+    text = propose(records, "table")
+    proposed = tomllib.loads(text)
+    del proposed["connector"]
+    assert (proposed["id"], proposed["service"], proposed["phone"]) == ("N°", "Service", "Téléphone")
+    assert proposed["events"][0]["time"] == ["Déposé le", "Heure"]
+    assert '# or by "Résultat": joint' in text
+    assert try_records(proposed, *records)[0] == [
+        ["call.voicemail_left", "call.voicemail_heard", "call.called_back"],
+        ["call.callback_requested", "call.called_back"],
+        ["call.callback_requested"],
+    ]
+
+
+def test_a_sheet_of_callbacks_without_types_has_requests_only() -> None:
+    records = [
+        {"ID": str(day), "Left at": f"2026-03-1{day} 09:00", "Called back at": "2026-03-19 10:00"} for day in (1, 2)
+    ]
+    events = tomllib.loads(propose(records, "table"))["events"]
+    assert [(event["event"], event["time"]) for event in events] == [
+        ("call.callback_requested", "Left at"),
+        ("call.called_back", "Called back at"),
+    ]
+
+
+def test_ids_direct_lines_and_reasons_of_calls_are_recognised() -> None:
+    names = ("ID_APPEL", "ARRIVEE", "APPELANT", "NUM_APPELE", "FILE", "DECROCHE", "FIN", "MOTIF")
+    rows = [
+        ("A260316001", "16/03/2026 09:00:00", PHONES[0], "0199001000", "STD", "16/03/2026 09:01:00", "RSA"),
+        ("A260316002", "16/03/2026 09:00:00", PHONES[1], "0199001041", "", "16/03/2026 09:01:00", ""),
+        ("A260316003", "16/03/2026 09:00:00", PHONES[2], "0199001000", "STD", "", "APA"),
+        ("A260316004", "16/03/2026 09:00:00", PHONES[0], "0199001000", "STD", "", ""),
+    ]
+    records = [dict(zip(names, (*row[:6], "16/03/2026 09:05:00", row[6]), strict=True)) for row in rows]
+    text = propose(records, "table")
+    proposed = tomllib.loads(text)
+    del proposed["connector"]
+    assert (proposed["id"], proposed["line"], proposed["phone"]) == ("ID_APPEL", "NUM_APPELE", "APPELANT")
+    assert (proposed["queue"], proposed["values"]["queue"]) == (
+        "FILE || NUM_APPELE",
+        {"STD": "std", "0199001041": "0199001041"},
+    )
+    assert '# { event = "contact.reason_set", time = "ARRIVEE", contact_reason = "MOTIF"' in text
+    assert text.splitlines()[-1].endswith(": MOTIF")
+    answered = ["call.arrived", "call.queued", "call.answered", "call.ended"]
+    assert try_records(proposed, *records)[0] == [
+        *2 * [answered],
+        *2 * [["call.arrived", "call.queued", "call.abandoned"]],
+    ]

@@ -1,0 +1,106 @@
+"""Proposal of a mapping for a sheet of voice messages and requests for a callback."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from connectors.sdk.mapping.sample_columns import FEW_VALUES, Column, list_names, plain_name, quote, toml_key
+from models.locale import _
+
+_LEFT: Final = re.compile(r"depose|laisse|recu|received|\bleft|demande|requested|\bdate")
+_HEARD: Final = re.compile(r"ecoute|heard|listened")
+_CALLED_BACK: Final = re.compile(r"rappele|date d[eu] rappel|recontact|called back")
+_ANSWERED: Final = re.compile(r"decroch|answer")
+_KIND: Final = re.compile(r"\btype|nature|\bkind")
+_HOUR: Final = re.compile(r"heure|hour|\btime")
+_CLOCK: Final = re.compile(r"\d?\d:\d\d(:\d\d)?")
+_REQUEST: Final = re.compile(r"rappel|call ?back")
+_MESSAGE: Final = re.compile(r"messag|vocal|voice|repondeur")
+
+
+class CallbackColumns(NamedTuple):
+    """Columns of a sheet of voice messages and requests for a callback."""
+
+    left: Column
+    hour: Column | None
+    """Time of day, if `left` is a date only."""
+    heard: Column | None
+    called_back: Column | None
+    kind: Column | None
+
+    @property
+    def main_format(self) -> str:
+        """Format of the later times."""
+        later = self.heard or self.called_back
+        assert later is not None
+        return later.time_format
+
+
+def find_callback_columns(columns: Sequence[Column]) -> CallbackColumns | None:
+    """Return the columns of a sheet of voice messages and requests for a callback; None for another table."""
+    times = [column for column in columns if column.time_format]
+    texts = [column for column in columns if not column.time_format]
+    heard, called_back = _find(_HEARD, times), _find(_CALLED_BACK, times)
+    left = _find(_LEFT, [column for column in times if column not in {heard, called_back}])
+    if left is None or not (heard or called_back) or _find(_ANSWERED, times):
+        return None
+    has_hour = left.time_format != "iso" and "%H" in left.time_format
+    hour = None if has_hour else _find(_HOUR, [column for column in texts if column.is_mostly(_CLOCK.fullmatch)])
+    kind = _find(_KIND, [column for column in texts if 0 < len(column.distinct) <= FEW_VALUES])
+    return CallbackColumns(left, hour, heard, called_back, kind)
+
+
+def list_callback_lines(found: CallbackColumns, roles: Mapping[str, Column]) -> Iterator[str]:
+    """Yield the lines of the mapping, after its first options."""
+    for name in ("id", "queue", "service", "site", "phone"):
+        if name in roles:
+            yield f"{name} = {quote(roles[name].name)}"
+    yield ""
+    yield "events = ["
+    yield from _first_lines(found)
+    for event, column in (("call.voicemail_heard", found.heard), ("call.called_back", found.called_back)):
+        if column:
+            line = _event_line(event, _time(column, None, found.main_format), f"{toml_key(column.name)} = true")
+            if event == "call.called_back" and "result" in roles:
+                values = ", ".join(list(roles["result"].distinct)[:FEW_VALUES])
+                hint = _("or by {column}: {values}", column=toml_key(roles["result"].name), values=values)
+                line += f"  # {hint}"
+            yield line
+    yield "]"
+    for name in ("queue", "service", "site"):
+        if name in roles:
+            yield from ("", f"[values.{name}]", *list_names(roles[name].distinct))
+
+
+def _first_lines(found: CallbackColumns) -> Iterator[str]:
+    """Yield the events that begin a contact: messages, and requests, by the column with the kind if there is one."""
+    time = _time(found.left, found.hour, found.main_format)
+    is_named = False
+    for event, words in (("call.voicemail_left", _MESSAGE), ("call.callback_requested", _REQUEST)):
+        kinds = [value for value in found.kind.distinct if words.search(plain_name(value))] if found.kind else []
+        if found.kind and kinds:
+            is_named = True
+            yield _event_line(event, time, f"{toml_key(found.kind.name)} = [{', '.join(map(quote, kinds))}]")
+    if not is_named:
+        yield _event_line("call.voicemail_left" if found.heard else "call.callback_requested", time, "")
+
+
+def _event_line(event: str, time: str, condition: str) -> str:
+    when = f", when = {{ {condition} }}" if condition else ""
+    return f"  {{ event = {quote(event)}, time = {time}{when} }},"
+
+
+def _time(column: Column, hour: Column | None, main_format: str) -> str:
+    """Return the option `time` for a column, joined with the time of day in another one."""
+    field, time_format = quote(column.name), column.time_format
+    if hour:
+        field = f"[{field}, {quote(hour.name)}]"
+        seconds = ":%S" if any(value.count(":") == 2 for value in hour.values) else ""
+        time_format = "iso" if time_format == "iso" else f"{time_format} %H:%M{seconds}"
+    if time_format in {main_format, "iso"}:
+        return field
+    return f"{{ field = {field}, format = {quote(time_format)} }}"
+
+
+def _find(words: re.Pattern[str], columns: Sequence[Column]) -> Column | None:
+    return next((column for column in columns if words.search(plain_name(column.name))), None)

@@ -1,0 +1,187 @@
+"""Columns of sample records: the form of their values, and the roles that fit their names and values."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from connectors.sdk.mapping.conversions import read_seconds, time_reader
+from connectors.sdk.mapping.fields import Record
+from models.identities import normalise_email, normalise_phone
+from models.locale import _
+
+TIME_FORMATS: Final = (
+    "iso",
+    "%d/%m/%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M",
+    "%d/%m/%Y",
+    "%d-%m-%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M:%S",
+    "%Y/%m/%d %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S",
+    "%d/%m/%y %H:%M:%S",
+    "%d/%m/%y %H:%M",
+    "%d/%m/%y",
+    "%Y%m%d%H%M%S",
+    "%d %B %Y",
+)
+"""Formats of times that are recognised; day before month where both are possible."""
+ENOUGH: Final = 0.9
+"""Share of the values that must have a form."""
+FEW_VALUES: Final = 30
+ID_FORMATS: Final = ("", "epoch")
+"""Formats of times that an id may seem to have: Asterisk's ids begin with a time."""
+_EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
+ROLES: Final = {
+    "line": r"appelee?\b|called|dialled|\bdnis\b|\bsda\b|ligne|\bline\b",
+    "phone": r"tel|phone|mobile|portable|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b|\bnumero\b",
+    "email": r"mail|courriel",
+    "id": r"\bid\b|uid|uuid|uniqueid|\bref|reference|\bnumero\b|\bnum\b|\bn\b|chrono|dossier|ticket|\bcode\b",
+    "dossier": r"dossier",
+    "procedure": r"demarche|procedure|teleservice|formulaire",
+    "queue": r"queue|file|groupe|skill|pilote|motif",
+    "contact_reason": r"motif|reason|qualif|wrap",
+    "service": r"service|direction|pole",
+    "site": r"\bsite|lieu|antenne|guichet|\bborne",
+    "agent": r"agent|operateur|conseiller|\buser",
+    "wait_seconds": r"attente|wait",
+    "ring_seconds": r"sonnerie|\bring",
+    "handle_seconds": r"talk|conversation|communication|billsec",
+    "duration": r"duree|duration",
+    "starts_at": r"\brdv\b|rendez|creneau|slot|appointment",
+    "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|closed|traite",
+    "changed_at": r"modif|chang|update|\bmaj\b|mise a jour",
+    "answers": r"answer|repon|decroch|appel[ée] le|called|\bpris",
+    "begins": r"start|debut|arriv|depo[ts]|recu|receiv|\bcree|creat|creation|calldate|enregistr|\bdate|\bheure|\btime\b|horodat",
+    "result": r"result|statut|status|\betat\b|state|disposition|issue",
+    "action": r"\bevent|evenement|\bevt\b|\baction",
+    "score": r"\bnote\b|score|satisfaction",
+}
+"""Words in the names of columns, without accents, by role. The first role that fits by name and values counts."""
+TIME_ROLES: Final = ("begins", "answers", "ends", "changed_at", "starts_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the sample."""
+
+    name: str
+    values: tuple[str, ...]
+    """Values that are not empty, as texts."""
+    time_format: str
+    """Format of its times; empty if the values are not times."""
+    is_sometimes_empty: bool
+
+    @property
+    def distinct(self) -> Counter[str]:
+        """Number of records by value."""
+        return Counter(self.values)
+
+    def fits(self, role: str) -> bool:
+        """Return whether name and values fit a role."""
+        if not re.search(ROLES[role], plain_name(self.name)):
+            return False
+        match role:
+            case _ if role in TIME_ROLES:
+                return bool(self.time_format)
+            case "phone":
+                return self.is_mostly(_is_phone)
+            case "email":
+                return self.is_mostly(normalise_email)
+            case "wait_seconds" | "ring_seconds" | "handle_seconds" | "duration":
+                return self.is_mostly(_duration)
+            case "score":
+                return self.is_mostly(_is_number)
+            case "id" | "dossier":
+                is_phone = self.is_mostly(_is_phone)
+                return self.time_format in ID_FORMATS and not is_phone and len(self.distinct) > len(self.values) / 2
+            case "line":
+                return self.is_mostly(_is_phone) and len(self.distinct) <= len(self.values) / 2
+            case "procedure" | "queue" | "contact_reason" | "service" | "site" | "result" | "action":
+                return 0 < len(self.distinct) <= FEW_VALUES
+        return not self.time_format
+
+    def is_mostly(self, test: Callable[[str], object]) -> bool:
+        """Return whether nearly all values pass a test."""
+        return bool(self.values) and sum(bool(test(value)) for value in self.values) >= ENOUGH * len(self.values)
+
+
+def describe_column(name: str, records: Sequence[Record]) -> Column:
+    """Return the column `name` of sample records."""
+    raw = [value for record in records if (value := record.get(name)) not in (None, "")]
+    texts = tuple(str(value).strip() for value in raw if not isinstance(value, dict | list))
+    return Column(name, texts, _find_time_format(raw), len(texts) < len(records))
+
+
+def _find_time_format(values: Sequence[Any]) -> str:
+    if not values:
+        return ""
+    for name, (low, high) in _EPOCHS.items():
+        if all(_is_number(value) and low < float(value) < high for value in values):
+            return name
+    zone = ZoneInfo("Europe/Paris")
+    for time_format in TIME_FORMATS:
+        read = time_reader(time_format, zone)
+        if sum(_can(read, value) for value in values) >= ENOUGH * len(values):
+            return time_format
+    return ""
+
+
+def _can(read: Callable[[Any], object], value: Any) -> bool:
+    if isinstance(value, str) and len(value) < 8:
+        return False
+    try:
+        read(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_phone(value: str) -> bool:
+    """Return whether a text is a telephone number; `A260316001` is an id."""
+    return not re.search("[A-Za-z]", value) and bool(normalise_phone(value))
+
+
+def _duration(value: str) -> bool:
+    try:
+        return read_seconds(value, "m:s" if ":" in value else "s") >= 0
+    except ValueError:
+        return False
+
+
+def _is_number(value: Any) -> bool:
+    return re.fullmatch(r"\d+(\.\d+)?", str(value)) is not None
+
+
+def plain_name(name: str) -> str:
+    """Return a name in lower case without accents, with spaces between its words."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\W]+", " ", name)
+    decomposed = unicodedata.normalize("NFKD", spaced.lower())
+    return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+
+
+def propose_label(value: str) -> str:
+    """Return a name for a value of a source; empty if the value has no letter or digit."""
+    return re.sub(r"[^a-z0-9.]+", "-", plain_name(value)).strip("-")[:64]
+
+
+def list_names(values: Counter[str], propose_name: Callable[[str], str] = propose_label) -> Iterator[str]:
+    """Yield the rows of a table of names, the most frequent value first."""
+    for value, count in values.most_common():
+        found = _("records: {count}", count=count)
+        yield f"{quote(value)} = {quote(propose_name(value))}  # {found}"
+
+
+def toml_key(name: str) -> str:
+    """Return a name as a key of TOML, with quotation marks if it needs them."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else quote(name)
+
+
+def quote(text: str) -> str:
+    """Return a text as a basic string of TOML."""
+    return msgspec.json.encode(text).decode()
