@@ -79,7 +79,8 @@ class Context:
     base: Path | None = None
     """In a probe, the instance's own directory, if `directory` lacks its `records.db`: that file may be read there."""
     contact_reasons: ContactReasons = NO_REASONS
-    """Reasons for contact, for a source that checks or finds them itself. The SDK applies the rules to every event."""
+    """Reasons for contact, for a source that checks or finds them itself. The SDK applies the rules to the events that `map`
+    returns, except for a connector with `sets_reasons`."""
 
 
 class Source(ABC, Generic[Raw, Position]):

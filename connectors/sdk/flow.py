@@ -153,7 +153,7 @@ def map_or_reject(
 ) -> Outcome:
     """Return the outcome of `map_one`. Return a rejection if it raises, or if an event's time is too far from `now`.
 
-    `add_reasons`, for events that are published next, adds the reasons for contact that they set.
+    `add_reasons` adds the reasons for contact that the events set. None if another step adds them, or none are needed.
     """
     try:
         outcome = map_one(raw)

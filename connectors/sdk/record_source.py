@@ -19,7 +19,7 @@ from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.config import MappedConfig
-from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign
+from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, fact_checksum
 from connectors.sdk.record_store import FILE, KnownRecord, RecordStore
 from connectors.sdk.samples import PlacedRecord, split_records
 from models.codec import UnusableRecord
@@ -28,7 +28,7 @@ from models.reasons import Reason
 
 __all__ = ["POSITION_FILES", "Page", "PlacedRecord", "RecordSource"]
 
-GONE_AT_ONCE: Final = 1000
+MAX_RETRACTIONS: Final = 1000
 """Contacts retracted in one transaction, of records that are gone."""
 POSITION_FILES: Final = (FILE,)
 """Files in the instance's directory with the position, for `Connector.position_files`."""
@@ -44,9 +44,9 @@ class Page:
     origin: str = ""
     """Where the records were read, if a source has several such places: for people, such as the name of a file."""
     listing: Literal["", "begins", "continues", "ends", "whole"] = ""
-    """Part of a complete list of the source's records, after whose end the contacts of missing records are retracted.
+    """Place of the page in a complete list of the source's records; empty for a page that is in no such list.
 
-    `whole` is a list of one page. Empty for pages without such a list."""
+    After the end of the list, the contacts whose records are not in it are retracted. `whole` is a list of one page."""
 
 
 class RecordSource(Source[Outcome, int]):
@@ -150,7 +150,7 @@ class RecordSource(Source[Outcome, int]):
     def _retract_unlisted(self, now: datetime) -> list[Outcome]:
         """Return the retractions of contacts whose records are no longer in the source, once they are stored."""
         outcomes: list[Outcome] = []
-        while gone := self._store.find_unlisted(GONE_AT_ONCE):
+        while gone := self._store.find_unlisted(MAX_RETRACTIONS):
             retractions = [self._mapping.retract((key,), now, record.version) for key, record in gone.items()]
             known = {key: KnownRecord(b"", version=record.version + 1) for key, record in gone.items()}
             self._store.commit(retractions, known, {})
@@ -206,11 +206,12 @@ class RecordSource(Source[Outcome, int]):
         """Return the events to publish for a new or changed record, and what is then known of it.
 
         `events` are those of the record. If a former event is not among them, or the former events are unknown, the contact is
-        retracted, and the record gives a new contact. Otherwise only the new events are published.
+        retracted, and the record gives a new contact. Otherwise, and always for mappings with `state`, only the new events are
+        published.
         """
         if before is None:
-            return events, KnownRecord(item.digest, b"".join(map(sign, events)), item.state)
-        signed = [(sign(event), event) for event in events]
+            return events, KnownRecord(item.digest, b"".join(map(fact_checksum, events)), item.state)
+        signed = [(fact_checksum(event), event) for event in events]
         facts = b"".join(signature for signature, _event in signed)
         known = before.facts or b""
         former = {known[index : index + 4] for index in range(0, len(known), 4)}

@@ -25,7 +25,7 @@ ASIDE: Final = "before-reread"
 """Folder in the instance's directory; a reread moves the file there."""
 _COMPLETE: Final = 1
 """Value of `user_version` once the retracted contacts of a former file were taken."""
-_TABLES_OF_BASE: Final = (
+_BASE_COMMANDS: Final = (
     "INSERT INTO main.positions SELECT * FROM base.positions",
     "INSERT INTO main.outbox SELECT * FROM base.outbox",
     """CREATE TEMP VIEW known AS SELECT * FROM main.known
@@ -56,7 +56,7 @@ class KnownRecord(NamedTuple):
     digest: bytes
     """Digest of the fields that the mapping reads."""
     facts: bytes | None = b""
-    """Signatures of the events that the contact has, four bytes each (`record_mapping.sign`).
+    """Checksums of the events that the contact has, four bytes each (`record_mapping.fact_checksum`).
 
     None if the record was rejected: the contact then has the events of an earlier record, or those of a replay, or none."""
     state: str = ""
@@ -75,8 +75,8 @@ class _StoredReject(msgspec.Struct, array_like=True):
 class RecordStore:
     """The file `records.db` in `directory`. For one thread.
 
-    In a probe, `base` is the directory with the instance's file, and `directory` has none: the contents of the former are then
-    found too, and it stays unchanged.
+    In a probe, `base` is the directory with the instance's file, and `directory` has no file yet. The methods then find the
+    contents of the file in `base` too, and leave that file unchanged.
 
     Raises `CursorDamagedError` if the file is damaged, and `ConnectorError` if it cannot be used now.
     """
@@ -86,10 +86,10 @@ class RecordStore:
             directory / FILE, *_TABLES, lost=CursorDamagedError, advice=_("run accueil connectors reread")
         )
         if self._database.find("PRAGMA user_version") != (_COMPLETE,):
-            self._take_versions(directory / ASIDE / FILE)
+            self._copy_versions(directory / ASIDE / FILE)
         if base is not None:
             self._database.execute("ATTACH ? AS base", f"{(base / FILE).absolute().as_uri()}?immutable=1")
-            for command in _TABLES_OF_BASE:
+            for command in _BASE_COMMANDS:
                 self._database.execute(command)
             if self._database.find(
                 "SELECT 1 FROM base.sqlite_master WHERE name = 'listed'"
@@ -136,9 +136,9 @@ class RecordStore:
             self._database.execute_all("INSERT OR IGNORE INTO listed VALUES (?)", [(key,) for key in keys])
 
     def find_unlisted(self, limit: int) -> dict[str, KnownRecord]:
-        """Return records of contacts with events that the noted list does not have, at most `limit`.
+        """Return at most `limit` known records that are not in the noted list and whose contacts have events.
 
-        A key that begins with `#` is that of a record, not of its contact.
+        Keys that begin with `#` are left out: they identify a record, not its contact.
         """
         rows = self._database.execute(
             "SELECT key, digest, facts, state, version FROM known WHERE length(facts) > 0"
@@ -176,7 +176,7 @@ class RecordStore:
         """Close the file."""
         self._database.close()
 
-    def _take_versions(self, former: Path) -> None:
+    def _copy_versions(self, former: Path) -> None:
         """Take the retracted contacts from the file that a reread has moved aside: their ids must not be used again.
 
         A reread may have been necessary because that file is damaged.

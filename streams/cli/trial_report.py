@@ -179,7 +179,7 @@ def print_unknown(
 
 
 def _propose_name(field: str, value: str, allowed: Sequence[str]) -> str:
-    """Return a name for a value of the source; empty if the name is one of a few, and none of them is similar."""
+    """Return a name for a value of the source. Empty for a state, and if no name of a closed list has the same label."""
     name = propose_label(value)
     if field == "state":
         return ""

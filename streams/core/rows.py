@@ -63,7 +63,7 @@ def intern_dimensions(channel: str, site: str, service: str, queue: str, limit: 
 
 
 def derived_dimensions(kind: str, site: str, service: str, queue: str) -> Dimensions:
-    """Return the shared `Dimensions` object of additional figures of contacts: SLA, transfers or opinions.
+    """Return the shared `Dimensions` object of derived figures: SLA, transfers, opinions, and those of `derived_facts`.
 
     `kind` takes the place of the channel. The object does not count towards `MAX_DIMENSIONS`.
     """

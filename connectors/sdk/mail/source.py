@@ -15,7 +15,7 @@ _Position = TypeVar("_Position")
 
 
 class MailSource(Source[Mail, _Position]):
-    """Source of classified messages. A subclass reads them, and adds the closing of what it opens itself."""
+    """Source of classified messages. A subclass implements `read`, and extends `close` if it opens connections or files."""
 
     checkpoint_seconds = 1.0
 

@@ -29,8 +29,8 @@ class CallbackColumns(NamedTuple):
     kind: Column | None
 
     @property
-    def main_format(self) -> str:
-        """Format of the later times."""
+    def time_format(self) -> str:
+        """Format of the time column `heard`, else `called_back`: the mapping's `time_format`."""
         later = self.heard or self.called_back
         assert later is not None
         return later.time_format
@@ -60,7 +60,7 @@ def list_callback_lines(found: CallbackColumns, roles: Mapping[str, Column]) -> 
     yield from _first_lines(found)
     for event, column in (("call.voicemail_heard", found.heard), ("call.called_back", found.called_back)):
         if column:
-            line = _event_line(event, _time(column, None, found.main_format), f"{toml_key(column.name)} = true")
+            line = _event_line(event, _time(column, None, found.time_format), f"{toml_key(column.name)} = true")
             if event == "call.called_back" and "result" in roles:
                 values = ", ".join(list(roles["result"].distinct)[:FEW_VALUES])
                 hint = _("or by {column}: {values}", column=toml_key(roles["result"].name), values=values)
@@ -74,7 +74,7 @@ def list_callback_lines(found: CallbackColumns, roles: Mapping[str, Column]) -> 
 
 def _first_lines(found: CallbackColumns) -> Iterator[str]:
     """Yield the events that begin a contact: messages, and requests, by the column with the kind if there is one."""
-    time = _time(found.left, found.hour, found.main_format)
+    time = _time(found.left, found.hour, found.time_format)
     is_named = False
     for event, words in (("call.voicemail_left", _MESSAGE), ("call.callback_requested", _REQUEST)):
         kinds = [value for value in found.kind.distinct if words.search(plain_name(value))] if found.kind else []
@@ -90,14 +90,14 @@ def _event_line(event: str, time: str, condition: str) -> str:
     return f"  {{ event = {quote(event)}, time = {time}{when} }},"
 
 
-def _time(column: Column, hour: Column | None, main_format: str) -> str:
+def _time(column: Column, hour: Column | None, time_format: str) -> str:
     """Return the option `time` for a column, joined with the time of day in another one."""
     field, time_format = quote(column.name), column.time_format
     if hour:
         field = f"[{field}, {quote(hour.name)}]"
         seconds = ":%S" if any(value.count(":") == 2 for value in hour.values) else ""
         time_format = "iso" if time_format == "iso" else f"{time_format} %H:%M{seconds}"
-    if time_format in {main_format, "iso"}:
+    if time_format in {time_format, "iso"}:
         return field
     return f"{{ field = {field}, format = {quote(time_format)} }}"
 

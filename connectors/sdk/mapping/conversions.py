@@ -69,9 +69,9 @@ def time_reader(time_format: str, zone: ZoneInfo | None) -> ToTime:
     """Return a function that converts a value to an aware time in UTC.
 
     `time_format` is `iso`, `epoch` (seconds since 1970), `epoch_ms`, `excel` (days since 1899-12-30, local time), or a format of
-    `datetime.strptime`. `%B` and `%b` also match French month names. Times without an offset are in `zone`. Dates and times of
-    databases and spreadsheets are converted in every format, also if one of them is joined with a text: `2026-03-16 09h15` has
-    the format `%d/%m/%Y %Hh%M`.
+    `datetime.strptime`. `%B` and `%b` also match French month names. Times without an offset are in `zone`. Values that
+    databases and spreadsheets store as dates or times are converted whatever the format is. This includes such a date joined
+    with a text: `2026-03-16 09h15` is converted with the format `%d/%m/%Y %Hh%M`.
     """
     read = {"iso": _read_iso, "epoch": _read_epoch, "epoch_ms": _read_milliseconds, "excel": _read_serial}.get(
         time_format
@@ -107,7 +107,7 @@ def time_reader(time_format: str, zone: ZoneInfo | None) -> ToTime:
 
 
 def _list_formats_of_cells(time_format: str) -> Iterator[str]:
-    """Yield the formats of a text and a date or a time of a spreadsheet, joined: the latter is in ISO 8601."""
+    """Yield `time_format` with its date part in ISO 8601, then with its time of day in it: cells are joined in that form."""
     if "%" in time_format:
         yield _DATE_PART.sub("%Y-%m-%d", time_format, count=1)
         yield _CLOCK_PART.sub("%H:%M:%S", time_format, count=1)

@@ -31,14 +31,15 @@ _CHAINS: Final = (
     ("feedback.invited", "feedback.given"),
 )
 """Event types whose first events happen in this order."""
-BEGINNINGS: Final = frozenset({"letter.arrived", "form.submitted", "appointment.booked"})
+SINGLE_EVENT_TYPES: Final = frozenset({"letter.arrived", "form.submitted", "appointment.booked"})
 """Event types that a contact has once."""
 
 
 def find_disorder(events: Iterable[Event]) -> Iterator[tuple[str, str]]:
-    """Yield pairs for events of one contact: an event type, and the type or field before which it cannot happen, but does.
+    """Yield the impossible orders of one contact's events, as pairs `(later, earlier)` of event types.
 
-    For the slot of an appointment that is before its booking, the first of the pair is `starts_at`.
+    `later` cannot happen before `earlier`, but its first time is before that of `earlier`. For an appointment whose time is
+    before its booking or move, `later` is `starts_at`.
     """
     first: dict[str, datetime] = {}
     for event in events:

@@ -106,7 +106,8 @@ class ValueOptions(Options):
 
     field: OneOrMore = ()
     """Field or expression. The values of several fields are joined by spaces. If one of the fields is empty, there is no value;
-    `"Service || '-'"` stands for `-` where `Service` is empty. Names, as of queues, are looked up without empty fields."""
+    `"Service || '-'"` stands for `-` where `Service` is empty. For a name, such as that of a
+    queue, only the fields with a value are joined."""
     value: Scalar | None = None
     """Constant, instead of `field`."""
     pattern: Pattern = ""
@@ -187,7 +188,7 @@ class FieldOptions(Options):
     rdv_user: Value | None = None
     """The citizen's id in the appointment system."""
     queue: Value | None = None
-    """Queue or reason of an appointment; its names are in `values.queue`."""
+    """Queue, or purpose of an appointment; its names are in `values.queue`."""
     visit: Value | None = None
     """Number of the queue stay within the call. Default: 1."""
     to_queue: Value | None = None
@@ -244,14 +245,14 @@ class FieldOptions(Options):
     """Time of an appointment."""
     by: Value | None = None
     """Who booked, moved or cancelled an appointment: `citizen` or `service`. Without it, bookings and moves are the
-    citizen's. A cancellation needs it: if the source does not say it, the usual one as a constant, `{ value = "citizen" }`."""
+    citizen's. A cancellation needs it: if the source does not record it, give a constant, such as `{ value = "citizen" }`."""
     scale: Value | None = None
     """Scale of a score of satisfaction, as `{ value = "csat_1_5" }`."""
     score: Value | None = None
     """Score on that scale."""
     contact_reason: Value | None = None
-    """Reason for contact: a name of `contact_reasons` in the settings. `values.contact_reason` may have it by the value in the
-    source."""
+    """Reason for contact: a name of `contact_reasons` in the settings. `values.contact_reason` may give the name for each value
+    of the source."""
 
 
 class EventOptions(FieldOptions):
@@ -266,8 +267,8 @@ class EventOptions(FieldOptions):
     when: Condition = Field(default_factory=dict)
     """Condition on the record: a table of tests by field, or an expression. Without one, each record gives the event."""
     state: Texts = ()
-    """States on whose beginning the event happens, for mappings with `state`. `appointment.moved` also happens in the same state,
-    with each new `starts_at`; in a state of `appointment.booked`, it happens only then."""
+    """States that give the event when they begin, for mappings with `state`. `appointment.moved` also happens with each new
+    `starts_at` in such a state. In a state that also gives `appointment.booked`, it happens with a new `starts_at` only."""
     channel: Channel | None = None
     """Channel of the contact of `contact.reason_set`. Default: that of the other events."""
 
@@ -293,8 +294,8 @@ class MappingOptions(FieldOptions):
     all. `"*"` removes no record: it accepts all values that no `when` names. Without it, records with such values are
     rejected."""
     state: Value | None = None
-    """Field with the present state of the contact, for sources that show states instead of events. `values.state` may have the
-    states of the events by those of the source; an empty one means that no event happens."""
+    """Field with the present state of the contact, for sources that show states instead of events. `values.state` may
+    give each state of the source a name that the events use; an empty name means that no event happens."""
     changed_at: Value | None = None
     """Time since which the contact has had this state. A state that begins again needs another time."""
     other_states: Texts = ()

@@ -98,7 +98,7 @@ def _without_totals(column: Column) -> Counter[str]:
 
 
 def _known_classes() -> dict[str, str]:
-    """Return the names of classes by those of La Poste and of machines, as in the preset."""
+    """Return the post class by the label of each name that La Poste or a machine gives it, as in the preset."""
     named: dict[str, str] = read_mapping(PRESET)["values"]["post_class"]
     own = {name: name for name in CLOSED_LISTS["post_class"]}
     return {propose_label(source): name for source, name in {**own, **named}.items()}

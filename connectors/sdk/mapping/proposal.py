@@ -82,7 +82,7 @@ _AFTER: Final[Mapping[str, tuple[str, ...]]] = {
     "call.abandoned": ("wait_seconds",),
     "call.ended": ("wait_seconds", "handle_seconds"),
 }
-"""Durations from the first event of a call to another, if no column has the time of that."""
+"""Durations that are added to the start of a call to get the time of an event, if no column has that time."""
 
 
 def propose(
@@ -109,7 +109,7 @@ def propose(
     if channel is not Channel.CALL or "begins" not in roles or "repeated_id" in roles:
         roles.pop("line", None)
     elif "line" in roles and queue and queue.is_sometimes_empty:
-        roles["queue"] = _join_lines(queue, roles["line"], records)
+        roles["queue"] = _queue_or_line(queue, roles["line"], records)
     lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel, post, callbacks)]
     named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
     lines[2:2] = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in options.items()]
@@ -155,7 +155,7 @@ def _lines(
     formats = Counter(column.time_format for column in times if column.time_format)
     time_format = formats.most_common(1)[0][0] if formats else "iso"
     if callbacks:
-        time_format = callbacks.main_format
+        time_format = callbacks.time_format
     if time_format != "iso":
         yield f"time_format = {quote(time_format)}"
     yield ""
@@ -351,7 +351,7 @@ def _list_texts(value: Any) -> Iterator[str]:
             yield from _list_texts(inner)
 
 
-def _join_lines(queue: Column, line: Column, records: Sequence[Record]) -> Column:
+def _queue_or_line(queue: Column, line: Column, records: Sequence[Record]) -> Column:
     """Return the column with the queue, or for calls that reach none, the direct line."""
     names = [name if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else quote(name) for name in (queue.name, line.name)]
     values = [record.get(queue.name) or record.get(line.name) for record in records]

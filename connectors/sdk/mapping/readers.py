@@ -35,10 +35,10 @@ from models.identities import IdentityKind, PseudonymKey, normalise
 from models.reasons import Reason
 from models.topics import Channel
 
-PSEUDONYMS: Final = 16_384
-"""Pseudonyms kept per field of a mapping, those of the last values: at most about 5 MiB. A further event of a citizen or agent
-then takes a twentieth of the time that its pseudonym took."""
-LONGEST_KEPT: Final = 100
+CACHED_PSEUDONYMS: Final = 16_384
+"""Most pseudonyms in the cache of one field of a mapping: at most about 5 MiB. Another event of the same citizen or agent then
+takes a twentieth of the time."""
+LONGEST_CACHED: Final = 100
 """Characters of the longest value whose pseudonym is kept; longer ones are texts in the wrong field."""
 
 
@@ -197,8 +197,8 @@ def identity_getter(kind: IdentityKind, value: ValueOptions, region: str, key: P
 
 def _keep_last(pseudonym: Callable[[str], str]) -> Callable[[str], str]:
     """Return `pseudonym` with a cache of its last results."""
-    kept = lru_cache(PSEUDONYMS)(pseudonym)
-    return lambda text: kept(text) if len(text) <= LONGEST_KEPT else pseudonym(text)
+    kept = lru_cache(CACHED_PSEUDONYMS)(pseudonym)
+    return lambda text: kept(text) if len(text) <= LONGEST_CACHED else pseudonym(text)
 
 
 def data_reader(
@@ -238,7 +238,10 @@ def _member(members: type[StrEnum], text: str) -> StrEnum:
 
 
 def state_reader(mapping: MappingOptions, closed: Closed) -> Getter:
-    """Return the getter of a record's state. States that no event, no table and no `ignored` name are rejected."""
+    """Return the getter of a record's state.
+
+    It rejects a state that no event, `when`, `values.state`, `other_states` or `ignored` names.
+    """
     assert mapping.state is not None
     reader = text_reader(mapping.state)
     ignored = frozenset(mapping.ignored.get(reader.fields, ()))

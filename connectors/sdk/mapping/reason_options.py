@@ -18,7 +18,7 @@ def channel_of(mapping: MappingOptions, event: EventOptions) -> Channel:
     Raises `ValueError` if these have no channel or several.
     """
     if event.event != REASON_SET:
-        return _own_channel(event)
+        return _channel_field(event)
     if event.channel is None:
         (channel,) = _other_channels(mapping)
         return channel
@@ -73,9 +73,9 @@ def _names(mapping: MappingOptions, event: EventOptions, keys: _Keys) -> Iterato
 
 
 def _other_channels(mapping: MappingOptions) -> set[Channel]:
-    return {_own_channel(event) for event in mapping.events if event.event != REASON_SET}
+    return {_channel_field(event) for event in mapping.events if event.event != REASON_SET}
 
 
-def _own_channel(event: EventOptions) -> Channel:
+def _channel_field(event: EventOptions) -> Channel:
     channel: Channel = EVENT_MODELS[event.event].model_fields["channel"].default
     return channel

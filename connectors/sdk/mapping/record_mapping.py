@@ -64,8 +64,8 @@ class PreparedRecord(NamedTuple):
 
     record: Record
     key: str
-    """Identifies the record in its source: the id of its contact; a digest if each record is about one event, and for records
-    that concern no contact or have no id."""
+    """Identifies the record in its source: the id of its contact. It is `#` and a digest if each record is about one event, or
+    if the record has an `error`."""
     digest: bytes
     """Digest of the fields that the mapping reads; of all fields if there is an `error`."""
     native: str = ""
@@ -163,7 +163,7 @@ class RecordMapping:
         return natives
 
     def retract(self, natives: Iterable[str], at: datetime, version: int) -> tuple[Event, ...]:
-        """Return the events that retract contacts: version `version` of those with these ids in the source.
+        """Return the events that retract version `version` of the contacts with these ids in the source.
 
         There is one event per contact and channel of the mapping.
         """
@@ -228,7 +228,7 @@ def _versioned(native: str, version: int) -> str:
     return f"{native}-v{version + 1}" if version else native
 
 
-def sign(event: Event) -> bytes:
+def fact_checksum(event: Event) -> bytes:
     """Return four bytes that differ for events with other facts; the contact's version does not change them."""
     facts = (
         event.type,
@@ -303,7 +303,7 @@ class _Rule:
         self._model: type[Envelope] = EVENT_MODELS[options.event]
         self._event = options.event
         self.channel = channel_of(mapping, options)
-        self._own_channel = {"channel": self.channel} if options.event == REASON_SET else {}
+        self._channel_field = {"channel": self.channel} if options.event == REASON_SET else {}
         """The channel, for an event type that does not have one of its own."""
         self._contact_reasons = contact_reasons
         zone = ZoneInfo(mapping.timezone) if mapping.timezone else None
@@ -377,7 +377,7 @@ class _Rule:
                     "subject": contact_id(self.channel, self._source, common.native),
                     "time": at,
                     "recordedtime": read_at,
-                    **self._own_channel,
+                    **self._channel_field,
                     "sector": self._sector,
                     "site": common.site,
                     "service": common.service,

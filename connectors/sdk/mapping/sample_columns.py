@@ -31,8 +31,8 @@ TIME_FORMATS: Final = (
     "%d %B %Y",
 )
 """Formats of times that are recognised; day before month where both are possible."""
-ENOUGH: Final = 0.9
-"""Share of the values that must have a form."""
+MIN_SHARE: Final = 0.9
+"""Lowest share of the values in a column that must fit a format or role for the column to have it."""
 FEW_VALUES: Final = 30
 ID_FORMATS: Final = ("", "epoch")
 """Formats of times that an id may seem to have: Asterisk's ids begin with a time."""
@@ -108,7 +108,7 @@ class Column:
 
     def is_mostly(self, test: Callable[[str], object]) -> bool:
         """Return whether nearly all values pass a test."""
-        return bool(self.values) and sum(bool(test(value)) for value in self.values) >= ENOUGH * len(self.values)
+        return bool(self.values) and sum(bool(test(value)) for value in self.values) >= MIN_SHARE * len(self.values)
 
 
 def describe_column(name: str, records: Sequence[Record]) -> Column:
@@ -127,7 +127,7 @@ def _find_time_format(values: Sequence[Any]) -> str:
     zone = ZoneInfo("Europe/Paris")
     for time_format in TIME_FORMATS:
         read = time_reader(time_format, zone)
-        if sum(_can(read, value) for value in values) >= ENOUGH * len(values):
+        if sum(_can(read, value) for value in values) >= MIN_SHARE * len(values):
             return time_format
     return ""
 

@@ -13,10 +13,10 @@ from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.conditions import all_of, find_closed_fields
 from connectors.sdk.mapping.event_fields import CLOSED_LISTS, data_fields, is_label
 from connectors.sdk.mapping.fields import Getter, Record, is_expression, sparse_text_getter, text_getter
-from connectors.sdk.mapping.impossible_order import BEGINNINGS, find_disorder, find_without_wait
+from connectors.sdk.mapping.impossible_order import SINGLE_EVENT_TYPES, find_disorder, find_without_wait
 from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, find_fields, value_table
 from connectors.sdk.mapping.readers import text_reader
-from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, sign
+from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, fact_checksum
 from connectors.sdk.samples import PlacedRecord, flatten, split_records
 from models.codec import UnusableRecord
 from models.events import Event
@@ -38,8 +38,8 @@ class TriedRecord:
     is_repeated: bool = False
     """True if an earlier record of the sample had the same contents: it is skipped."""
     replaced: tuple[str, ...] = ()
-    """Types of the events of an earlier record of the sample with the same id, if this record gives other ones: they no longer
-    count."""
+    """Types of the events of an earlier record of the sample with the same id, if this record lacks one of these events. They
+    then no longer count."""
     is_known: bool = False
     """True if the contact has had all events of the record already."""
     disorder: tuple[tuple[str, str], ...] = ()
@@ -87,7 +87,7 @@ class Trial:
                 self._known[prepared.key] = prepared.digest, state, facts
                 yield tried
                 continue
-            signed = {sign(event): event for event in tried.events}
+            signed = {fact_checksum(event): event for event in tried.events}
             replaced: tuple[str, ...] = ()
             if facts.keys() - signed.keys() and self.options.state is None:
                 replaced, facts = tuple(facts.values()), {}
@@ -148,8 +148,9 @@ def _find_second(contacts: Mapping[str, Sequence[Event]], news: Sequence[Event])
     return tuple(
         event.type
         for event in news
-        if event.type in BEGINNINGS
-        and {sign(former) for former in contacts.get(event.subject, ()) if former.type == event.type} - {sign(event)}
+        if event.type in SINGLE_EVENT_TYPES
+        and {fact_checksum(former) for former in contacts.get(event.subject, ()) if former.type == event.type}
+        - {fact_checksum(event)}
     )
 
 

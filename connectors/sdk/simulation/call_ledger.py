@@ -23,7 +23,7 @@ class QueueTotals:
     chosen: int = 0
     """Callers who chose the queue in the voice menu."""
     messages: int = 0
-    """Voice messages left after the queue refused the call or timed it out."""
+    """Voice messages left while the service was closed, or after the longest wait in the queue."""
     heard: int = 0
     """Voice messages that an agent listened to."""
     hearing_seconds: int = 0

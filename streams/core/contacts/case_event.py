@@ -81,8 +81,8 @@ class CaseEvent(Row):
     """All events of one type that concern the contact as a whole, not one queue stay."""
 
     type: str
-    """Event type. Opinions include the scale, menu choices the option, and reasons that a rule set the word `rule`, as a contact
-    may have several: `feedback.given:csat_1_5`."""
+    """Event type. A suffix separates events of one type that are kept side by side: the scale of an opinion
+    (`feedback.given:csat_1_5`), the option of a menu choice, or `rule` for a reason that a rule set."""
     first_at: int
     last_at: int
     dimensions: Dimensions

@@ -152,7 +152,7 @@ class Contact(Row, tag=1):
 
     @property
     def began_at(self) -> int:
-        """Return the earliest event time of the contact's source; 2**62 if only opinions or an erasure are known."""
+        """Return the earliest event time of the contact's source, except removals and reasons; 2**62 if it has no other one."""
         times = [] if self.channel is Channel.FEEDBACK else [event.first_at for event in self.own_events]
         for stay in self.stays:
             times += [at for at in stay_times(stay) if at is not None]
@@ -160,7 +160,7 @@ class Contact(Row, tag=1):
 
     @property
     def last_own_event_at(self) -> int:
-        """Return the latest event time of the contact's source; `last_at` if only opinions or an erasure are known.
+        """Return the latest event time of the contact's source, except removals and reasons; `last_at` without one.
 
         Events of other sources do not show that source's progress.
         """

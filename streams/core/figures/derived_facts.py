@@ -65,10 +65,10 @@ def derived_facts(row: Contact) -> Iterator[tuple[Dimensions, Facts]]:
         yield where, ((bucket_start(row.began_at), _REASON, 0),)
 
 
-def has_facts_of_arrival_only(row: Contact) -> bool:
-    """Return whether all facts of the case events are of the call's arrival and menu choices.
+def has_only_arrival_events(row: Contact) -> bool:
+    """Return whether the case events are only the call's arrival and menu choices.
 
-    Further queue stays and SLA clocks do not change these.
+    Of the queue stays and SLA clocks, only the first queue stay changes the facts of such events.
     """
     for event in row.case_events:  # noqa: SIM110 - runs for every call, and a generator costs more than the loop
         if not event.type.startswith(_ARRIVAL_TYPES):

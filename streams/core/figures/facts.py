@@ -1,6 +1,6 @@
-"""Facts: decides what a contact, as its row says, contributes to which count of the figures, and at which time.
+"""Facts: the contribution of a contact's row to the counts and stocks of the figures.
 
-A fact is one count for the contact's dimensions, in the five minutes of its event, or one unit of a stock, without a time.
+A fact adds 1, or an amount, to a count of the contact's dimensions in the five minutes of its event, or 1 to a stock.
 """
 
 from collections.abc import Iterator

@@ -10,7 +10,7 @@ from typing import Final
 from streams.core.contacts.agent import Agent, states
 from streams.core.contacts.contact import Contact
 from streams.core.contacts.queue_stay import QueueStay, find, transfer_dimensions
-from streams.core.figures.derived_facts import has_facts_of_arrival_only
+from streams.core.figures.derived_facts import has_only_arrival_events
 from streams.core.figures.facts import case_facts, clock_dimensions, clock_facts, stay_facts, transfer_facts
 from streams.core.figures.figure import Dimensions, Fact, Facts, Figure, bucket_start
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, QUEUE_SCHEMA, SLA_SCHEMA, TRANSFER_SCHEMA, FigureSchema
@@ -36,7 +36,7 @@ def count_contact(before: Contact | None, after: Contact, edit: EditFigure) -> N
     elif after.case_events is not before.case_events or (
         after.case_events
         and (after.stays is not known or after.clocks is not before.clocks)
-        and not (known and after.stays and has_facts_of_arrival_only(after))  # nearly all calls
+        and not (known and after.stays and has_only_arrival_events(after))  # nearly all calls
     ):
         _count_case_events(case_facts(before), case_facts(after), edit)
 

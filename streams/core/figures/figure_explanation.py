@@ -118,7 +118,7 @@ class FigureQuery(NamedTuple):
         )
 
 
-_CHANNELS_OF_DERIVED: Final = {
+_CONTACT_CHANNEL_OF: Final = {
     LINE_CHANNEL: Channel.CALL.value,
     MENU_CHANNEL: Channel.CALL.value,
     CALLBACK_CHANNEL: Channel.CALL.value,
@@ -128,7 +128,7 @@ _CHANNELS_OF_DERIVED: Final = {
 
 def figure_channels(channel: str) -> tuple[str, ...]:
     """Return the channels whose figures may count contacts of `channel`: itself, and those of derived figures."""
-    of_channel = (kind for kind, counted in _CHANNELS_OF_DERIVED.items() if counted == channel)
+    of_channel = (kind for kind, counted in _CONTACT_CHANNEL_OF.items() if counted == channel)
     return (channel, SLA, TRANSFER_CHANNEL, REASON_CHANNEL, *of_channel)
 
 
@@ -141,7 +141,7 @@ def _contact_channel(dimensions: Dimensions) -> str:
         return dimensions.queue.rpartition(":")[2]
     if dimensions.channel in {TRANSFER_CHANNEL, REASON_CHANNEL}:
         return dimensions.queue.partition(":")[0]
-    return _CHANNELS_OF_DERIVED.get(dimensions.channel, dimensions.channel)
+    return _CONTACT_CHANNEL_OF.get(dimensions.channel, dimensions.channel)
 
 
 def counted_facts(row: Contact) -> Iterator[CountedFact]:

@@ -249,14 +249,15 @@ REASON_CHANNEL: Final = "reason"
 """Channel of the figures of reasons for contact. The `queue` of these rows is `<channel>:<reason>`."""
 
 REASON_SCHEMA: Final = FigureSchema(facts=("reason_contacts",), durations=(), stocks=())
-"""Contacts by their reason, at the time when the contact began: the latest of their source, else the latest that a rule set.
-Contacts without a reason are not counted."""
+"""Contacts by their reason, at the time when the contact began. The latest reason of the source counts, else the latest that
+a rule set. Contacts without a reason are not counted."""
 
 LINE_CHANNEL: Final = "line"
 """Channel of the figures of dialled lines. The `queue` of these rows is the name of the line, empty for an unknown line."""
 
 LINE_SCHEMA: Final = FigureSchema(facts=("line_arrived", "line_queued"), durations=(), stocks=())
-"""Calls that arrived on a line, and those of them that entered a queue, both at the time of the arrival."""
+"""Calls that arrived on a line, and those of them that entered a queue or were refused by one, both at the time of the
+arrival."""
 
 MENU_CHANNEL: Final = "menu"
 """Channel of the figures of voice menus. The `queue` of these rows is the name of the choice, empty for an unknown choice."""

@@ -53,7 +53,7 @@ class Line(msgspec.Struct, frozen=True):
     """Name of the line, with its site if several sites have a line of this name."""
     arrived: int
     queued: int
-    """Calls that entered a queue. The others ended before, or are still in a voice menu."""
+    """Calls that entered a queue, or were refused by one. The others ended before, or are still in a voice menu."""
 
 
 class MenuChoice(msgspec.Struct, frozen=True):

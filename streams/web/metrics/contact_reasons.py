@@ -14,7 +14,7 @@ def measures() -> list[FigureMeasure]:
     return [
         counter_measure(
             "contact_reason",
-            "Contacts with a known reason, by reason, at the time when they began; of several reasons, the latest counts.",
+            "Contacts with a known reason, at the time when they began: the latest reason of the source, else of a rule.",
             count(REASON_SCHEMA, "reason_contacts"),
             ("reason",),
         )

@@ -60,7 +60,7 @@ TEXTS: Final[Mapping[str, MetricText]] = {
     ),
     "contact_today_duration_seconds": MetricText("Σ duration of the facts of today"),
     "contact_reason": MetricText(
-        "latest contact.reason_set, at t(contact began)",
+        "latest contact.reason_set of the source, else of a rule, at t(contact began)",
         labels={**_CHANNEL, "site": (), "service": (), "queue": (), "reason": ()},
     ),
     # ------------------------------------------------------------------------------------------------------ queues

@@ -20,7 +20,7 @@ def measures() -> list[FigureMeasure]:
         ),
         counter_measure(
             "contact_line_queued",
-            "Calls that arrived on a line and entered a queue, even if turned away, at the time of their arrival.",
+            "Calls that arrived on a line and entered a queue or were refused by one, at the time of their arrival.",
             count(LINE_SCHEMA, "line_queued"),
             ("line",),
         ),
