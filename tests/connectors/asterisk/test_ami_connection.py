@@ -208,7 +208,7 @@ class TestProbe:
         call_in_two_queues(pbx.switchboard)
         found = pbx.harness.probe()
         assert found.events == {"call.queued": 1, "agent.state_changed": 1}
-        assert pbx.manager.listeners == 0
+        wait_until_disconnected(pbx.manager)
         assert len(pbx.listen()) == 2
 
 
