@@ -28,8 +28,8 @@ MAY_BE_EMPTY: Final = {
     "contact_effort_score": "the same",
     "contact_sla_oldest_overdue_timestamp_seconds": "nothing is overdue",
     "contact_appointment_total": "few appointments are missed, and the demo has read its past before the first scrape",
-    "contact_reason_total": "the simulated systems set no reasons",
-    "contact_voice_message_hearing_seconds": "the simulated switchboard does not report who listens to a message",
+    "contact_reason_total": "only some contacts have a reason",
+    "contact_voice_message_hearing_seconds": "agents listen to messages, and call back, hours later",
     "contact_callback_seconds": "the same",
     "ALERTS": "nothing is wrong",
 }
