@@ -31,7 +31,7 @@ _BASE_COMMANDS: Final = (
     """CREATE TEMP VIEW known AS SELECT * FROM main.known
     UNION ALL SELECT * FROM base.known WHERE key NOT IN (SELECT key FROM main.known)""",
 )
-"""Commands that give a new file the contents of the attached file `base`, without a copy of what may be large."""
+"""Commands that give a new file the contents of the attached file `base`. The large table `known` is not copied."""
 _TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS known (key TEXT PRIMARY KEY, digest BLOB, facts BLOB, state TEXT, version INTEGER, day INTEGER)
     WITHOUT ROWID""",
