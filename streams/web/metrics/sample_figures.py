@@ -5,7 +5,7 @@ from itertools import product
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from models.events import PostClass, PostDirection
+from models.events import CountedPostClass, PostDirection
 from models.policies import Policies
 from models.timestamps import milliseconds
 from models.topics import Channel
@@ -57,7 +57,10 @@ def snapshot(policies: Policies) -> Snapshot:
             (LINE_CHANNEL, "line"),
             (MENU_CHANNEL, "option"),
             (CALLBACK_CHANNEL, "queue"),
-            *((POST_CHANNEL, f"{direction}:{of_class}") for direction, of_class in product(PostDirection, PostClass)),
+            *(
+                (POST_CHANNEL, f"{direction}:{of_class}")
+                for direction, of_class in product(PostDirection, CountedPostClass)
+            ),
         )
     ]
     totals = {dimensions: _full(dimensions) for dimensions in (*dimension_keys, *feedback, *clocks, *derived)}
