@@ -223,7 +223,7 @@ TEXTS: Final[Mapping[str, MetricText]] = {
     # ---------------------------------------------------------------------------------------------------- citizens
     "contact_citizens": MetricText("distinct pseudonyms with a contact begun"),
     "contact_citizens_of_all_services": MetricText("distinct pseudonyms with a contact begun"),
-    "contact_citizen_contacts": MetricText("contacts begun by reason; avoidable: all reasons but abandoned and other"),
+    "contact_citizen_contacts": MetricText("contacts begun by cause; avoidable: all causes but abandoned and other"),
     "contact_citizen_hops": MetricText("channel of the previous contact; none: no recent one"),
     "contact_citizen_unidentified": MetricText("contacts begun without a pseudonym"),
     "contact_citizen_handled": MetricText(

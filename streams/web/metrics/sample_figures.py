@@ -14,16 +14,16 @@ from streams.core.figures.facts import target_dimensions
 from streams.core.figures.figure import Dimensions, Figure, Progress
 from streams.core.figures.figure_schemas import (
     CALLBACK_CHANNEL,
+    CONTACT_CAUSES,
     CONTACT_CHANNELS,
     FIGURE_SCHEMAS,
     LINE_CHANNEL,
     MENU_CHANNEL,
     NO_PREVIOUS_CHANNEL,
-    OTHER_REASON,
+    OTHER_CAUSE,
     POST_CHANNEL,
     QUEUE_SCHEMA,
     REASON_CHANNEL,
-    RECONTACT_REASONS,
 )
 from streams.web.board.day_windows import WINDOWS
 from streams.web.citizens import DisclosedFigures
@@ -92,10 +92,10 @@ def sample_disclosed_figures() -> DisclosedFigures:
         handled_start=NOW.toordinal(),
         active={(period, "service"): ENOUGH for period in (Period.WEEK, Period.FOUR_WEEKS)},
         active_of_all=dict.fromkeys(Period, ENOUGH),
-        contacts_by_reason={
-            ("service", channel, reason): ENOUGH
+        contacts_by_cause={
+            ("service", channel, cause): ENOUGH
             for channel in CONTACT_CHANNELS
-            for reason in (*RECONTACT_REASONS.get(channel, ()), OTHER_REASON)
+            for cause in (*CONTACT_CAUSES.get(channel, ()), OTHER_CAUSE)
         },
         contacts_by_previous_channel={
             ("service", channel, previous): ENOUGH
