@@ -68,6 +68,7 @@ SIMULATORS = "accueil.simulators"
 @click.option(
     "--config", type=click.Path(path_type=Path, dir_okay=False), help=_("Settings file, by default ./accueil.toml.")
 )
+@click.version_option(package_name="accueil", message="%(prog)s %(version)s", help=_("Print the version."))
 def main(config: Path | None) -> None:
     """Run a command."""
 
