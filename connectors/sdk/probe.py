@@ -51,7 +51,7 @@ class ProbeResult(NamedTuple):
     ignored: int
     """Number of records that concern no contact."""
     events: Counter[str]
-    """Number of events by type."""
+    """Number of events by type. Events with the same id count once."""
     rejected: Counter[Reason]
     """Number of rejected records by reason."""
     details: Mapping[Reason, Sequence[tuple[str, int]]] = {}
@@ -143,11 +143,12 @@ def sum_up(read: Sequence[Outcome], contact_reasons: ContactReasons = NO_REASONS
         known = details.setdefault(reason, [])
         if len(known) < MAX_DETAILS:
             known.append((detail, count))
-    events = [event.type for outcome in outcomes if not isinstance(outcome, Reject) for event in outcome]
+    # A contact with states gives an event again, with the same id, if other values change. Accueil counts it once.
+    events = {event.id: event.type for outcome in outcomes if not isinstance(outcome, Reject) for event in outcome}
     ignored = sum(not isinstance(outcome, Reject) and not outcome for outcome in outcomes)
     has_more, trouble = (read.has_more, read.trouble) if isinstance(read, ProbedOutcomes) else (None, "")
     rejected = Counter(reject.reason for reject in rejects)
-    return ProbeResult(len(outcomes), ignored, Counter(events), rejected, details, has_more, trouble)
+    return ProbeResult(len(outcomes), ignored, Counter(events.values()), rejected, details, has_more, trouble)
 
 
 def _complete(outcome: Outcome, contact_reasons: ContactReasons) -> Outcome:

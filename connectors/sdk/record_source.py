@@ -19,7 +19,7 @@ from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.config import MappedConfig
-from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, fact_checksum
+from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordKey, RecordMapping, fact_checksum
 from connectors.sdk.record_store import FILE, KnownRecord, RecordStore
 from connectors.sdk.samples import PlacedRecord, split_records
 from models.codec import UnusableRecord
@@ -28,6 +28,8 @@ from models.reasons import Reason
 
 __all__ = ["POSITION_FILES", "Page", "PlacedRecord", "RecordSource"]
 
+_EARLY: Final = b"early:"
+"""Prefix of the stored digest of a record that was rejected because of a time in the future. It is mapped at each reading."""
 MAX_RETRACTIONS: Final = 1000
 """Contacts retracted in one transaction, of records that are gone."""
 POSITION_FILES: Final = (FILE,)
@@ -82,6 +84,7 @@ class RecordSource(Source[Outcome, int]):
             return outcomes
         page = self.read_page()
         if not page.records and not page.positions and not page.listing:
+            self._store.tidy()
             time.sleep(wait_seconds)
             return ()
         page = replace(page, records=split_records(page.records, self._each))
@@ -151,7 +154,7 @@ class RecordSource(Source[Outcome, int]):
         """Return the retractions of contacts whose records are no longer in the source, once they are stored."""
         outcomes: list[Outcome] = []
         while gone := self._store.find_unlisted(MAX_RETRACTIONS):
-            retractions = [self._mapping.retract((key,), now, record.version) for key, record in gone.items()]
+            retractions = [self._mapping.retract((key.name,), now, record.version) for key, record in gone.items()]
             known = {key: KnownRecord(b"", version=record.version + 1) for key, record in gone.items()}
             self._store.commit(retractions, known, {})
             outcomes += retractions
@@ -169,11 +172,14 @@ class RecordSource(Source[Outcome, int]):
 
     def _map_page(
         self, page: Page, prepared: Sequence[PreparedRecord], now: datetime
-    ) -> tuple[list[Outcome], dict[str, KnownRecord]]:
-        """Return the outcomes of the new and changed records, and what is to be remembered of them."""
+    ) -> tuple[list[Outcome], dict[RecordKey, KnownRecord]]:
+        """Return the outcomes of the new and changed records, and what is to be remembered of them.
+
+        A record with a time in the future is rejected once. Read again after that time, it gives its events.
+        """
         found = self._store.find({item.key for item in prepared})
         outcomes: list[Outcome] = []
-        known: dict[str, KnownRecord] = {}
+        known: dict[RecordKey, KnownRecord] = {}
         map_one, reject = partial(self._map_change, now), partial(_reject, page.origin)
         for record, item in zip(page.records, prepared, strict=True):
             before = known.get(item.key) or found.get(item.key)
@@ -189,7 +195,10 @@ class RecordSource(Source[Outcome, int]):
             else:
                 outcome = map_or_reject(map_one, reject, change, now)
             if isinstance(outcome, Reject):
-                known[item.key] = (before or KnownRecord(b""))._replace(digest=item.digest, facts=None)
+                digest = _EARLY + item.digest if outcome.reason is Reason.TIME_IN_FUTURE else item.digest
+                if before and before.digest == digest:
+                    continue
+                known[item.key] = (before or KnownRecord(b""))._replace(digest=digest, facts=None)
             else:
                 outcome, known[item.key] = self._compare(item, before, outcome, now)
             outcomes.append(outcome)

@@ -16,6 +16,7 @@ import structlog
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.database import Database
 from connectors.sdk.errors import ConnectorError, CursorDamagedError
+from connectors.sdk.mapping.record_mapping import RecordKey
 from models.codec import UnusableRecord, decode, encode
 from models.locale import _
 from models.reasons import Reason
@@ -23,17 +24,11 @@ from models.reasons import Reason
 FILE: Final = "records.db"
 ASIDE: Final = "before-reread"
 """Folder in the instance's directory; a reread moves the file there."""
-_COMPLETE: Final = 1
-"""Value of `user_version` once the retracted contacts of a former file were taken."""
-_BASE_COMMANDS: Final = (
-    "INSERT INTO main.positions SELECT * FROM base.positions",
-    "INSERT INTO main.outbox SELECT * FROM base.outbox",
-    """CREATE TEMP VIEW known AS SELECT * FROM main.known
-    UNION ALL SELECT * FROM base.known WHERE key NOT IN (SELECT key FROM main.known)""",
-)
-"""Commands that give a new file the contents of the attached file `base`. The large table `known` is not copied."""
+_COMPLETE: Final = 2
+"""Value of `user_version` once the file has what a former file or table knew. Version 1 had the table `known`."""
 _TABLES: Final = (
-    """CREATE TABLE IF NOT EXISTS known (key TEXT PRIMARY KEY, digest BLOB, facts BLOB, state TEXT, version INTEGER, day INTEGER)
+    """CREATE TABLE IF NOT EXISTS records
+    (prefix TEXT, name TEXT, digest BLOB, facts BLOB, state TEXT, version INTEGER, day INTEGER, PRIMARY KEY (prefix, name))
     WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS positions (part TEXT PRIMARY KEY, position BLOB)",
     "CREATE TABLE IF NOT EXISTS outbox (batch INTEGER PRIMARY KEY, outcomes BLOB)",
@@ -86,17 +81,15 @@ class RecordStore:
             directory / FILE, *_TABLES, lost=CursorDamagedError, advice=_("run accueil connectors reread")
         )
         if self._database.find("PRAGMA user_version") != (_COMPLETE,):
-            self._copy_versions(directory / ASIDE / FILE)
+            self._complete(directory / ASIDE / FILE)
+        self._records = ["SELECT * FROM main.records"]
+        """Queries of the known records. A later one has the newer contents of a record."""
         if base is not None:
-            self._database.execute("ATTACH ? AS base", f"{(base / FILE).absolute().as_uri()}?immutable=1")
-            for command in _BASE_COMMANDS:
-                self._database.execute(command)
-            if self._database.find(
-                "SELECT 1 FROM base.sqlite_master WHERE name = 'listed'"
-            ):  # not in a former version's file
-                self._database.execute("INSERT INTO main.listed SELECT * FROM base.listed")
+            self._attach_base(base)
         ((newest,),) = self._database.execute("SELECT max(batch) FROM outbox")
         self._batch: int = newest or 0
+        self._confirmed = 0
+        """Last batch that is confirmed and not yet removed; 0 if there is none."""
         self._today = date.today().toordinal()  # noqa: DTZ011 - a day more or less does not matter
 
     @property
@@ -120,47 +113,54 @@ class RecordStore:
         """Return the error to raise if a position is damaged."""
         return self._database.damaged()
 
-    def find(self, keys: Iterable[str]) -> dict[str, KnownRecord]:
+    def find(self, keys: Iterable[RecordKey]) -> dict[RecordKey, KnownRecord]:
         """Return what is known of the records with these keys, without the unknown ones."""
-        rows = self._database.execute(
-            "SELECT key, digest, facts, state, version FROM known WHERE key IN (SELECT value FROM json_each(?))",
-            msgspec.json.encode(list(keys)),
-        )
-        return {key: KnownRecord(*found) for key, *found in rows}
+        wanted = msgspec.json.encode(list(keys))
+        found: dict[RecordKey, KnownRecord] = {}
+        for records in self._records:
+            rows = self._database.execute(
+                "SELECT value ->> 0, name, digest, facts, state, version"  # noqa: S608 - a query of this module
+                f" FROM json_each(?) CROSS JOIN ({records}) ON prefix IN (value ->> 0, '') AND name = value ->> 1"
+                " ORDER BY prefix",
+                wanted,
+            )
+            found |= {RecordKey(prefix, name): KnownRecord(*record) for prefix, name, *record in rows}
+        return found
 
-    def note_listed(self, keys: Iterable[str], *, is_first: bool) -> None:
+    def note_listed(self, keys: Iterable[RecordKey], *, is_first: bool) -> None:
         """Note that a complete list of all records has these keys. `is_first` begins a new list."""
         with self._database.transaction():
             if is_first:
                 self._database.execute("DELETE FROM listed")
-            self._database.execute_all("INSERT OR IGNORE INTO listed VALUES (?)", [(key,) for key in keys])
+            self._database.execute_all("INSERT OR IGNORE INTO listed VALUES (?)", [(key.name,) for key in keys])
 
-    def find_unlisted(self, limit: int) -> dict[str, KnownRecord]:
+    def find_unlisted(self, limit: int) -> dict[RecordKey, KnownRecord]:
         """Return at most `limit` known records that are not in the noted list and whose contacts have events.
 
-        Keys that begin with `#` are left out: they identify a record, not its contact.
+        Names that begin with `#` are left out: they identify a record, not its contact.
         """
         rows = self._database.execute(
-            "SELECT key, digest, facts, state, version FROM known WHERE length(facts) > 0"
-            " AND substr(key, 1, 1) <> '#' AND key NOT IN (SELECT key FROM listed) LIMIT ?",
+            "SELECT prefix, name, digest, facts, state, version FROM records WHERE length(facts) > 0"
+            " AND substr(name, 1, 1) <> '#' AND name NOT IN (SELECT key FROM listed) LIMIT ?",
             limit,
         )
-        return {key: KnownRecord(*found) for key, *found in rows}
+        return {RecordKey(prefix, name): KnownRecord(*found) for prefix, name, *found in rows}
 
     def commit(
         self,
         outcomes: Sequence[Outcome],
-        known: Mapping[str, KnownRecord],
+        known: Mapping[RecordKey, KnownRecord],
         positions: Mapping[str, bytes | None],
     ) -> None:
         """Store the outcomes of a batch, what is now known of its records, and changed positions; None removes a position."""
         with self._database.transaction():
+            self.tidy()
             if outcomes:
                 self._batch += 1
                 self._database.execute("INSERT INTO outbox VALUES (?, ?)", self._batch, _pack(outcomes))
             self._database.execute_all(
-                "INSERT OR REPLACE INTO main.known VALUES (?, ?, ?, ?, ?, ?)",
-                [(key, *record, self._today) for key, record in known.items()],
+                "INSERT OR REPLACE INTO main.records VALUES (?, ?, ?, ?, ?, ?, ?)",
+                sorted((*key, *record, self._today) for key, record in known.items()),
             )
             for part, position in positions.items():
                 if position is None:
@@ -169,30 +169,73 @@ class RecordStore:
                     self._database.execute("INSERT OR REPLACE INTO positions VALUES (?, ?)", part, position)
 
     def confirm(self, batch: int) -> None:
-        """Forget the outcomes of all batches up to `batch`: their events are safe."""
-        self._database.execute("DELETE FROM outbox WHERE batch <= ?", batch)
+        """Note that the events of all batches up to `batch` are safe: the next `commit`, `tidy` or `close` removes them.
+
+        Each transaction waits for the disk. After a crash before the removal, the same events are published again.
+        """
+        self._confirmed = batch
+
+    def tidy(self) -> None:
+        """Remove the confirmed outcomes."""
+        if self._confirmed:
+            self._database.execute("DELETE FROM outbox WHERE batch <= ?", self._confirmed)
+            self._confirmed = 0
 
     def close(self) -> None:
-        """Close the file."""
-        self._database.close()
+        """Remove the confirmed outcomes and close the file."""
+        try:
+            self.tidy()
+        finally:
+            self._database.close()
 
-    def _copy_versions(self, former: Path) -> None:
-        """Take the retracted contacts from the file that a reread has moved aside: their ids must not be used again.
+    def _complete(self, former: Path) -> None:
+        """Take the records of a former version's table, and the retracted contacts of the file that a reread has moved aside.
 
-        A reread may have been necessary because that file is damaged.
+        The ids of retracted contacts must not be used again. A reread may have been necessary because that file is damaged.
         """
+        with self._database.transaction():
+            if self._has_table("main", "known"):
+                self._database.execute(f"INSERT OR IGNORE INTO records {self._select_records('main')}")
+                self._database.execute("DROP TABLE known")
         if former.exists():
             try:
                 self._database.execute("ATTACH ? AS former", str(former))
-                if self._database.find("SELECT 1 FROM former.sqlite_master WHERE name = 'known'"):
+                if records := self._select_records("former"):
                     self._database.execute(
-                        "INSERT OR IGNORE INTO known"
-                        " SELECT key, x'', x'', '', version, day FROM former.known WHERE version > 0"
+                        "INSERT OR IGNORE INTO records"  # noqa: S608
+                        f" SELECT prefix, name, x'', x'', '', version, day FROM ({records}) WHERE version > 0"
                     )
                 self._database.execute("DETACH former")
             except CursorDamagedError:
                 log.warning("retracted_contacts_unknown", file=str(former))
         self._database.execute(f"PRAGMA main.user_version = {_COMPLETE}")
+
+    def _attach_base(self, base: Path) -> None:
+        """Give this new file the contents of the file in `base`. The large table `records` is not copied."""
+        self._database.execute("ATTACH ? AS base", f"{(base / FILE).absolute().as_uri()}?immutable=1")
+        for table in ("positions", "outbox", "listed"):
+            if self._has_table("base", table):  # a former version had no `listed`
+                self._database.execute(f"INSERT INTO main.{table} SELECT * FROM base.{table}")  # noqa: S608
+        if records := self._select_records("base"):
+            self._records.insert(0, records)
+            self._database.execute(
+                f"CREATE TEMP VIEW records AS SELECT * FROM main.records UNION ALL SELECT * FROM ({records})"  # noqa: S608
+                " WHERE (prefix, name) NOT IN (SELECT prefix, name FROM main.records)"
+            )
+
+    def _select_records(self, schema: str) -> str:
+        """Return a query of the known records in a database file; empty if it has none.
+
+        A former version had the table `known` without prefixes. `find` finds such records, with the prefix "", too.
+        """
+        if self._has_table(schema, "known"):
+            return f"SELECT '' AS prefix, key AS name, digest, facts, state, version, day FROM {schema}.known"  # noqa: S608
+        if self._has_table(schema, "records"):
+            return f"SELECT * FROM {schema}.records"  # noqa: S608 - a schema of this module
+        return ""
+
+    def _has_table(self, schema: str, name: str) -> bool:
+        return self._database.find(f"SELECT 1 FROM {schema}.sqlite_master WHERE name = ?", name) is not None  # noqa: S608
 
 
 def _pack(outcomes: Sequence[Outcome]) -> bytes:

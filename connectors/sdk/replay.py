@@ -81,8 +81,10 @@ def _group(found: Iterable[StoredReject]) -> Iterable[Sequence[StoredReject]]:
 def _map_again(
     source: Source[object, object], stored: StoredReject, now: datetime, contact_reasons: ContactReasons
 ) -> Outcome:
+    read_at = now if stored.reject.reason is Reason.TIME_IN_FUTURE else stored.read_at
+
     def map_one(reject: Reject) -> Outcome:
-        return source.map_rejected(reject, stored.read_at)
+        return source.map_rejected(reject, read_at)
 
     def reject_again(reject: Reject, reason: Reason, detail: str) -> Reject:
         return Reject(reason, reject.record, detail, reject.context)

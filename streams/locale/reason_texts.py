@@ -24,7 +24,7 @@ REASONS: Final = {
     Reason.TOO_MANY_DIMENSIONS: N_(
         "too many sites, services, queues, sectors or sources: values that identify single contacts do not belong there"
     ),
-    Reason.TIME_IN_FUTURE: N_("its time is in the future: check the clocks"),
+    Reason.TIME_IN_FUTURE: N_("its time is in the future: a planned date, or a wrong clock"),
     Reason.TIME_IN_PAST: N_("it is too old"),
     Reason.DUPLICATE: N_("it is older than the known contacts of its source: probably a duplicate"),
     Reason.UNREADABLE_LINE: N_("the line does not have the expected format"),

@@ -290,7 +290,7 @@ def test_reread_does_not_use_the_id_of_a_retracted_contact_again(
     assert harness.start_reread()
     if is_killed:
         with monkeypatch.context() as patch:
-            patch.setattr(RecordStore, "_copy_versions", _end_process)
+            patch.setattr(RecordStore, "_complete", _end_process)
             with pytest.raises(Killed):
                 harness.read_all(confirm=True)
     assert facts_of(harness.read_all(confirm=True))[0] == ("letter.arrived", "L1-v2")

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -59,13 +59,23 @@ SLOT_SEPARATOR: Final = "\x1f"
 _MOVED: Final = "appointment.moved"
 
 
+class RecordKey(NamedTuple):
+    """Identifies a record in its source."""
+
+    prefix: str
+    """Digest of the first half of the contact's id as the source writes it; empty if the record has no such id.
+
+    Most sources number their records in sequence. Records with the same prefix are stored together, and new ones are mostly next
+    to each other."""
+    name: str
+    """Id of the record's contact. It is `#` and a digest if each record is about one event, or if the record has an error."""
+
+
 class PreparedRecord(NamedTuple):
     """A record with what identifies it and its contents."""
 
     record: Record
-    key: str
-    """Identifies the record in its source: the id of its contact. It is `#` and a digest if each record is about one event, or
-    if the record has an `error`."""
+    key: RecordKey
     digest: bytes
     """Digest of the fields that the mapping reads; of all fields if there is an `error`."""
     native: str = ""
@@ -119,13 +129,13 @@ class RecordMapping:
         is_ignored = False
         try:
             is_ignored = self._is_ignored(record)
-            native = self._read_first_native(record)
+            native, prefix = self._read_first_native(record)
             state = self._read_state(record) if self._state and not is_ignored else ""
             is_ignored = is_ignored or self._has_ignored_state(record)
         except UnusableRecord as error:
             return self._without_key(record, error, is_ignored=is_ignored)
-        key = f"#{digest.hex()}" if self._options.rows == "events" else native
-        return PreparedRecord(record, key, digest, native, state, is_ignored)
+        name = f"#{digest.hex()}" if self._options.rows == "events" else native
+        return PreparedRecord(record, RecordKey(prefix, name), digest, native, state, is_ignored)
 
     def map(
         self, prepared: PreparedRecord, read_at: datetime, known_state: str = "", version: int = 0
@@ -149,7 +159,7 @@ class RecordMapping:
             values = commons.get(rule.common)
             if values is None:
                 known = prepared.native if rule.common is self._commons[0] else ""
-                native = known or self._read_native(rule.common, record)
+                native = known or self._read_native(rule.common, record)[0]
                 values = commons[rule.common] = rule.common.read(record, _versioned(native, version))
             events.append(rule.make_event(record, at, read_at, values))
         return tuple(events)
@@ -159,7 +169,7 @@ class RecordMapping:
         natives = {prepared.native}
         for common in self._commons[1:]:
             with suppress(UnusableRecord):  # no event has this id
-                natives.add(self._read_native(common, prepared.record))
+                natives.add(self._read_native(common, prepared.record)[0])
         return natives
 
     def retract(self, natives: Iterable[str], at: datetime, version: int) -> tuple[Event, ...]:
@@ -184,16 +194,16 @@ class RecordMapping:
 
     def _without_key(self, record: Record, error: UnusableRecord, *, is_ignored: bool = False) -> PreparedRecord:
         digest = self._digest(_encode(value for field in sorted(record.items(), key=_name_of) for value in field))
-        return PreparedRecord(record, f"#{digest.hex()}", digest, is_ignored=is_ignored, error=error)
+        return PreparedRecord(record, RecordKey("", f"#{digest.hex()}"), digest, is_ignored=is_ignored, error=error)
 
-    def _read_first_native(self, record: Record) -> str:
-        """Return the id of the record's contact; empty if only events with an id of their own can be about the record."""
+    def _read_first_native(self, record: Record) -> tuple[str, str]:
+        """Return the id of the record's contact and its prefix; empty texts if only events with ids of their own are about it."""
         try:
             return self._read_native(self._commons[0], record)
         except UnusableRecord:
             if not self._may_lack_id:
                 raise
-            return ""
+            return "", ""
 
     def _read_state(self, record: Record) -> str:
         assert self._state is not None
@@ -202,9 +212,9 @@ class RecordMapping:
         slot = rule.read_slot(record) if rule and rule.read_slot else None
         return f"{state}{SLOT_SEPARATOR}{milliseconds(slot)}" if slot else state
 
-    def _read_native(self, common: "_Common", record: Record) -> str:
-        native = common.read_native(record)
-        return f"{self._day(record):%Y%m%d}-{native}" if self._options.daily_ids else native
+    def _read_native(self, common: "_Common", record: Record) -> tuple[str, str]:
+        native, prefix = common.read_native(record)
+        return (f"{self._day(record):%Y%m%d}-{native}" if self._options.daily_ids else native), prefix
 
     def _day(self, record: Record) -> datetime:
         """Return the time of the first event in `events` for which the record has a time, in the mapping's time zone."""
@@ -264,7 +274,9 @@ class _Common:
         self.options = options
         self._key = key
         native = options["id"]
+        self._has_id = native is not None
         self._native = require(text_reader(native)) if native else partial(_digest_of_contents, read_contents, key)
+        self._digest_prefix = lru_cache(maxsize=1024)(partial(_digest_prefix, key))
         self._site, self._service = (maybe_label_reader(mapping, name, options[name]) for name in ("site", "service"))
         self._identities = [
             identity_getter(IdentityKind(name), option, mapping.region, key)
@@ -272,9 +284,14 @@ class _Common:
             if (option := options[name])
         ]
 
-    def read_native(self, record: Record) -> str:
-        """Return the id of the record's contact, in a form without personal data. Raises `UnusableRecord`."""
-        return safe_contact_id(self._native(record), self._key)
+    def read_native(self, record: Record) -> tuple[str, str]:
+        """Return the id of the record's contact, in a form without personal data, and the `prefix` of its `RecordKey`.
+
+        Raises `UnusableRecord`.
+        """
+        native = self._native(record)
+        prefix = self._digest_prefix(native[: (len(native) + 1) // 2]) if self._has_id else ""
+        return safe_contact_id(native, self._key), prefix
 
     def read(self, record: Record, native: str) -> _CommonValues:
         """Return the values of `record`, whose contact has the id `native`. Raises `UnusableRecord`."""
@@ -397,6 +414,10 @@ def _check_distances(at: datetime, data: Mapping[str, Any], fields: Mapping[str,
     for name in ("admitted_at", "starts_at"):
         if name in data and abs(data[name] - at) > MAX_AGE:
             raise UnusableRecord(Reason.INVALID_FIELD, f"{fields[name]}: more than ten years from the event")
+
+
+def _digest_prefix(key: PseudonymKey, prefix: str) -> str:
+    return hashlib.blake2b(prefix.encode("utf-8", "surrogatepass"), digest_size=3, key=key.secret).hexdigest()
 
 
 def _digest_of_contents(read_contents: Callable[[Record], bytes], key: PseudonymKey, record: Record) -> str:

@@ -16,7 +16,7 @@ from connectors.sdk.mapping.fields import Getter, Record, is_expression, sparse_
 from connectors.sdk.mapping.impossible_order import SINGLE_EVENT_TYPES, find_disorder, find_without_wait
 from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, find_fields, value_table
 from connectors.sdk.mapping.readers import text_reader
-from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping, fact_checksum
+from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordKey, RecordMapping, fact_checksum
 from connectors.sdk.samples import PlacedRecord, flatten, split_records
 from models.codec import UnusableRecord
 from models.events import Event
@@ -66,7 +66,7 @@ class Trial:
     options: MappingOptions
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
     """Number of records by value that the mapping does not name, by key: `values.queue`, or `ignored.<field>`."""
-    _known: dict[str, tuple[bytes, str, dict[bytes, str]]] = field(default_factory=dict)
+    _known: dict[RecordKey, tuple[bytes, str, dict[bytes, str]]] = field(default_factory=dict)
     """Digest, state and types of events by their signature, by key of the record."""
     _contacts: dict[str, tuple[Event, ...]] = field(default_factory=dict)
     """First event of each type, by contact: all events of a sample with one id would take quadratic time."""
