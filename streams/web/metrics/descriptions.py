@@ -218,7 +218,8 @@ TEXTS: Final[Mapping[str, MetricText]] = {
     "contact_collect_errors": MetricText("rows that could not be decoded"),
     "contact_collect_duration_seconds": MetricText("time to collect the metrics, without writing them"),
     "pipeline_sla_file_last_reload_successful": MetricText(
-        "last reading of the SLA file", french="1 si le fichier de délais a pu être relu, 0 tant que l’ancien vaut."
+        "last reading of the SLA file",
+        french="1 si le dernier fichier de délais est valable, 0 tant que l’ancien reste en vigueur.",
     ),
     # ---------------------------------------------------------------------------------------------------- citizens
     "contact_citizens": MetricText("distinct pseudonyms with a contact begun"),
