@@ -79,7 +79,10 @@ CEL_EVENTS: Final[Sequence[tuple[int, str, str, dict[str, Any]]]] = [
     (2, "call.left_queue", "08:12:00", QUEUE | {"reason": "other"}),
     (3, "call.queued", "08:12:00", QUEUE | {"visit": 2}),
     (3, "call.abandoned", "08:12:45", QUEUE | {"visit": 2}),
+    (4, "call.queued", "08:25:00", QUEUE),
+    (4, "call.abandoned", "08:25:40", QUEUE),
 ]
+CEL_PHONES: Final = ["0639980001"] * 3 + ["0639980003"] * 4 + ["0639980005"] * 2
 CASES: Final[Mapping[str, Case]] = {
     "cisco-cucm": Case(
         _files("3091", zone="", line="4155"),
@@ -318,8 +321,8 @@ CASES: Final[Mapping[str, Case]] = {
         ],
         frozenset({"dst"}),
     ),
-    "asterisk-cel": Case(_table("600", "601"), CEL_EVENTS, ["0639980001"] * 3 + ["0639980003"] * 4),
-    "freepbx": Case(_table("600", "601"), CEL_EVENTS, ["0639980001"] * 3 + ["0639980003"] * 4),
+    "asterisk-cel": Case(_table("600", "601"), CEL_EVENTS, CEL_PHONES),
+    "freepbx": Case(_table("600", "601"), CEL_EVENTS, CEL_PHONES),
     "xivo-queue-log": Case(
         _table("q1", "q2", zone=""),
         [

@@ -149,7 +149,9 @@ CALL_RECORDS: Final = [
 ]
 
 
-def channel_event(number: int, kind: str, time: str, unique: str, app: str = "", peer: str = "") -> dict[str, Any]:
+def channel_event(
+    number: int, kind: str, time: str, unique: str, app: str = "", peer: str = "", exten: str = "600"
+) -> dict[str, Any]:
     """Return a row of `cel`."""
     name, _space, data = app.partition(" ")
     return {
@@ -157,6 +159,7 @@ def channel_event(number: int, kind: str, time: str, unique: str, app: str = "",
         "eventtype": kind,
         "eventtime": f"2026-03-16 {time}",
         "cid_num": f"063998{unique.rpartition('.')[2]:>04}",
+        "exten": exten,
         "appname": name,
         "appdata": data,
         "uniqueid": unique,
@@ -182,6 +185,11 @@ CHANNEL_EVENTS: Final = [
     channel_event(12, "CHAN_END", "09:12:45", "1773652200.3"),
     # Still in the queue.
     channel_event(13, "APP_START", "09:20:00", "1773652800.4", "Queue 600,t,,,300"),
+    # Abandoned; FreePBX then runs its macro hangupcall in the extension h.
+    channel_event(14, "APP_START", "09:25:00", "1773653100.5", "Queue 600,t,,,300"),
+    channel_event(15, "APP_START", "09:25:40", "1773653100.5", "Macro hangupcall", exten="h"),
+    channel_event(16, "APP_START", "09:25:40", "1773653100.5", "Hangup", exten="s"),
+    channel_event(17, "CHAN_END", "09:25:40", "1773653100.5"),
 ]
 
 
