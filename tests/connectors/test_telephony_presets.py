@@ -197,7 +197,7 @@ CASES: Final[Mapping[str, Case]] = {
         _files("960", line="314"),
         [
             (1, "call.queued", "12:33:54", QUEUE),
-            (1, "call.answered", "12:34:03", QUEUE | {"agent": "504"}),
+            (1, "call.answered", "12:33:54", QUEUE | {"agent": "504"}),
             (1, "call.ended", "12:39:31", ENDED),
             (2, "call.queued", "12:40:10", QUEUE),
             (2, "call.abandoned", "12:40:52", QUEUE),
@@ -210,6 +210,12 @@ CASES: Final[Mapping[str, Case]] = {
             (6, "call.arrived", "13:02:00", LINE),
             (6, "call.queued", "13:02:00", DIRECT),
             (6, "call.abandoned", "13:02:25", DIRECT),
+            (7, "call.arrived", "13:52:32", LINE),
+            (7, "call.queued", "13:52:32", DIRECT),
+            (7, "call.answered", "13:52:36", DIRECT | {"agent": "314"}),
+            (7, "call.ended", "13:54:26", DIRECT_ENDED),
+            (8, "call.queued", "14:00:00", QUEUE),
+            (8, "call.abandoned", "14:00:37", QUEUE),
         ],
         [
             *["0639980001"] * 3,
@@ -217,6 +223,8 @@ CASES: Final[Mapping[str, Case]] = {
             *["0639980003"] * 2,
             *["0639980004"] * 4,
             *["0639980005"] * 3,
+            *["0639980006"] * 4,
+            *["0639980007"] * 2,
         ],
         frozenset({"to-dn"}),
         frozenset({"time-answered"}),  # an extension that did not answer
