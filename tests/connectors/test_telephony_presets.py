@@ -281,16 +281,29 @@ CASES: Final[Mapping[str, Case]] = {
         [
             (2, "call.queued", "12:11:18", QUEUE),
             (2, "call.answered", "12:12:18", QUEUE | {"agent": "charlie"}),
-            (2, "call.ended", "12:14:18", ENDED | {"handle_seconds": 120.0}),
+            (2, "call.ended", "12:14:18", ENDED),
             (4, "call.queued", "12:21:18", QUEUE),
             (4, "call.answered", "12:22:38", QUEUE | {"agent": "charlie"}),
-            (4, "call.ended", "12:24:18", ENDED | {"handle_seconds": 100.0}),
+            (4, "call.ended", "12:24:18", ENDED),
             (5, "call.queued", "12:31:18", QUEUE),
             (5, "call.abandoned", "12:31:58", QUEUE),
             (7, "call.arrived", "12:41:18", LINE),
             (8, "call.arrived", "12:51:18", LINE),
+            (9, "call.queued", "13:01:00", QUEUE),
+            (9, "call.answered", "13:02:00", QUEUE | {"agent": "member2@default"}),
+            (9, "call.ended", "13:05:00", ENDED),
+            (10, "call.queued", "13:03:00", QUEUE),
+            (10, "call.answered", "13:03:00", QUEUE | {"agent": "ellen"}),
+            (10, "call.ended", "13:05:00", ENDED),
+            (11, "call.queued", "13:03:20", QUEUE),
+            (11, "call.answered", "13:03:20", QUEUE | {"agent": "charlie"}),
+            (11, "call.ended", "13:05:00", ENDED),
         ],
-        ["0639980001"] * 3 + ["0639980002"] * 3 + ["0639980003"] * 2 + ["0639980004", "0639980005"],
+        ["0639980001"] * 3
+        + ["0639980002"] * 3
+        + ["0639980003"] * 2
+        + ["0639980004", "0639980005"]
+        + ["0639980006"] * 9,
         frozenset({"dst"}),
         frozenset({"dstchannel"}),  # Asterisk writes no channel if no telephone answered
     ),
