@@ -102,8 +102,16 @@ CASES: Final[Mapping[str, Case]] = {
             (7, "call.arrived", "08:36:40", LINE),
             (7, "call.queued", "08:36:40", DIRECT),
             (7, "call.abandoned", "08:37:10", DIRECT),
+            (8, "call.queued", "08:38:20", QUEUE),
+            (8, "call.answered", "08:38:25", QUEUE | {"agent": "SEP001BD53DB360"}),
+            (8, "call.transferred", "08:39:25", QUEUE | {"kind": "unknown"}),
         ],
-        ["0639980001"] * 3 + ["0639980002"] * 3 + ["0639980003"] * 2 + ["0639980004"] * 4 + ["0639980005"] * 3,
+        ["0639980001"] * 3
+        + ["0639980002"] * 3
+        + ["0639980003"] * 2
+        + ["0639980004"] * 4
+        + ["0639980005"] * 3
+        + ["0639980006"] * 3,
         frozenset({"originalCalledPartyNumber"}),
         frozenset({"huntPilotDN", "originalCalledPartyNumber"}),
     ),
@@ -172,8 +180,15 @@ CASES: Final[Mapping[str, Case]] = {
             (6, "call.queued", "14:21:00", DIRECT),
             (6, "call.answered", "14:21:04", DIRECT | {"agent": "403", "wait_seconds": 4.0}),
             (6, "call.ended", "14:21:34", DIRECT_ENDED | {"wait_seconds": 4.0, "handle_seconds": 30.0}),
+            (9, "call.queued", "14:22:00", QUEUE),
+            (9, "call.left_queue", "14:22:20", QUEUE | {"reason": "diverted", "wait_seconds": 20.0}),
         ],
-        ["0639980001"] * 2 + ["0639980002"] * 3 + ["0639980003"] * 3 + ["0639980004"] * 2 + ["0639980005"] * 4,
+        ["0639980001"] * 2
+        + ["0639980002"] * 3
+        + ["0639980003"] * 3
+        + ["0639980004"] * 2
+        + ["0639980005"] * 4
+        + ["0639980006"] * 2,
     ),
     "mitel-smdr": Case(
         _files("5000", "5001", line="5411"),
