@@ -229,6 +229,24 @@ QUEUE_EVENTS: Final = [
         17, "08:12:07.000000", "1773648660.7", "q1", "Agent/1001", "BLINDTRANSFER", "2000", "default", "7", "60", "1"
     ),
     queue_event(18, "08:13:00.000000", "1773648780.9", "q1", "NONE", "DIVERT_HOLDTIME"),
+    # An attended transfer that links two bridges, on a switchboard with a system name.
+    queue_event(19, "08:14:00.000000", "mds1-1773648840.10", "q1", "NONE", "ENTERQUEUE", "", "0639980006", "1"),
+    queue_event(
+        20, "08:14:09.000000", "mds1-1773648840.10", "q1", "Agent/1001", "CONNECT", "9", "mds1-1773648842.11", "2"
+    ),
+    queue_event(
+        21,
+        "08:15:39.000000",
+        "mds1-1773648840.10",
+        "q1",
+        "Agent/1001",
+        "ATTENDEDTRANSFER",
+        "LINK",
+        "Local/_attended@transfer/m-00000001;1",
+        "Local/_attended@transfer/m-00000001;2",
+        "9",
+        "90",
+    ),
 ]
 TABLES: Final = {
     "cdr": (CDR, CALL_RECORDS),
