@@ -2,7 +2,7 @@
 
 import csv
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -255,11 +255,13 @@ TABLES: Final = {
 }
 
 
-def run_query(query: str) -> list[dict[str, Any]]:
-    """Return the rows of a query over `TABLES`."""
+def run_query(query: str, given: Mapping[str, Sequence[dict[str, Any]]] | None = None) -> list[dict[str, Any]]:
+    """Return the rows of a query over `TABLES`, or over the `given` rows by table."""
     with closing(sqlite3.connect(":memory:")) as database:
         database.row_factory = sqlite3.Row
         for name, (columns, rows) in TABLES.items():
+            if given is not None:
+                rows = given.get(name, ())
             database.execute(f"CREATE TABLE {name} ({', '.join(columns)})")
             marks = ", ".join("?" * len(columns))
             database.executemany(
