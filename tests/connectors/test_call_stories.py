@@ -377,10 +377,17 @@ def test_a_story_gives_the_stays_worked_out_by_hand_in_any_order(story: Story, t
         assert _fold(events) == list(story.stays)
 
 
-def test_an_avaya_duration_during_a_change_of_the_clock_is_rejected() -> None:
-    given = merge(read_mapping("avaya-cm"), SETTINGS)
+def _reject(preset: str, record: Mapping[str, str]) -> str:
+    """Return why the record is rejected."""
+    given = merge(read_mapping(preset), SETTINGS)
     options = {key: value for key, value in given.items() if key in MappingOptions.model_fields}
-    mapping = RecordMapping("avaya-cm/essai", MappingOptions.model_validate(options), KEY)
+    mapping = RecordMapping(f"{preset}/essai", MappingOptions.model_validate(options), KEY)
+    with pytest.raises(UnusableRecord) as raised:
+        mapping.map(mapping.prepare(record), NOW)
+    return raised.value.detail
+
+
+def test_an_avaya_duration_during_a_change_of_the_clock_is_rejected() -> None:
     record = {
         "date": "160326",
         "start-time": "0930",
@@ -390,5 +397,24 @@ def test_an_avaya_duration_during_a_change_of_the_clock_is_rejected() -> None:
         "vdn": "5000",
         "ucid": "00001000481773645010",
     }
-    with pytest.raises(UnusableRecord, match="sec-dur"):
-        mapping.map(mapping.prepare(record), NOW)
+    assert "sec-dur" in _reject("avaya-cm", record)
+
+
+@pytest.mark.parametrize("device", ["", "MOH_2", "ANN_3"])
+def test_a_cisco_call_that_no_telephone_answered_is_not_an_answered_one(device: str) -> None:
+    record = {
+        "cdrRecordType": "1",
+        "globalCallID_callManagerId": "4",
+        "globalCallID_callId": "1",
+        "callingPartyNumber": "0639980001",
+        "originalCalledPartyNumber": "3091",
+        "huntPilotDN": "3091",
+        "wasCallQueued": "1",
+        "totalWaitTimeInQueue": "40",
+        "dateTimeOrigination": "1773649790",
+        "dateTimeConnect": "1773649792",
+        "dateTimeDisconnect": "1773649832",
+        "destDeviceName": device,
+        "origCallTerminationOnBehalfOf": "12",
+    }
+    assert "destDeviceName" in _reject("cisco-cucm", record)
