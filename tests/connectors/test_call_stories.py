@@ -3,7 +3,6 @@
 The records of a story may be in several files, and in any order. Waits and conversations are worked out by hand.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,6 +122,22 @@ STORIES: Final = [
         [
             Stay("mdph", "08:29:50", "answered", 12, "transferred", 75),
             Stay("mdph", "22:59:50", "answered", 10, "ended", 60),
+        ],
+    ),
+    # ---------------------------------------------------------------------------------------------------- Alcatel-Lucent
+    Story(
+        "alcatel-oxe",
+        "answered by a hunting group over midnight; abandoned; outgoing; through another node; to another number",
+        [
+            {"StartDateTime": "20260316 23:59:50", "EndDateTime": "20260317 00:01:17"},
+            {"CallReference": "2", "EffectiveCallDuration": "0", "EndDateTime": "20260316 09:30:30"},
+            {"CallReference": "3", "CallType": "0"},
+            {"CallReference": "4", "CallType": "12"},
+            {"CallReference": "5", "InitialDialledNumber": "3999"},
+        ],
+        [
+            Stay("accueil", "08:29:50", "abandoned", 12),
+            Stay("accueil", "22:59:50", "answered", 12, "ended", 75),
         ],
     ),
     # ------------------------------------------------------------------------------------------------------------- Avaya
@@ -332,14 +347,14 @@ def _read_records(story: Story, options: Mapping[str, Any], directory: Path) -> 
         table = next(name for name in ("queue_log", "cel", "cdr") if f"FROM {name} " in options["query"])
         rows = run_query(options["query"], {table: story.records})
         return [PlacedRecord(row) for row in rows]
+    config = {key: value for key, value in options.items() if key in TableConfig.model_fields}
     if isinstance(story.records[0], str):
         path = directory / "records.txt"
-        head = "#\n" * options.get("skip_lines", 0)
-        path.write_text(head + "".join(f"{line}\n" for line in story.records), encoding="utf-8")
-        config = {key: value for key, value in options.items() if key in TableConfig.model_fields}
+        path.write_text("".join(f"{line}\n" for line in story.records), encoding="utf-8")
         return list(read_sample(TableConfig.model_validate(config | {"files": str(path)}), path))
-    with (PRESETS / f"{story.preset}.csv").open(encoding="utf-8", newline="") as file:
-        first = next(row for row in csv.DictReader(file) if row["cdrRecordType"] == "1")
+    path = next(path for path in PRESETS.glob(f"{story.preset}.*") if path.suffix != ".toml")
+    sample = read_sample(TableConfig.model_validate(config | {"files": str(path)}), path)
+    first = next(record.fields for record in sample if record.fields.get("cdrRecordType") != "INTEGER")
     return [PlacedRecord({**first, **changed}) for changed in story.records]
 
 
