@@ -88,6 +88,7 @@ def test_the_sample_gives_the_events_worked_out_by_hand(name: str) -> None:
     found, identities = [], []
     for number, tried in enumerate(Trial(preset.mapping, preset.options).run(preset.records, NOW), 1):
         assert tried.rejected is None
+        assert not tried.disorder
         found += [(number, event.type, f"{event.time:%H:%M:%S}", data_of(event)) for event in tried.events]
         identities += [event.identities for event in tried.events]
     assert found == [
