@@ -259,7 +259,7 @@ def _configure(
 
 
 def _without_secrets(config: type[ConnectorConfig], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `options` without passwords, whose files need not be there yet: a trial with files does not connect to the source."""
+    """Return `options` without passwords, whose files may not be there yet: a trial with files does not connect to the source."""
     secrets = {name for name, field in config.model_fields.items() if is_secret(field.annotation)}
     return {
         key: value for key, value in options.items() if key.removesuffix("_file").removesuffix("_env") not in secrets
