@@ -204,7 +204,9 @@ class RecordMapping:
 
     def _read_native(self, common: "_Common", record: Record) -> str:
         native = common.read_native(record)
-        return f"{self._day(record):%Y%m%d}-{native}" if self._options.daily_ids else native
+        if self._options.daily_ids:
+            return f"{self._day(record):%Y%m%d}-{native}"
+        return f"{self._day(record):%Y}-{native}" if self._options.yearly_ids else native
 
     def _day(self, record: Record) -> datetime:
         """Return the time of the first event in `events` for which the record has a time, in the mapping's time zone."""
