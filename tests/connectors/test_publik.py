@@ -31,8 +31,8 @@ LISTED = {
     *("receipt_time", "last_update_time", "user", "criticality_level", "fields", "geolocations", "workflow", "actions"),
     *("roles", "submission", "evolution"),
 }
-"""Fields of a form in the list of one procedure with `full=on`: `get_json_export_dict` in wcs/formdata.py, `create_json_export` in
-wcs/backoffice/management.py. `form_slug` and `status` are only in the list of all procedures, /api/forms/."""
+"""Fields of a form in the list of one procedure with `full=on`: `get_json_export_dict` in wcs/formdata.py, `create_json_export`
+in wcs/backoffice/management.py. `form_slug` and `status` are only in the list of all procedures, /api/forms/."""
 
 
 class Wcs:
