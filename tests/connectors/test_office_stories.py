@@ -144,7 +144,10 @@ def test_numbers_that_start_again_each_year_are_other_letters() -> None:
 
 
 def test_a_new_register_keeps_the_letters_of_the_old_one(tmp_path: Path) -> None:
-    settings = CASES["letter-register"].settings | {"mapping": "letter-register", "files": str(tmp_path / "*.csv")}
+    settings = dict(CASES["letter-register"].settings) | {
+        "mapping": "letter-register",
+        "files": str(tmp_path / "*.csv"),
+    }
     (tmp_path / "2025.csv").write_text(REGISTER + "1;30/12/2025;;Lettre;RSA;;;;;\n", encoding="utf-8")
     harness = ConnectorHarness(registry.load("table"), settings, tmp_path / "data", tmp_path / "keys")
     first = harness.read_all(confirm=True)
@@ -238,9 +241,8 @@ def test_a_visitor_of_qminder_who_is_moved_before_the_call_waits_in_the_new_line
 
 
 def test_qminder_gets_the_parameters_of_the_preset_and_those_of_the_settings(tmp_path: Path) -> None:
-    wrap = {"wrap": lambda rows: {"statusCode": 200, "data": rows}}
-    with serving_api("header", records=[], **wrap) as api:
-        settings = CASES["qminder"].settings | {
+    with serving_api("header", wrap=lambda rows: {"statusCode": 200, "data": rows}) as api:
+        settings = dict(CASES["qminder"].settings) | {
             "mapping": "qminder",
             "url": api.url,
             "auth": {"key": {"header": "X-Api-Key", "secret": "jeton-d-essai"}},
