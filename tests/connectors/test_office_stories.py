@@ -10,6 +10,9 @@ from connectors.sdk.mapping.trial import Trial
 from connectors.sdk.samples import PlacedRecord
 from connectors.sdk.testing import ConnectorHarness
 from models.events import ContactRetracted
+from models.timestamps import milliseconds
+from streams.core.contacts import queue_stay
+from streams.core.contacts.stay_outcome import stay_result
 from tests.connectors.test_office_presets import CASES
 from tests.support.json_api import serving_api
 from tests.support.presets import NOW, Preset
@@ -31,6 +34,19 @@ def _tell(name: str, records: Iterable[Record], **settings: Any) -> list[str]:
             queue = getattr(event.data, "queue", "")
             lines.append(f"{tried.place} {event.type} {event.time:%m-%d %H:%M:%S} {queue}".rstrip())
     return lines
+
+
+def _stay(name: str, records: Iterable[Record]) -> tuple[str, str, float, float]:
+    """Return queue, outcome, wait and length of the service in seconds of the visit that the records of a story are about."""
+    preset = Preset(name, CASES[name].settings)
+    stays: tuple[queue_stay.QueueStay, ...] = ()
+    for tried in Trial(preset.mapping, preset.options).run([PlacedRecord(record) for record in records], NOW):
+        stays = () if tried.replaces else stays
+        for event in tried.events:
+            stays = queue_stay.add_evidence(stays, event, milliseconds(event.time)) or stays
+    (stay,) = stays
+    result = stay_result(stay)
+    return stay.dimensions.queue, result.outcome, result.wait_ms / 1000, result.handle_ms / 1000
 
 
 def _rows(text: str) -> list[dict[str, str]]:
@@ -207,6 +223,7 @@ def test_a_visitor_of_qminder_is_forwarded_and_served_by_two_agents() -> None:
         "2 visit.called 04-29 12:10:00",
         "5 visit.served 04-29 12:50:00",
     ]
+    assert _stay("qminder", records) == ("mdph", "answered", 600, 2400)
 
 
 def test_a_visitor_of_qminder_is_called_twice_and_does_not_come() -> None:
@@ -220,6 +237,7 @@ def test_a_visitor_of_qminder_is_called_twice_and_does_not_come() -> None:
         "1 visit.called 04-29 12:10:00",
         "3 visit.left 04-29 12:10:00",
     ]
+    assert _stay("qminder", records) == ("mdph", "abandoned", 600, 0)
 
 
 def test_a_no_show_of_qminder_without_called_date_left_at_its_interaction() -> None:
@@ -273,10 +291,11 @@ def test_a_visitor_of_qmatic_who_goes_back_to_the_queue_waits_until_the_last_cal
         "2 visit.called 03-16 08:15:00",
         "2 visit.served 03-16 08:20:00",
     ]
+    assert _stay("qmatic", records) == ("mdph", "answered", 900, 300)
 
 
 def test_a_visitor_of_qmatic_who_is_transferred_has_one_wait() -> None:
-    """The earliest arrival and call count: those of the first service (`streams.core.contacts.queue_stay`)."""
+    """The earliest arrival and call count: those of the first service."""
     records = [_transaction(5, "09:00:00", "09:10:00"), _transaction(1, "09:15:00", "09:30:00", 15)]
     assert _tell("qmatic", records) == [
         "1 visit.arrived 03-16 08:00:00 mdph",
@@ -285,6 +304,7 @@ def test_a_visitor_of_qmatic_who_is_transferred_has_one_wait() -> None:
         "2 visit.called 03-16 08:30:00",
         "2 visit.served 03-16 08:35:00",
     ]
+    assert _stay("qmatic", records) == ("mdph", "answered", 600, 1500)
 
 
 def test_durations_that_qmatic_does_not_define_reject_no_visit() -> None:
