@@ -218,7 +218,7 @@ class HttpConfig(MappedConfig):
     records: JmesPath | None = None
     """JMESPath of the list of records in the response: `data.items`. Default: the response is the list."""
     params: dict[Annotated[ParameterName, AfterValidator(_check_not_secret)], Texts] = Field(default_factory=dict)
-    """Further parameters of each request; a list repeats the parameter. No secrets."""
+    """Further parameters of each request; a list repeats the parameter. They are added to those of `mapping`. No secrets."""
     headers: dict[
         Annotated[HeaderName, AfterValidator(_check_not_secret), AfterValidator(_check_own_header)], HeaderValue
     ] = Field(default_factory=dict)

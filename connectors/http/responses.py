@@ -32,13 +32,15 @@ def read_body(content: bytes, path: str | None) -> ListBody:
     if path is None:
         if isinstance(body, list):
             return ListBody(body, body)
-        raise ResponseError(_("records is missing: the response is not a list; set the path of the list in it"))
+        raise ResponseError(
+            _("records is missing: the response is not a list; set the path of the list in it, unless it is an error")
+        )
     try:
         records = search(path, body)
     except ValueError:
         raise ResponseError(_("records cannot be evaluated in the response")) from None
     if not isinstance(records, list):
-        raise ResponseError(_("records: the response has no list at this path"))
+        raise ResponseError(_("records: the response has no list at this path, or is an error"))
     return ListBody(body, records)
 
 

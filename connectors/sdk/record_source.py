@@ -181,10 +181,13 @@ class RecordSource(Source[Outcome, int]):
         outcomes: list[Outcome] = []
         known: dict[RecordKey, KnownRecord] = {}
         map_one, reject = partial(self._map_change, now), partial(_reject, page.origin)
+        last = {item.key: item.digest for item in prepared}
         for record, item in zip(page.records, prepared, strict=True):
             before = known.get(item.key) or found.get(item.key)
             if before and before.digest == item.digest:
                 continue
+            if not self._has_states and item.key in found and found[item.key].digest == last[item.key]:
+                continue  # a later record of the page replaced it before: a number used twice, in a table that is read again
             change = _Change(record, item, before)
             if self._attempts.is_careful:
                 outcome = self._attempts.attempt(

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from connectors.sdk import registry
+from connectors.sdk.config import ConnectorConfig, is_secret
 from connectors.sdk.contact_reasons import ContactReasons
 from connectors.sdk.errors import ConfigError, describe_os_error
 from connectors.sdk.instance import Instance
@@ -243,7 +244,7 @@ def _configure(
     if found.sample is None:
         raise OperatorError(_("{connector} has no mapping to try", connector=connector))
     if samples:
-        options = found.sample.complete(options, samples[0])
+        options = found.sample.complete(_without_secrets(found.config, options), samples[0])
     try:
         return configure(name, connector, options, contact_reasons=reasons), ""
     except ConfigError as error:
@@ -255,6 +256,14 @@ def _configure(
             return configure(name, connector, {**options, "values": values}, contact_reasons=reasons), str(error)
         except ConfigError:
             raise error from None
+
+
+def _without_secrets(config: type[ConnectorConfig], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `options` without passwords, whose files may not be there yet: a trial with files does not connect to the source."""
+    secrets = {name for name, field in config.model_fields.items() if is_secret(field.annotation)}
+    return {
+        key: value for key, value in options.items() if key.removesuffix("_file").removesuffix("_env") not in secrets
+    }
 
 
 def _read_text(preset: str) -> str:

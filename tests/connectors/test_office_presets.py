@@ -167,7 +167,7 @@ CASES: Mapping[str, Case] = {
             ("record 3", "visit.served", "2026-03-16 08:30:00", "", {}),
             ("record 4", "visit.arrived", "2026-03-16 08:20:00", "", {"queue": "rsa"}),
             ("record 4", "visit.called", "2026-03-16 08:31:00", "", {}),
-            ("record 4", "visit.left", "2026-03-16 08:31:45", "", {}),
+            ("record 4", "visit.left", "2026-03-16 08:31:00", "", {}),
             ("record 5", "visit.arrived", "2026-03-16 08:40:00", "", {"queue": "mdph"}),
             ("record 5", "visit.left", "2026-03-16 08:47:00", "", {}),
         ],

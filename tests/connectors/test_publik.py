@@ -26,6 +26,13 @@ from tests.support.postgres import running_postgres
 PATH = "/api/forms/newsletter/list"
 ORIG, SECRET = "accueil.example.org", "1234"
 FORMS: list[dict[str, Any]] = json.loads((PRESETS / "publik.json").read_text(encoding="utf-8"))
+LISTED = {
+    *("uuid", "id", "internal_id", "display_id", "display_name", "text", "digest", "url", "api_url", "backoffice_url"),
+    *("receipt_time", "last_update_time", "user", "criticality_level", "fields", "geolocations", "workflow", "actions"),
+    *("roles", "submission", "evolution"),
+}
+"""Fields of a form in the list of one procedure with `full=on`: `get_json_export_dict` in wcs/formdata.py, `create_json_export`
+in wcs/backoffice/management.py. `form_slug` and `status` are only in the list of all procedures, /api/forms/."""
 
 
 class Wcs:
@@ -66,6 +73,10 @@ def _is_signed(query: str) -> bool:
     signed, _mark, signature = query.partition("&signature=")
     expected = base64.b64encode(hmac.digest(SECRET.encode(), signed.encode(), hashlib.sha256)).decode()
     return Request({"type": "http", "query_string": f"s={signature}".encode()}).query_params["s"] == expected
+
+
+def test_the_sample_has_only_fields_of_the_list() -> None:
+    assert {name for form in FORMS for name in form} <= LISTED
 
 
 def test_the_preset_reads_forms_and_later_only_changes(tmp_path: Path) -> None:

@@ -180,6 +180,16 @@ def test_contact_of_a_corrected_record_is_replaced(harness: ConnectorHarness, gi
     assert len({event.id for event in events}) == 5
 
 
+def test_id_that_two_records_of_a_list_have_is_replaced_once(harness: ConnectorHarness, given: list[Any]) -> None:
+    """A spreadsheet is read again as a whole each time that it is saved, with both rows of a number that was used twice."""
+    given += [record(1), record(1, pages=4)]
+    assert len(arrivals(harness.read_all(confirm=True))) == 2
+    given += [record(1), record(1, pages=4), record(2)]
+    assert facts_of(harness.read_all(confirm=True)) == [("letter.arrived", "L2")]
+    given += [record(1), record(2)]  # the second row of the number is gone: the first counts
+    assert facts_of(harness.read_all(confirm=True)) == [("contact.retracted", "L1-v2"), ("letter.arrived", "L1-v3")]
+
+
 def test_a_mapping_with_a_further_field_corrects_records_that_are_read_again(tmp_path: Path, given: list[Any]) -> None:
     events = []
     for pages in ({}, {"pages": "pages"}):

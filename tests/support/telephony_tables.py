@@ -2,7 +2,7 @@
 
 import csv
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -149,7 +149,9 @@ CALL_RECORDS: Final = [
 ]
 
 
-def channel_event(number: int, kind: str, time: str, unique: str, app: str = "", peer: str = "") -> dict[str, Any]:
+def channel_event(
+    number: int, kind: str, time: str, unique: str, app: str = "", peer: str = "", exten: str = "600"
+) -> dict[str, Any]:
     """Return a row of `cel`."""
     name, _space, data = app.partition(" ")
     return {
@@ -157,6 +159,7 @@ def channel_event(number: int, kind: str, time: str, unique: str, app: str = "",
         "eventtype": kind,
         "eventtime": f"2026-03-16 {time}",
         "cid_num": f"063998{unique.rpartition('.')[2]:>04}",
+        "exten": exten,
         "appname": name,
         "appdata": data,
         "uniqueid": unique,
@@ -182,6 +185,11 @@ CHANNEL_EVENTS: Final = [
     channel_event(12, "CHAN_END", "09:12:45", "1773652200.3"),
     # Still in the queue.
     channel_event(13, "APP_START", "09:20:00", "1773652800.4", "Queue 600,t,,,300"),
+    # Abandoned; FreePBX then runs its macro hangupcall in the extension h.
+    channel_event(14, "APP_START", "09:25:00", "1773653100.5", "Queue 600,t,,,300"),
+    channel_event(15, "APP_START", "09:25:40", "1773653100.5", "Macro hangupcall", exten="h"),
+    channel_event(16, "APP_START", "09:25:40", "1773653100.5", "Hangup", exten="s"),
+    channel_event(17, "CHAN_END", "09:25:40", "1773653100.5"),
 ]
 
 
@@ -221,6 +229,24 @@ QUEUE_EVENTS: Final = [
         17, "08:12:07.000000", "1773648660.7", "q1", "Agent/1001", "BLINDTRANSFER", "2000", "default", "7", "60", "1"
     ),
     queue_event(18, "08:13:00.000000", "1773648780.9", "q1", "NONE", "DIVERT_HOLDTIME"),
+    # An attended transfer that links two bridges, on a switchboard with a system name.
+    queue_event(19, "08:14:00.000000", "mds1-1773648840.10", "q1", "NONE", "ENTERQUEUE", "", "0639980006", "1"),
+    queue_event(
+        20, "08:14:09.000000", "mds1-1773648840.10", "q1", "Agent/1001", "CONNECT", "9", "mds1-1773648842.11", "2"
+    ),
+    queue_event(
+        21,
+        "08:15:39.000000",
+        "mds1-1773648840.10",
+        "q1",
+        "Agent/1001",
+        "ATTENDEDTRANSFER",
+        "LINK",
+        "Local/_attended@transfer/m-00000001;1",
+        "Local/_attended@transfer/m-00000001;2",
+        "9",
+        "90",
+    ),
 ]
 TABLES: Final = {
     "cdr": (CDR, CALL_RECORDS),
@@ -229,11 +255,13 @@ TABLES: Final = {
 }
 
 
-def run_query(query: str) -> list[dict[str, Any]]:
-    """Return the rows of a query over `TABLES`."""
+def run_query(query: str, given: Mapping[str, Sequence[dict[str, Any]]] | None = None) -> list[dict[str, Any]]:
+    """Return the rows of a query over `TABLES`, or over the `given` rows by table."""
     with closing(sqlite3.connect(":memory:")) as database:
         database.row_factory = sqlite3.Row
         for name, (columns, rows) in TABLES.items():
+            if given is not None:
+                rows = given.get(name, ())
             database.execute(f"CREATE TABLE {name} ({', '.join(columns)})")
             marks = ", ".join("?" * len(columns))
             database.executemany(

@@ -19,8 +19,9 @@ from models.locale import _
 
 PRESETS: Final = Path(__file__).with_name("presets")
 """Directory of the mapping files that come with Accueil."""
-MERGED: Final = frozenset({"values", "ignored"})
-"""Tables to which the settings may add rows; other options of the settings replace those of the mapping file."""
+MERGED: Final = frozenset({"values", "ignored", "params"})
+"""Tables to which the settings may add rows; other options of the settings replace those of the mapping file. `params` is an
+option of the connector `http`: a preset has those of its system, the settings those of the organisation."""
 
 
 class MappedConfig(ConnectorConfig, MappingOptions):

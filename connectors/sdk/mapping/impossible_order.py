@@ -39,16 +39,26 @@ def find_disorder(events: Iterable[Event]) -> Iterator[tuple[str, str]]:
     """Yield the impossible orders of one contact's events, as pairs `(later, earlier)` of event types.
 
     `later` cannot happen before `earlier`, but its first time is before that of `earlier`. For an appointment whose time is
-    before its booking or move, `later` is `starts_at`.
+    before its booking or move, `later` is `starts_at`. Each stay in a queue has an order of its own.
     """
-    first: dict[str, datetime] = {}
+    firsts: dict[int, dict[str, datetime]] = {}
     for event in events:
+        first = firsts.setdefault(stay_of(event), {})
         first[event.type] = min(event.time, first.get(event.type, event.time))
         if isinstance(event, AppointmentBooked | AppointmentMoved) and event.data.starts_at < event.time:
             yield "starts_at", event.type
-    for chain in _CHAINS:
-        present = [kind for kind in chain if kind in first]
-        yield from ((later, earlier) for earlier, later in pairwise(present) if first[later] < first[earlier])
+    common = firsts.pop(0, {})
+    for first in firsts.values() or [{}]:
+        known = common | first
+        for chain in _CHAINS:
+            present = [kind for kind in chain if kind in known]
+            yield from ((later, earlier) for earlier, later in pairwise(present) if known[later] < known[earlier])
+
+
+def stay_of(event: Event) -> int:
+    """Return the number of the queue stay that an event is about; 0 for an event of the whole contact."""
+    number: int = getattr(event.data, "visit", 0)
+    return number
 
 
 def find_without_wait(events: Sequence[Event]) -> set[str]:

@@ -307,6 +307,9 @@ class MappingOptions(FieldOptions):
     may be French."""
     daily_ids: bool = False
     """Set it if ids restart each day, like ticket numbers. The day of the event in `timezone` is then part of the id."""
+    yearly_ids: bool = False
+    """Set it if ids restart each year, like the numbers of a letter register: otherwise, letter 1 of a year replaces letter 1 of
+    the year before. The year of the event in `timezone` is then part of the id."""
     region: Region = "FR"
     """Country of phone numbers in national format."""
     sector: Sector = "general"

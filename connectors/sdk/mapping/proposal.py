@@ -173,6 +173,9 @@ def _channel_body(roles: Mapping[str, Column], channel: Channel, time_format: st
     if channel is Channel.VISIT:
         advice = _("if the ids restart every day, like ticket numbers")
         yield f"# daily_ids = true  # {advice}"
+    if channel is Channel.MAIL:
+        advice = _("if the ids restart every year, like the numbers of a register")
+        yield f"# yearly_ids = true  # {advice}"
     yield ""
     yield "events = ["
     has_states = channel in _STATE_EVENTS and {"result", "changed_at"} <= roles.keys()

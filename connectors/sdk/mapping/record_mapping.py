@@ -217,7 +217,11 @@ class RecordMapping:
 
     def _read_native(self, common: "_CommonReader", record: Record) -> tuple[str, str]:
         native, prefix = common.read_native(record)
-        return (f"{self._day(record):%Y%m%d}-{native}" if self._options.daily_ids else native), prefix
+        if self._options.daily_ids:
+            native = f"{self._day(record):%Y%m%d}-{native}"
+        elif self._options.yearly_ids:
+            native = f"{self._day(record):%Y}-{native}"
+        return native, prefix
 
     def _day(self, record: Record) -> datetime:
         """Return the time of the first event in `events` for which the record has a time, in the mapping's time zone."""

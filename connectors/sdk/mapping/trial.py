@@ -13,7 +13,7 @@ from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.conditions import all_of, find_closed_fields
 from connectors.sdk.mapping.event_fields import CLOSED_LISTS, data_fields, is_label
 from connectors.sdk.mapping.fields import Getter, Record, is_expression, sparse_text_getter, text_getter
-from connectors.sdk.mapping.impossible_order import SINGLE_EVENT_TYPES, find_disorder, find_without_wait
+from connectors.sdk.mapping.impossible_order import SINGLE_EVENT_TYPES, find_disorder, find_without_wait, stay_of
 from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, find_fields, value_table
 from connectors.sdk.mapping.readers import text_reader
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordKey, RecordMapping, fact_checksum
@@ -69,7 +69,7 @@ class Trial:
     _known: dict[RecordKey, tuple[bytes, str, dict[bytes, str]]] = field(default_factory=dict)
     """Digest, state and types of events by their signature, by key of the record."""
     _contacts: dict[str, tuple[Event, ...]] = field(default_factory=dict)
-    """First event of each type, by contact: all events of a sample with one id would take quadratic time."""
+    """First event of each type and stay in a queue, by contact: all events of a sample with one id would take quadratic time."""
     _ids: set[str] = field(default_factory=set)
 
     def run(self, records: Iterable[PlacedRecord], now: datetime) -> Iterator[TriedRecord]:
@@ -139,7 +139,7 @@ def _find_new_disorder(
         known = {*find_disorder(former)}
         found |= dict.fromkeys(pair for pair in find_disorder(events) if pair not in known)
         latest_first = sorted(events, key=attrgetter("time"), reverse=True)
-        contacts[subject] = tuple({event.type: event for event in latest_first}.values())
+        contacts[subject] = tuple({(event.type, stay_of(event)): event for event in latest_first}.values())
     return tuple(found)
 
 

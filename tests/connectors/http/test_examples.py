@@ -62,7 +62,7 @@ def test_example_with_oauth_and_cursor(tmp_path: Path) -> None:
 def test_example_with_publik(tmp_path: Path) -> None:
     """The list of w.c.s. is the response itself, its times are local, and its filter has minutes."""
     records = json.loads((PRESETS / "publik.json").read_text(encoding="utf-8"))
-    records = [record | {"form_slug": "arrete-de-voirie"} for record in records]
+    records = [record | {"url": record["url"].replace("newsletter", "arrete-de-voirie")} for record in records]
     names = {"size_parameter": "limit", "since_parameter": "filter-start-mtime-value", "time_field": "last_update_time"}
     more = {"wrap": lambda rows: rows, "is_since": lambda at, since: at[:16].replace("T", " ") >= since}
     with serving_api("signed", "offset", records=records, **names, **more) as api:

@@ -5,6 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from connectors.http import source
@@ -44,6 +45,25 @@ def test_unusable_response_names_the_option_and_reading_continues(
 
 def test_response_that_is_not_a_list_needs_records(api: JsonApi, tmp_path: Path) -> None:
     assert "records is missing" in unavailable(harness(api, tmp_path, records=None))
+
+
+def test_error_with_status_200_loses_no_page(api: JsonApi, tmp_path: Path) -> None:
+    """W.c.s. answers some errors so: `HttpResponse200Error` in wcs/qommon/errors.py."""
+    requests: list[str] = []
+
+    def fail_once(request: Request) -> Response | None:
+        requests.append(request.url.query)
+        return JSONResponse({"err": 1, "err_desc": PERSONAL[0], "data": None}) if len(requests) == 2 else None
+
+    api.paging, api.before_answer = "offset", fail_once
+    connector = harness(api, tmp_path, pagination=PAGINATION["offset"])
+    with connector.opened() as (flow, publisher):
+        flow.step()
+        with pytest.raises(SourceUnavailableError, match="or is an error") as error:
+            flow.step()
+        assert PERSONAL[0] not in str(error.value)
+        wait_until(lambda: step_or_wait(flow) or len(publisher.events) == 25, "the pages after the error")
+    assert requests[1] == requests[2]
 
 
 def test_response_without_content_is_an_empty_list(api: JsonApi, tmp_path: Path) -> None:

@@ -298,3 +298,20 @@ def test_for_an_unknown_code_the_reasons_of_the_settings_are_printed() -> None:
     rows = "id;phone;start;answer\nA;;2026-03-16 09:00:00;12\nB;;2026-03-16 09:00:00;ZZ9\n"
     result = try_calls(rows, mapping=f'{mapping}\n[values.contact_reason]\n12 = "roads"\n')
     assert '# the names may be: roads\n"ZZ9" = ""  # records: 1\n' in result.stdout, result.output
+
+
+def test_a_trial_with_files_needs_no_password() -> None:
+    settings = """
+[connectors.calls]
+connector = "sql"
+mapping = "freepbx"
+url = "mysql://accueil@pbx.example.org/asteriskcdrdb"
+password_file = "/run/secrets/not-there-yet"
+timezone = "Europe/Paris"
+values.queue = { 600 = "accueil", 601 = "accueil" }
+"""
+    Path("accueil.toml").write_text(settings)
+    sample = Path(__file__).parents[3] / "connectors/sdk/mapping/presets/freepbx.csv"
+    result = run("connectors", "try", "accueil.toml", "--name", "calls", "--with", str(sample))
+    assert result.exit_code == 0, result.output
+    assert "       2  call.abandoned\n" in result.stdout

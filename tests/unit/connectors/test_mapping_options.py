@@ -224,6 +224,8 @@ def test_merge_adds_rows_of_values_only_to_tables() -> None:
     assert merge({"values": 5}, {"values": {"queue": {}}}) == {"values": {"queue": {}}}
     assert merge({"values": {"queue": 5}}, {"values": {"queue": {"a": "b"}}}) == {"values": {"queue": {"a": "b"}}}
     assert merge({"id": "a"}, {"id": "b"}) == {"id": "b"}
+    params = merge({"params": {"full": "on", "filter": "all"}}, {"params": {"full": "off", "q": "x"}})
+    assert params == {"params": {"full": "off", "filter": "all", "q": "x"}}
 
 
 def test_directory_is_no_mapping_file(tmp_path: Path) -> None:

@@ -248,6 +248,14 @@ def test_daily_ids_contain_the_day_of_the_zone_in_all_events_of_a_contact() -> N
     assert "arrived" in refusal(options, record | {"arrived": "", "called": "", "served": ""})
 
 
+def test_yearly_ids_contain_the_year_of_the_zone() -> None:
+    options = LETTER | {"yearly_ids": True, "timezone": "Europe/Paris"}
+    (event,) = map_one(options, RECORD | {"id": "1", "time": "2025-12-31T22:59:00Z"})
+    (next_event,) = map_one(options, RECORD | {"id": "1", "time": "2025-12-31T23:00:00Z"})
+    assert (event.subject, next_event.subject) == ("mail:table/essai:2025-1", "mail:table/essai:2026-1")
+    assert "time" in refusal(options, RECORD | {"time": ""})
+
+
 def test_events_of_one_contact_may_have_ids_of_their_own() -> None:
     options = {
         "id": "id",
