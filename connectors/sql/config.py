@@ -83,10 +83,10 @@ class SqlConfig(MappedConfig):
     """Column whose value rises with each new or changed row: a time of the last change, or a number. Only rows from its last
     value on are read. Without it, the whole query is read each time."""
     overlap_seconds: Annotated[float, Field(ge=0, le=86_400 * 7)] = 60.0
-    """Longest time between the moment that a row has in `since` and the moment when it becomes visible. The rows of this
-    time are read again each time, and count once."""
+    """Longest delay between the time of a row in `since` and the moment when the row becomes visible. The rows of this delay are
+    read again each time, and count once."""
     overlap: Annotated[int, Field(ge=0)] = 1000
-    """The same for numbers in `since`: the rows of the last so many numbers are read again each time."""
+    """The same for numbers in `since`: rows that are at most this much below the highest number are read again each time."""
     poll_seconds: Annotated[float, Field(ge=1, le=86_400)] = 30.0
     """Interval between two reads."""
     timeout_seconds: Annotated[float, Field(ge=1, le=MOST_SECONDS)] = 30.0

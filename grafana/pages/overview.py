@@ -225,7 +225,7 @@ PAGE: Final = Page(
         BarGaugePanel(
             title=_("Avoidable contacts"),
             description=_(
-                "Contacts of the last completed week, by the reason that made them avoidable (contact_citizen_contacts)."
+                "Contacts of the last completed week, by their cause in an earlier contact (contact_citizen_contacts)."
             ),
             queries=(Query(OF_CITIZENS.gauge_sum("contact_citizen_contacts", 'reason!="other"', by="reason")),),
             by="reason",

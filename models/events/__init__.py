@@ -86,6 +86,7 @@ from models.events.forms import (
 )
 from models.events.letters import (
     CloseOutcome,
+    CountedPostClass,
     LetterAcknowledged,
     LetterAnswered,
     LetterArrived,
@@ -100,7 +101,6 @@ from models.events.letters import (
     LetterSent,
     LetterSentData,
     PostageClass,
-    PostClass,
     PostCounted,
     PostCountedData,
     PostDirection,
@@ -161,6 +161,7 @@ __all__ = [
     "ContactReasonSetData",
     "ContactRetracted",
     "Count",
+    "CountedPostClass",
     "EmailAcknowledged",
     "EmailAnswered",
     "EmailEvent",
@@ -204,7 +205,6 @@ __all__ = [
     "Ordinal",
     "Party",
     "PersonalDataErased",
-    "PostClass",
     "PostCounted",
     "PostCountedData",
     "PostDirection",

@@ -122,8 +122,8 @@ class PostDirection(StrEnum):
     OUTGOING = "outgoing"
 
 
-class PostClass(StrEnum):
-    """Class of counted post: the postage classes of La Poste, and others that mailrooms count."""
+class CountedPostClass(StrEnum):
+    """Class of counted post: the postage classes, and the other classes that mailrooms count."""
 
     GREEN = "lettre_verte"
     SERVICES_PLUS = "lettre_services_plus"
@@ -140,7 +140,7 @@ class PostClass(StrEnum):
 class PostCountedData(EventPart):
     """Data of `post.counted`."""
 
-    post_class: PostClass
+    post_class: CountedPostClass
     direction: PostDirection = PostDirection.OUTGOING
     items: Count
     """Number of items."""

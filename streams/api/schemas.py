@@ -156,7 +156,7 @@ class LinkReason(StrEnum):
 
 @dataclass
 class Identity(Answer):
-    """An identity of a citizen, and the link by which it belongs to him."""
+    """An identity of a citizen, and the link that connects it with the citizen."""
 
     identity: str
     kind: str

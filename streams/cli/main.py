@@ -23,7 +23,7 @@ LAZY = {
     "explain": ("streams.cli.explain:command", _("List the contacts and events behind a figure.")),
     "forecast": ("streams.cli.forecast:command", _("Forecast today's contacts and the agents needed.")),
     "links": ("streams.cli.links:group", _("Links between a citizen's identities: list, revoke, restore.")),
-    "metrics": ("streams.cli.metrics:command", _("Print the reference of all Prometheus metrics.")),
+    "metrics": ("streams.cli.metrics:command", _("Print the reference of the Prometheus metrics.")),
     "notify": ("streams.cli.notify:group", _("Send SLA alerts to Alertmanager, webhooks and mailboxes.")),
     "recompute": ("streams.cli.recompute:command", _("Recompute all figures from events, report differences.")),
     "rejects": ("streams.cli.rejects:group", _("Source records that connectors rejected: list, show, replay.")),
@@ -68,6 +68,7 @@ SIMULATORS = "accueil.simulators"
 @click.option(
     "--config", type=click.Path(path_type=Path, dir_okay=False), help=_("Settings file, by default ./accueil.toml.")
 )
+@click.version_option(package_name="accueil", message="%(prog)s %(version)s", help=_("Print the version."))
 def main(config: Path | None) -> None:
     """Run a command."""
 

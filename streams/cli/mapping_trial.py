@@ -21,7 +21,7 @@ from connectors.sdk.mapping.event_fields import CLOSED_LISTS
 from connectors.sdk.mapping.proposal import propose
 from connectors.sdk.mapping.reason_options import allowed_reasons
 from connectors.sdk.mapping.record_mapping import RecordMapping
-from connectors.sdk.mapping.trial import NO_NAMES, Trial, find_unnamed
+from connectors.sdk.mapping.trial import MISSING_TABLE, Trial, find_unnamed
 from connectors.sdk.probe import scratch
 from connectors.sdk.record_source import RecordSource
 from connectors.sdk.runner import configure
@@ -251,7 +251,7 @@ def _configure(
         missing = find_missing_tables(found.config, options)
         if not missing:
             raise
-        values = {**options.get("values", {}), **dict.fromkeys(missing, NO_NAMES)}
+        values = {**options.get("values", {}), **dict.fromkeys(missing, MISSING_TABLE)}
         try:
             return configure(name, connector, {**options, "values": values}, contact_reasons=reasons), str(error)
         except ConfigError:

@@ -1,4 +1,7 @@
-"""`accueil metrics`: reference of all metrics. Its output is `METRICS.md` and `METRICS.fr.md` in `deploy/prometheus`."""
+"""`accueil metrics`: reference of the metrics of `web`, `worker` and `connect`.
+
+Its output is `METRICS.md` and `METRICS.fr.md` in `deploy/prometheus`.
+"""
 # ruff: noqa: RUF001 - minus signs
 
 import tomllib
@@ -113,7 +116,7 @@ def describe_processes(language: str = SOURCE_LANGUAGE) -> dict[str, list[Metric
     }
 
 
-@click.command(help=_("Print the reference of all Prometheus metrics, as Markdown."))
+@click.command(help=_("Print the reference of the Prometheus metrics of web, worker and connect, as Markdown."))
 @click.option("--lang", type=click.Choice(LANGUAGES), default=document_language(), help=_("Language of the texts."))
 def command(lang: str) -> None:
     click.echo(write_markdown(lang, describe_processes(lang)), nl=False)

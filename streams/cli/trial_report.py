@@ -13,7 +13,7 @@ import msgspec
 from connectors.sdk.config_errors import format_key_path
 from connectors.sdk.mapping.config import MappedConfig
 from connectors.sdk.mapping.sample_columns import propose_label
-from connectors.sdk.mapping.trial import NO_NAMES, TriedRecord
+from connectors.sdk.mapping.trial import MISSING_TABLE, TriedRecord
 from models.events import Event
 from models.locale import _
 from models.reasons import Reason
@@ -156,7 +156,7 @@ def print_unknown(
         if table == "ignored":
             ignored[name] = counts
             continue
-        exists = bool(config.values.get(name, {}).keys() - NO_NAMES.keys())
+        exists = bool(config.values.get(name, {}).keys() - MISSING_TABLE.keys())
         click.echo("\n" + _head(format_key_path((table, name)), exists=exists))
         if name in allowed:
             known = _("the names may be: {names}", names=", ".join(allowed[name]))

@@ -19,7 +19,7 @@ from streams.core.figures.figure_schemas import (
     REASON_SCHEMA,
     FigureSchema,
 )
-from streams.report.rows import FigureCells, Table, Value, by_queue, make_table, share, unchanged
+from streams.report.rows import FigureCells, Table, Value, by_all_dimensions, by_queue, make_table, share
 from streams.web.options import WebOptions
 
 _ITEMS: Final = POST_SCHEMA.index["post_items"]
@@ -48,7 +48,7 @@ def read_reasons(channel: str, figures: Mapping[Dimensions, Figure], options: We
 
     tables = [make_table("reasons", by_reason, _BY_CHANNEL, read, lambda place: place._replace(service=""), size)]
     if any(dimensions.service for dimensions in by_reason):
-        tables.append(make_table("reasons_by_service", by_reason, _BY_CHANNEL, read, unchanged, size))
+        tables.append(make_table("reasons_by_service", by_reason, _BY_CHANNEL, read, by_all_dimensions, size))
     return tables
 
 
@@ -65,7 +65,7 @@ def read_lines(channel: str, figures: Mapping[Dimensions, Figure], options: WebO
             "unqueued_share": share(unqueued, arrived),
         }
 
-    return [make_table("lines", figures, LINE_SCHEMA, read, unchanged)]
+    return [make_table("lines", figures, LINE_SCHEMA, read, by_all_dimensions)]
 
 
 def read_menu(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
@@ -74,7 +74,7 @@ def read_menu(channel: str, figures: Mapping[Dimensions, Figure], options: WebOp
     def read(cells: FigureCells) -> dict[str, Value]:
         return {"menu_chosen": cells.count("menu_chosen")}
 
-    return [make_table("menu", figures, MENU_SCHEMA, read, unchanged)]
+    return [make_table("menu", figures, MENU_SCHEMA, read, by_all_dimensions)]
 
 
 def read_callbacks(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
@@ -90,7 +90,7 @@ def read_callbacks(channel: str, figures: Mapping[Dimensions, Figure], options: 
             "mean_callback": cells.mean("callback"),
         }
 
-    return [make_table("callbacks", figures, CALLBACK_SCHEMA, read, unchanged)]
+    return [make_table("callbacks", figures, CALLBACK_SCHEMA, read, by_all_dimensions)]
 
 
 def read_post(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001

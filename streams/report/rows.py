@@ -28,7 +28,7 @@ class Value(NamedTuple):
     high: float | None = None
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """A row: its dimensions, and its cells in the order of the columns."""
 
     dimensions: Dimensions | None
@@ -46,7 +46,7 @@ class Table(NamedTuple):
     name: str
     """Key of its texts: a channel, `sent`, `sla`, `sla_by_service`, a satisfaction measure, or one of `derived_tables`."""
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
 
 
 Key = Callable[[Dimensions], Dimensions]
@@ -85,7 +85,7 @@ def make_table(
     if size(others):
         chosen.append((OTHERS, others))
     cells = ((dimensions, read(FigureCells(figure, figure_schema))) for dimensions, figure in chosen)
-    return Table(name, columns, tuple(Row(dimensions, tuple(values.values())) for dimensions, values in cells))
+    return Table(name, columns, tuple(TableRow(dimensions, tuple(values.values())) for dimensions, values in cells))
 
 
 def largest_count(figure_schema: FigureSchema, names: Iterable[str]) -> Size:
@@ -131,8 +131,8 @@ def share(numerator: int, denominator: int) -> Value:
     return Value(numerator / denominator if denominator else None, "share", numerator, denominator)
 
 
-def unchanged(dimensions: Dimensions) -> Dimensions:
-    """Return the key of a row for each site, service and queue."""
+def by_all_dimensions(dimensions: Dimensions) -> Dimensions:
+    """Return the key of a row for each channel, site, service and queue."""
     return dimensions
 
 

@@ -39,12 +39,12 @@ from streams.report.rows import (
     FigureCells,
     Table,
     Value,
+    by_all_dimensions,
     by_queue,
     by_service,
     largest_count,
     make_table,
     share,
-    unchanged,
 )
 from streams.web.options import WebOptions
 
@@ -151,7 +151,7 @@ def _read_queues(channel: str, figures: Mapping[Dimensions, Figure], options: We
             "transferred": cells.count("transferred"),
         }
 
-    return [make_table(channel, figures, QUEUE_SCHEMA, read, unchanged)]
+    return [make_table(channel, figures, QUEUE_SCHEMA, read, by_all_dimensions)]
 
 
 _INVITED: Final = FEEDBACK.index["invited"]
@@ -210,7 +210,7 @@ def _read_clocks(channel: str, figures: Mapping[Dimensions, Figure], options: We
         }
 
     size = largest_count(SLA_SCHEMA, ("started", "met", "late", "breached"))
-    keys = {SLA: _by_target, "sla_by_service": unchanged}
+    keys = {SLA: _by_target, "sla_by_service": by_all_dimensions}
     tables = [make_table(name, figures, SLA_SCHEMA, read, key, size) for name, key in keys.items()]
     # No total: a sum over targets of minutes and of months has no meaning.
     return [table._replace(rows=table.rows[1:]) for table in tables]

@@ -4,7 +4,7 @@
 from datetime import date, datetime
 from typing import Final
 
-from models.events import PostClass
+from models.events import CountedPostClass
 from models.locale import C_, LANGUAGES, N_, translate
 from models.policies import ClockKind
 from models.topics import Channel
@@ -129,7 +129,7 @@ _OF_BOARD: Final = {
     },
     **{name: name for name in ("messages_left", "messages_heard", "mean_hearing")},
     **{name: name for name in ("callbacks_requested", "called_back", "mean_callback", "post_items")},
-    **{f"post_{post_class}": f"post_{post_class}" for post_class in PostClass},
+    **{f"post_{post_class}": f"post_{post_class}" for post_class in CountedPostClass},
     **{f"score_{measure}": f"measure_{measure}" for measure in Measure},
     "left_otherwise": "left",
     "service_level": "level_short",

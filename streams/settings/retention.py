@@ -145,7 +145,7 @@ RULES: Final = (
     RetentionRule(
         N_("scans and sidecars of a mailroom"),
         "connectors.<mailroom>.archive",
-        N_("the letters themselves, as they came"),
+        N_("the letters themselves, unchanged"),
         N_('until you remove them; with afterwards = "delete", a letter is deleted after it was read'),
     ),
     RetentionRule(
@@ -186,7 +186,7 @@ CITIZEN_RULES: Final = (
         SINCE_TOLD,
     ),
     CitizenRetention(
-        N_("records that could not be read, as they came, perhaps with names and texts"),
+        N_("unchanged records that could not be read, perhaps with names and texts"),
         ("retention.rejects_days",),
         N_("after they were read"),
     ),

@@ -76,7 +76,7 @@ class WatchedPolicies(Collector):
         """Yield the metric of the last reload."""
         yield GaugeMetricFamily(
             "pipeline_sla_file_last_reload_successful",
-            "1 if the SLA file could be used when it was read last, 0 while what it said before holds.",
+            "1 if the latest SLA file is valid, 0 while the previous version stays in force.",
             value=float(not self._is_refused),
         )
 

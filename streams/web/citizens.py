@@ -35,10 +35,10 @@ from streams.core.figures.disclosure import Cell, disclose, is_below_minimum, re
 from streams.core.figures.figure import Figure, decode_figure, merge, new_figure
 from streams.core.figures.figure_schemas import (
     CITIZENS,
+    CONTACT_CAUSES,
     CONTACT_CHANNELS,
     NO_PREVIOUS_CHANNEL,
-    OTHER_REASON,
-    RECONTACT_REASONS,
+    OTHER_CAUSE,
     handled_count_name,
 )
 from streams.web.topic_view import RawRows, TopicView
@@ -63,8 +63,8 @@ class DisclosedFigures:
     """Period (a week or four weeks), service → citizens who began a contact."""
     active_of_all: Mapping[Period, int]
     """Period → citizens who began a contact with any service; a citizen of several services counts once."""
-    contacts_by_reason: Mapping[tuple[str, str, str], int]
-    """Service, channel, reason why the contact was avoidable (or `other`) → contacts begun by identified citizens."""
+    contacts_by_cause: Mapping[tuple[str, str, str], int]
+    """Service, channel, cause of the contact (`CONTACT_CAUSES`, or `other`) → contacts begun by identified citizens."""
     contacts_by_previous_channel: Mapping[tuple[str, str, str], int]
     """Service, channel, channel of the previous contact (or `none`) → the same contacts."""
     unidentified: Mapping[tuple[str, str], int]
@@ -167,7 +167,7 @@ class _Rows:
             if not self._reveals_few_citizens(period, starts[period], None, Period.DAY)
         }
         active_of_all = count_withheld("active_of_all", all_disclosed, all_cells)
-        contacts_by_reason: dict[tuple[str, str, str], int] = {}
+        contacts_by_cause: dict[tuple[str, str, str], int] = {}
         contacts_by_previous_channel: dict[tuple[str, str, str], int] = {}
         unidentified: dict[tuple[str, str], int] = {}
         handled: dict[tuple[str, str, bool, bool], int] = {}
@@ -179,11 +179,11 @@ class _Rows:
             unidentified |= count_withheld(
                 "unidentified", {} if unknown.is_small else {place: unknown.value}, {place: unknown}
             )
-            reasons = {
-                (*place, reason): cell(f"began_{channel}_{reason}")
-                for reason in (*RECONTACT_REASONS.get(channel, ()), OTHER_REASON)
+            causes = {
+                (*place, cause): cell(f"began_{channel}_{cause}")
+                for cause in (*CONTACT_CAUSES.get(channel, ()), OTHER_CAUSE)
             }
-            contacts_by_reason |= count_withheld("began", disclose(reasons, hides_sum=unknown.is_small), reasons)
+            contacts_by_cause |= count_withheld("began", disclose(causes, hides_sum=unknown.is_small), causes)
             previous = {
                 (*place, str(before)): cell(f"hop_{before}_{channel}")
                 for before in (*CONTACT_CHANNELS, NO_PREVIOUS_CHANNEL)
@@ -213,7 +213,7 @@ class _Rows:
             handled_start,
             active,
             active_of_all,
-            contacts_by_reason,
+            contacts_by_cause,
             contacts_by_previous_channel,
             unidentified,
             handled,

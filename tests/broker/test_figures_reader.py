@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from threading import Event, Thread, active_count
+from threading import Event, active_count
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,6 +22,7 @@ from streams.web.topic_view import ReaderState
 from streams.web.view import FiguresView
 from tests.support import kafka_io
 from tests.support.processes import wait_until
+from tests.support.threads import in_background
 from tests.web.rows import ROADS, SOCIAL, Worker
 
 pytestmark = pytest.mark.broker
@@ -163,19 +164,13 @@ def test_recreated_topic_replaces_the_old_rows(kafka: EmbeddedKafka, topic: str)
 def watching(view: FiguresView) -> Iterator[list[int | None]]:
     """Read the view continuously, and collect its figures."""
     seen: list[int | None] = []
-    stopping = Event()
 
-    def read() -> None:
+    def read(stopping: Event) -> None:
         while not stopping.is_set():
             seen.append(offered(view))
 
-    thread = Thread(target=read)
-    thread.start()
-    try:
+    with in_background(read):
         yield seen
-    finally:
-        stopping.set()
-        thread.join()
 
 
 def test_counts_never_decrease_after_a_restart_of_the_reader(kafka: EmbeddedKafka, topic: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import NamedTuple
 
 import httpx
@@ -20,6 +20,7 @@ from streams.kafka.topic_admin import TopicSpec, apply_specs
 from streams.runtime.topic_catalogue import COMPACTED
 from tests.support import kafka_io
 from tests.support.processes import Child, wait_until
+from tests.support.threads import in_background
 from tests.web.rows import SOCIAL, Worker
 
 pytestmark = pytest.mark.broker
@@ -94,9 +95,8 @@ class Scrape(NamedTuple):
 def scraping(port: int) -> Iterator[list[Scrape]]:
     """Scrape continuously, and collect the results."""
     scrapes: list[Scrape] = []
-    leaving = Event()
 
-    def scrape() -> None:
+    def scrape(leaving: Event) -> None:
         with httpx.Client() as client:
             while not leaving.wait(0.01):
                 asked_at = time.monotonic()
@@ -108,13 +108,8 @@ def scraping(port: int) -> Iterator[list[Scrape]]:
                 values = {s.name: s.value for s in samples if s.name.startswith(("contact_", "pipeline_")) and s.value}
                 scrapes.append(Scrape(asked_at, values))
 
-    thread = Thread(target=scrape)
-    thread.start()
-    try:
+    with in_background(scrape):
         yield scrapes
-    finally:
-        leaving.set()
-        thread.join()
 
 
 def test_counters_never_decrease_in_scrapes_across_restarts(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:

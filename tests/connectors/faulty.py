@@ -16,7 +16,7 @@ import structlog
 from connectors.sdk.config import ConnectorConfig, table
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
 from connectors.sdk.files import PRIVATE_FILE
-from connectors.sdk.testing import Conformance
+from connectors.sdk.testing import Conformance, take_part
 from connectors.sdk.testing.hostile import CONTENTS, hostile_fields
 from models.events import VisitArrived
 from models.ids import contact_id, event_id
@@ -85,9 +85,8 @@ class Faultless(Conformance):
     def supply(self, directory: Path, part: int, parts: int) -> None:
         lines = [b"%d,%d,%s\n" % (n, 1_773_650_000 + n, NAME.encode()) for n in range(60)]
         lines[20:20] = [b"nonsense\n", b"1,never," + NAME.encode() + b"\n"]
-        size = -(-len(lines) // parts)
         with (directory / "lines").open("ab") as file:
-            file.writelines(lines[part * size : (part + 1) * size])
+            file.writelines(take_part(lines, part, parts))
 
     def supply_hostile(self, directory: Path) -> None:
         contents = [content.replace(b"\n", b"") for content in CONTENTS.values()]

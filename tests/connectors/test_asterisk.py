@@ -11,7 +11,7 @@ import connectors.asterisk as asterisk
 from connectors.asterisk.simulate import configuration, simulate_day
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import CursorDamagedError, SourceUnavailableError
-from connectors.sdk.testing import Conformance, ConnectorHarness, comparable_form
+from connectors.sdk.testing import Conformance, ConnectorHarness, comparable_form, take_part
 from connectors.sdk.testing.hostile import CONTENTS, hostile_fields
 
 PERSONAL = ("0639985511", "Mireille Exemple", "jean.modele", "PJSIP/9901", "06.39.98.55.12", "06-39-98-55-12")
@@ -42,10 +42,9 @@ class TestConformance(Conformance):
         return configuration(directory / "queue_log")
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
-        lines = self.lines(directory)
-        size = -(-len(lines) // parts)
+        lines = take_part(self.lines(directory), part, parts)
         with (directory / "queue_log").open("a") as log:
-            log.writelines(lines[part * size : (part + 1) * size])
+            log.writelines(lines)
 
     def supply_hostile(self, directory: Path) -> None:
         good = [

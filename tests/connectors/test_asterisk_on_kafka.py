@@ -17,6 +17,7 @@ from connectors.asterisk.mapping import QueueLogMapping
 from connectors.asterisk.queue_log import LogLine
 from connectors.asterisk.simulate import configuration, simulate_day
 from connectors.sdk.keys import load_key
+from connectors.sdk.testing import take_part
 from models.codec import decode
 from models.topics import SOURCES, Channel
 from streams.kafka.embedded_broker import EmbeddedKafka
@@ -71,10 +72,9 @@ def test_no_event_is_lost_despite_kills_rotations_and_a_killed_broker(
     log.touch()
     connector.start().wait_for("connector_takes_in")
     parts = 30
-    size = -(-len(day) // parts)
     for part in range(parts):
         with log.open("ab") as file:
-            file.writelines(day[part * size : (part + 1) * size])
+            file.writelines(take_part(day, part, parts))
         if part % 10 == 9:
             log.rename(log.with_name(f"queue_log.{part}"))
         if part % 6 == 5:

@@ -23,7 +23,7 @@ from streams.core.citizens import reattribution
 from streams.core.citizens.citizen import RecontactTerms
 from streams.core.citizens.citizen_figures import TOTAL_PERIOD, CitizenFigureKey, Period, start_of
 from streams.core.figures.figure import Figure, merge, new_figure
-from streams.core.figures.figure_schemas import CITIZENS, OTHER_REASON
+from streams.core.figures.figure_schemas import CITIZENS, OTHER_CAUSE
 from streams.core.timeline import entries as timeline
 from streams.engine.job import Step
 from streams.kafka.partitioner import partition_of
@@ -233,8 +233,8 @@ def test_citizen_figures_match_the_actions(months: Month) -> None:
         counts = {key: numbers for key, numbers in figures.items() if key.period == period}
         assert counts == by_period(months.expected, period), period
     total = sum((numbers for (_, service), numbers in months.expected.items() if service), Counter())
-    for reason in ("letter_unanswered", "email_unanswered", "no_show", "abandoned", OTHER_REASON):
-        assert total[f"began_call_{reason}"], f"no call with reason {reason}"
+    for cause in ("letter_unanswered", "email_unanswered", "no_show", "abandoned", OTHER_CAUSE):
+        assert total[f"began_call_{cause}"], f"no call with cause {cause}"
     assert total["hop_call_email"]
     assert total["handled_call_first_followed"]
     assert total["unidentified_visit"]

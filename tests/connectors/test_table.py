@@ -21,7 +21,7 @@ from connectors.sdk import rejects
 from connectors.sdk.contract import Reject
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.record_mapping import RecordMapping
-from connectors.sdk.testing import Conformance, ConnectorHarness, run_until_idle
+from connectors.sdk.testing import Conformance, ConnectorHarness, run_until_idle, take_part
 from connectors.sdk.testing.hostile import hostile_fields
 from connectors.table.config import TableConfig
 from models.codec import encode
@@ -66,11 +66,10 @@ class TestConformance(Conformance):
             row(905, result="Essai"),
             (*row(906), phone),
         ]
-        size = -(-len(whole) // parts)
         with (directory / "appels.csv").open("a", encoding="utf-8", newline="") as file:
             if file.tell() == 0:
                 file.write(lines([COLUMNS]))
-            file.write(lines(whole[part * size : (part + 1) * size]))
+            file.write(lines(take_part(whole, part, parts)))
 
     def supply_hostile(self, directory: Path) -> None:
         line = ";".join(row(999)).encode()

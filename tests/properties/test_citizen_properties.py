@@ -23,10 +23,10 @@ from streams.core.contacts import contact
 from streams.core.contacts.contact import ERASED, Contact
 from streams.core.figures.figure_schemas import (
     CITIZENS,
+    CONTACT_CAUSES,
     CONTACT_CHANNELS,
     NO_PREVIOUS_CHANNEL,
-    OTHER_REASON,
-    RECONTACT_REASONS,
+    OTHER_CAUSE,
 )
 from streams.core.rows import fingerprint
 from streams.core.timeline.entries import Entry
@@ -79,7 +79,7 @@ def check(figures: Figures) -> None:
                 assert value[f"{name}_citizens"] <= value[name]
         if key.service is not None:
             begun = {
-                channel: sum(value[f"began_{channel}_{why}"] for why in reasons(channel))
+                channel: sum(value[f"began_{channel}_{cause}"] for cause in causes(channel))
                 for channel in CONTACT_CHANNELS
             }
             for channel in CONTACT_CHANNELS:
@@ -97,8 +97,8 @@ def check(figures: Figures) -> None:
         assert figures[key].counts[: len(CITIZENS.facts)] == counts[: len(CITIZENS.facts)]
 
 
-def reasons(channel: str) -> tuple[str, ...]:
-    return (*RECONTACT_REASONS.get(channel, ()), OTHER_REASON)
+def causes(channel: str) -> tuple[str, ...]:
+    return (*CONTACT_CAUSES.get(channel, ()), OTHER_CAUSE)
 
 
 @given(contacts_of_one().flatmap(lambda entries: st.tuples(repeated(entries), repeated(entries))))

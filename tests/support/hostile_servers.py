@@ -7,7 +7,6 @@ Prints `ready` and the ports by name, as JSON, and stops on SIGTERM.
 
 import json
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,6 +30,7 @@ from tests.support import rdv_harness
 from tests.support.api_harness import ApiHarness, token
 from tests.support.kiosk_harness import kiosk_options, serving_kiosk
 from tests.support.surveys import OPTIONS as SURVEY
+from tests.support.threads import serving_on
 from tests.support.webhooks import OPTIONS as WEBHOOK
 from tests.support.webhooks import running_connector
 from tests.web.served import serving
@@ -47,15 +47,8 @@ CONNECTORS: Final[dict[str, tuple[Any, dict[str, Any]]]] = {
 @contextmanager
 def in_thread(app: ASGIApp) -> Iterator[int]:
     """Serve `app` like the Accueil processes, and yield its port."""
-    with listen("127.0.0.1", 0) as listener:
-        server = Server(app)
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            server.should_exit = True
-            thread.join()
+    with listen("127.0.0.1", 0) as listener, serving_on(listener, Server(app)):
+        yield listener.getsockname()[1]
 
 
 def main(directory: Path) -> None:

@@ -1,18 +1,20 @@
 """Sample mail, and mailboxes on a Dovecot server with the connector that reads them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 
 from imapclient import IMAPClient
 
 from connectors.imap import CONNECTOR
 from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons, ReasonRule
+from connectors.sdk.contract import Connector
 from connectors.sdk.keys import load_key
-from connectors.sdk.testing import ConnectorHarness, comparable_form
+from connectors.sdk.testing import ConnectorHarness, comparable_form, take_part
 from connectors.sdk.testing.leaks import contents
 from models.codec import encode
 from models.events import Event
@@ -90,20 +92,25 @@ MAILS = [
 """Sample messages in order of receipt."""
 
 
-class Mailbox:
-    """Mailbox of a new user on a Dovecot server, and the connector that reads it."""
+class ReadableMailbox(ABC):
+    """Mailbox of a new user, and the connector that reads it."""
 
-    def __init__(self, server: Dovecot, directory: Path) -> None:
-        self.server = server
-        self.user = server.add_user(f"essai{next(NUMBERS)}")
+    connector: ClassVar[Connector[Any]]
+
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
 
+    @abstractmethod
     def options(self, **changes: Any) -> dict[str, Any]:
-        return self.server.options(self.user, **{"addresses": ADDRESSES, "poll_seconds": 1500, **changes})
+        pass
+
+    @abstractmethod
+    def put(self, *mails: Mail) -> object:
+        """Store these messages, in order."""
 
     def harness(self, contact_reasons: ContactReasons = NO_REASONS, **changes: Any) -> ConnectorHarness:
         data, keys = self._directory / "data", self._directory / "keys"
-        return ConnectorHarness(CONNECTOR, self.options(**changes), data, keys, contact_reasons)
+        return ConnectorHarness(self.connector, self.options(**changes), data, keys, contact_reasons)
 
     def read(self, **changes: Any) -> list[Event]:
         return self.harness(**changes).read_all(confirm=True)
@@ -111,11 +118,24 @@ class Mailbox:
     def pseudonym_key(self) -> PseudonymKey:
         return load_key(self._directory / "keys", "general")
 
+
+class Mailbox(ReadableMailbox):
+    """Mailbox on a Dovecot server."""
+
+    connector = CONNECTOR
+
+    def __init__(self, server: Dovecot, directory: Path) -> None:
+        super().__init__(directory)
+        self.server = server
+        self.user = server.add_user(f"essai{next(NUMBERS)}")
+
+    def options(self, **changes: Any) -> dict[str, Any]:
+        return self.server.options(self.user, **{"addresses": ADDRESSES, "poll_seconds": 1500, **changes})
+
     def client(self) -> AbstractContextManager[IMAPClient]:
         return self.server.client(self.user)
 
     def put(self, *mails: Mail) -> None:
-        """Append these messages, in order."""
         with self.client() as client:
             for folder in dict.fromkeys(mail.folder for mail in mails):
                 if not client.folder_exists(folder):
@@ -128,18 +148,6 @@ def events_by_contact(events: Sequence[Event]) -> list[tuple[int, str]]:
     """Return contact number and kind of each event; contacts are numbered in order of first appearance."""
     numbers = {subject: number for number, subject in enumerate(dict.fromkeys(event.subject for event in events))}
     return [(numbers[event.subject], event.type.partition(".")[2]) for event in events]
-
-
-class ReadableMailbox(Protocol):
-    """A mailbox with the connector that reads it."""
-
-    def put(self, *mails: Mail) -> None: ...
-
-    def read(self) -> list[Event]: ...
-
-    def pseudonym_key(self) -> PseudonymKey: ...
-
-    def harness(self, contact_reasons: ContactReasons = NO_REASONS) -> ConnectorHarness: ...
 
 
 def check_conversation(mailbox: ReadableMailbox) -> None:
@@ -192,7 +200,6 @@ def check_reasons_by_subject(mailbox: ReadableMailbox) -> None:
 
 def supply_part(mailbox: ReadableMailbox, directory: Path, part: int, parts: int) -> None:
     """Put one of `parts` equal parts of `MAILS` into the mailbox, and a copy into `directory`."""
-    size = -(-len(MAILS) // parts)
-    mails = MAILS[part * size : (part + 1) * size]
+    mails = take_part(MAILS, part, parts)
     mailbox.put(*mails)
     (directory / f"supplied-{part}.eml").write_bytes(b"\n".join(mail.content for mail in mails))

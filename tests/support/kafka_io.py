@@ -5,11 +5,12 @@ import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from threading import Event, Thread
+from threading import Event
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from streams.kafka.broker_login import MECHANISM, USER
+from tests.support.threads import in_background
 
 Produced = tuple[str, bytes | None, bytes | None]
 """Topic, key and value."""
@@ -61,21 +62,15 @@ def produce(bootstrap: str, records: Iterable[Produced], **config: object) -> li
 @contextmanager
 def trickle(bootstrap: str, batches: Iterable[Iterable[Produced]], pause_seconds: float = 0.1) -> Iterator[None]:
     """Produce the batches in the background with pauses, until the block ends."""
-    stop = Event()
 
-    def feed() -> None:
+    def feed(stop: Event) -> None:
         for batch in batches:
             produce(bootstrap, batch)
             if stop.wait(pause_seconds):
                 return
 
-    thread = Thread(target=feed, daemon=True)
-    thread.start()
-    try:
+    with in_background(feed):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def read(bootstrap: str, *topics: str, committed: bool = True, **config: object) -> list[Message]:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 import tomllib
 import uuid
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from connectors.sdk.http_server import Server
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
 from tests.support.processes import wait_until
+from tests.support.threads import serving_on
 from tests.support.webhooks import SECRET, running_connector
 
 SITE: Final = "CDAS Sud"
@@ -105,12 +105,9 @@ def serving_kiosk(options: dict[str, Any], now: Any = utc_now, port: int = 0) ->
     config = parse(KioskConfig, "guichet", options | {"port": port})
     assert isinstance(config, KioskConfig)
     reports: list[str] = []
-    with command.listen(config) as listener, closing(KioskService(config, reports.append, now)) as service:
-        server = Server(create_app(service, config))
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
-            yield ServedKiosk(f"http://127.0.0.1:{listener.getsockname()[1]}", reports)
-        finally:
-            server.should_exit = True
-            thread.join()
+    with (
+        command.listen(config) as listener,
+        closing(KioskService(config, reports.append, now)) as service,
+        serving_on(listener, Server(create_app(service, config))),
+    ):
+        yield ServedKiosk(f"http://127.0.0.1:{listener.getsockname()[1]}", reports)

@@ -31,6 +31,7 @@ from streams.core.figures.figure_schemas import (
 from tests.support.processes import wait_until
 from tests.support.simulated_events import REASONS, Delivery
 from tests.support.simulated_workers import Workers
+from tests.support.threads import in_background
 
 CALL_FIGURES: Final = frozenset({TRANSFER_CHANNEL, LINE_CHANNEL, MENU_CHANNEL, CALLBACK_CHANNEL})
 """Names in place of the channel, in the derived figures of simulated calls."""
@@ -108,7 +109,7 @@ def run_connectors(simulation_run: SimulationRun, data: Path) -> Iterator[Collec
         else instance
         for instance in instances
     ]
-    collected, stop = Collected(), threading.Event()
+    collected = Collected()
     runner = ConnectorRunner(
         instances,
         brokers="",
@@ -116,14 +117,8 @@ def run_connectors(simulation_run: SimulationRun, data: Path) -> Iterator[Collec
         registry=CollectorRegistry(),
         open_publisher=lambda *_: collected,
     )
-    thread = threading.Thread(target=runner.run, args=(stop,))
-    thread.start()
-    try:
-        with illisa_waits_for(collected):
-            yield collected
-    finally:
-        stop.set()
-        thread.join()
+    with in_background(runner.run), illisa_waits_for(collected):
+        yield collected
 
 
 class FoldedFigures:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connectors.sdk.simulation.event_server import EventServer
-from connectors.sdk.testing import Conformance, ConnectorHarness
+from connectors.sdk.testing import Conformance, ConnectorHarness, take_part
 from models.events import Event
 from tests.support.processes import wait_until
 
@@ -65,8 +65,7 @@ class SocketConformance(Conformance):
     def supply(self, directory: Path, part: int, parts: int) -> None:
         server, items = self.server(directory), self.items(directory)
         wait_until_disconnected(server)
-        size = -(-len(items) // parts)
-        for item in items[part * size : (part + 1) * size]:
+        for item in take_part(items, part, parts):
             self.send(server, item)
 
 

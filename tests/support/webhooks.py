@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from connectors.sdk.testing import ConnectorHarness
 from connectors.sdk.webhook.signatures import StandardWebhooks
 from models.events import Event
+from tests.support.threads import in_background
 
 SECRET: Final = "whsec_" + "b3V2cmUtdG9pLXNlc2FtZS1wb3VyLWVzc2Fp"
 MIN_DELAY_SECONDS: Final = 60.0
@@ -78,21 +79,15 @@ def post(port: int, body: bytes, headers: dict[str, str], *, method: str = "POST
 @contextmanager
 def running_connector(harness: ConnectorHarness) -> Iterator[tuple[str, list[Event]]]:
     """Run a webhook connector; yield its address and its events."""
-    stop = threading.Event()
     with harness.opened() as (flow, publisher):
         source: Any = flow._source
         source.intake.stall_seconds = MIN_DELAY_SECONDS
         port = source.listen()
 
-        def run() -> None:
+        def run(stop: threading.Event) -> None:
             while not stop.is_set():
                 flow.step()
                 publisher.confirm()
 
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
+        with in_background(run):
             yield f"http://127.0.0.1:{port}/", publisher.events
-        finally:
-            stop.set()
-            thread.join()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
-from threading import Event, Thread
+from threading import Event
 from typing import Final
 
 import psutil
@@ -18,6 +18,7 @@ from connectors.sdk import http_server
 from connectors.sdk.sockets import allow_files
 from tests.support.hostile_servers import TOKEN
 from tests.support.processes import Child, wait_until
+from tests.support.threads import in_background
 from tests.support.webhooks import sign
 
 HALF_REQUESTS: Final = 1_400
@@ -145,20 +146,14 @@ def other_clients_are_answered(target: Target, *, fewest: int = 6) -> Iterator[N
     One may take longer, because a loaded machine pauses.
     """
     took: list[tuple[bool, float]] = []
-    done = Event()
 
-    def probe() -> None:
+    def probe(done: Event) -> None:
         while not done.is_set() or len(took) < fewest:
             took.append(target.probe())
             done.wait(0.05)
 
-    thread = Thread(target=probe)
-    thread.start()
-    try:
+    with in_background(probe):
         yield
-    finally:
-        done.set()
-        thread.join()
     assert all(answered for answered, _ in took), took
     times = sorted(seconds for _, seconds in took)
     assert times[len(times) // 2] < ANSWER_SECONDS, took

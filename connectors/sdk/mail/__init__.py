@@ -1,1 +1,1 @@
-"""Shared room of the connectors that read a mailbox: headers, conversations, classification and mapping of messages."""
+"""Shared code of the connectors that read a mailbox: headers, conversations, classification and mapping of messages."""

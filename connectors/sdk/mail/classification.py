@@ -89,7 +89,7 @@ class MailClassifier:
             return mail(MailKind.UNPARSABLE)
         if not (headers.message_id or headers.date):
             return mail(MailKind.UNIDENTIFIED)
-        message = self._name(headers)
+        message = self._identify(headers)
         known = self.conversations.find(headers.message_id, message)
         if known and known.is_published:
             return None
@@ -123,7 +123,7 @@ class MailClassifier:
             log.error("mapping_failed", error=safe_error_text(error))  # noqa: TRY400 - a traceback's text may hold values
             return None
 
-    def _name(self, headers: Headers) -> bytes:
+    def _identify(self, headers: Headers) -> bytes:
         """Return a digest that identifies the message: of its id and its date, because some programs reuse message ids.
 
         Without an id, it is a digest of date, sender and recipients.
@@ -156,7 +156,7 @@ class MailClassifier:
         root = headers.references[-1] if headers.references else headers.message_id
         is_reused = not headers.references and self.conversations.follow([root])  # by another message
         if not root or is_reused:
-            root = self._name(headers).hex()
+            root = self._identify(headers).hex()
         return self.conversations.digest("contact", root, citizen)
 
 

@@ -42,7 +42,7 @@ class Conversation(NamedTuple):
 
 
 class KnownMessage(NamedTuple):
-    """What is stored of a message."""
+    """Stored data of a message."""
 
     conversation: Conversation
     is_published: bool
@@ -85,7 +85,7 @@ class ConversationStore:
         return self.digest("person", address, length=_PERSON_BYTES)
 
     def find(self, message_id: str, message: bytes) -> KnownMessage | None:
-        """Return what is stored of the message with the digest `message`; None if it is unknown."""
+        """Return the stored data of the message with the digest `message`; None if it is unknown."""
         row = self._database.find(_FIND, self._id(message_id), message)
         if not row:
             return None

@@ -167,8 +167,8 @@ def maybe_label_reader(mapping: MappingOptions, name: str, value: ValueOptions |
 def _label_reader(mapping: MappingOptions, name: str, value: ValueOptions) -> Reader:
     reader = text_reader(value, sparse_text_getter)
     table = value_table(mapping, name, value)
-    is_whole = value.value is not None or (name == "contact_reason" and not table)  # `reason_getter` checks reasons
-    return reader if is_whole else _table_reader(reader, table, name)
+    is_name = value.value is not None or (name == "contact_reason" and not table)  # `reason_getter` checks reasons
+    return reader if is_name else _table_reader(reader, table, name)
 
 
 def reason_getter(reader: Reader, contact_reasons: ContactReasons, channel: Channel) -> Getter:

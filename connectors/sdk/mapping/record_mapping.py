@@ -111,11 +111,14 @@ class RecordMapping:
             {name: values for name, values in options.ignored.items() if name not in ignored_states}
         )
         self._state = state_reader(options, closed) if options.state is not None else None
-        self._commons: list[_Common] = []
+        self._common_readers: list[_CommonReader] = []
         self._rules = [
-            _Rule(source, options, event, key, closed, self._common(event), contact_reasons) for event in options.events
+            _Rule(source, options, event, key, closed, self._find_common_reader(event), contact_reasons)
+            for event in options.events
         ]
-        has_own_ids = any(common.options["id"] != self._commons[0].options["id"] for common in self._commons)
+        has_own_ids = any(
+            common.options["id"] != self._common_readers[0].options["id"] for common in self._common_readers
+        )
         self._may_lack_id = has_own_ids and options.rows == "events"
 
     def prepare(self, record: Record, problem: str = "") -> PreparedRecord:
@@ -150,7 +153,7 @@ class RecordMapping:
         if prepared.error:
             raise prepared.error
         record = prepared.record
-        commons: dict[_Common, _CommonValues] = {}
+        commons: dict[_CommonReader, _CommonValues] = {}
         events = []
         for rule in self._rules:
             if (rule.states and not rule.begins(prepared.state, known_state)) or not rule.applies(record):
@@ -158,7 +161,7 @@ class RecordMapping:
             at = rule.read_time(record, read_at)
             values = commons.get(rule.common)
             if values is None:
-                known = prepared.native if rule.common is self._commons[0] else ""
+                known = prepared.native if rule.common is self._common_readers[0] else ""
                 native = known or self._read_native(rule.common, record)[0]
                 values = commons[rule.common] = rule.common.read(record, _versioned(native, version))
             events.append(rule.make_event(record, at, read_at, values))
@@ -167,7 +170,7 @@ class RecordMapping:
     def read_natives(self, prepared: PreparedRecord) -> set[str]:
         """Return the ids of the record's contacts in the source. Events may have ids of their own."""
         natives = {prepared.native}
-        for common in self._commons[1:]:
+        for common in self._common_readers[1:]:
             with suppress(UnusableRecord):  # no event has this id
                 natives.add(self._read_native(common, prepared.record)[0])
         return natives
@@ -199,7 +202,7 @@ class RecordMapping:
     def _read_first_native(self, record: Record) -> tuple[str, str]:
         """Return the id of the record's contact and its prefix; empty texts if only events with ids of their own are about it."""
         try:
-            return self._read_native(self._commons[0], record)
+            return self._read_native(self._common_readers[0], record)
         except UnusableRecord:
             if not self._may_lack_id:
                 raise
@@ -212,7 +215,7 @@ class RecordMapping:
         slot = rule.read_slot(record) if rule and rule.read_slot else None
         return f"{state}{SLOT_SEPARATOR}{milliseconds(slot)}" if slot else state
 
-    def _read_native(self, common: "_Common", record: Record) -> tuple[str, str]:
+    def _read_native(self, common: "_CommonReader", record: Record) -> tuple[str, str]:
         native, prefix = common.read_native(record)
         if self._options.daily_ids:
             native = f"{self._day(record):%Y%m%d}-{native}"
@@ -228,13 +231,13 @@ class RecordMapping:
                 return day
         raise UnusableRecord(Reason.MISSING_FIELD, self._rules[0].maybe_time.fields)
 
-    def _common(self, event: EventOptions) -> "_Common":
+    def _find_common_reader(self, event: EventOptions) -> "_CommonReader":
         """Return the reader of the values that every event has; events with the same options share one."""
         options = {name: field_option(self._options, event, name) for name in COMMON_NAMES}
-        known = next((common for common in self._commons if common.options == options), None)
+        known = next((common for common in self._common_readers if common.options == options), None)
         if known is None:
-            known = _Common(self._options, options, self._key, self._read_contents)
-            self._commons.append(known)
+            known = _CommonReader(self._options, options, self._key, self._read_contents)
+            self._common_readers.append(known)
         return known
 
 
@@ -265,7 +268,7 @@ class _CommonValues(NamedTuple):
     identities: str
 
 
-class _Common:
+class _CommonReader:
     """Reader of the values that every event has."""
 
     def __init__(
@@ -313,7 +316,7 @@ class _Rule:
         options: EventOptions,
         key: PseudonymKey,
         closed: Closed,
-        common: _Common,
+        common: _CommonReader,
         contact_reasons: ContactReasons,
     ) -> None:
         self.common = common

@@ -23,8 +23,8 @@ from models.events import Event
 from models.reasons import Reason
 
 _PATH: Final = re.compile(r"[\w.]+")
-NO_NAMES: Final = {" ": "unnamed"}
-"""Stands for a table of names that the mapping lacks: no value of a record is a space, as values are stripped."""
+MISSING_TABLE: Final = {" ": "unnamed"}
+"""Placeholder for a table under `values` that the mapping lacks. No value matches it: values are stripped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ def _find_unnamed_values(options: MappingOptions, event: EventOptions, record: R
         if text and text not in known and ANY not in known:
             yield f"values.{name}", text
     for name, test in event.when.items():
-        if options.values.get(test.in_values) == NO_NAMES and (text := _read(text_getter((name,)), record)):
+        if options.values.get(test.in_values) == MISSING_TABLE and (text := _read(text_getter((name,)), record)):
             yield f"values.{test.in_values}", text
 
 

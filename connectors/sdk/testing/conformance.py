@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from random import Random
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 import pytest
 import structlog
@@ -49,6 +49,14 @@ MOST_SECONDS: Final = 1.0
 """Limit of processor time for one hostile record, and for the records of one read."""
 MOST_MEMORY_BYTES: Final = 256 << 20
 """Limit of this process's growth by hostile records, including the fake source in it."""
+
+T = TypeVar("T")
+
+
+def take_part(items: Sequence[T], part: int, parts: int) -> Sequence[T]:
+    """Return part number `part`, from 0, of `items` in `parts` parts of the same length; the last ones may be shorter."""
+    length = -(-len(items) // parts)
+    return items[part * length : (part + 1) * length]
 
 
 class Conformance(ABC):

@@ -17,7 +17,7 @@ from typing import Any, Final
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Connector, Context, Publisher
 from connectors.sdk.flow import Flow
-from connectors.sdk.testing import Conformance, ConnectorHarness
+from connectors.sdk.testing import Conformance, ConnectorHarness, take_part
 from connectors.sdk.testing.hostile import CONTENTS, LARGE_BYTES, hostile_fields, hostile_json
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.source import PushSource
@@ -130,9 +130,7 @@ class PushConformance(Conformance):
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
         """Add part number `part`, from 0, of `parts` of the bodies to the outbox."""
-        bodies = self.bodies()
-        size = -(-len(bodies) // parts)
-        self._put(directory, bodies[part * size : (part + 1) * size])
+        self._put(directory, take_part(self.bodies(), part, parts))
 
     def supply_hostile(self, directory: Path) -> None:
         """Add hostile bodies to the outbox, and copies of one body, with one hostile value each.

@@ -30,10 +30,10 @@ from streams.core.contacts.case_event import STATE_AFTER_EVENT, ContactState
 from streams.core.contacts.event_order import decode_event_order
 from streams.core.figures.figure_schemas import (
     CITIZENS,
+    CONTACT_CAUSES,
     CONTACT_CHANNELS,
     NO_PREVIOUS_CHANNEL,
-    OTHER_REASON,
-    RECONTACT_REASONS,
+    OTHER_CAUSE,
     handled_count_name,
 )
 
@@ -63,9 +63,9 @@ _INDEX: Final = CITIZENS.index
 _ACTIVE: Final = _INDEX["active"]
 _UNIDENTIFIED: Final = {channel.value: _INDEX[f"unidentified_{channel}"] for channel in CONTACT_CHANNELS}
 _BEGAN: Final = {
-    (channel.value, reason): _INDEX[f"began_{channel}_{reason}"]
+    (channel.value, cause): _INDEX[f"began_{channel}_{cause}"]
     for channel in CONTACT_CHANNELS
-    for reason in (*RECONTACT_REASONS.get(channel, ()), OTHER_REASON)
+    for cause in (*CONTACT_CAUSES.get(channel, ()), OTHER_CAUSE)
 }
 _HOP: Final = {
     (str(former), channel.value): _INDEX[f"hop_{former}_{channel}"]
@@ -153,21 +153,21 @@ def _facts_of_service(service: str, own: list[_History], within: int) -> Iterato
             yield on, service, _ACTIVE
     for index, history in enumerate(own):
         earlier, later = own[:index], own[index + 1 :]
-        reason = _find_reason(history, earlier, within)
-        yield history.began_on, service, _BEGAN[history.channel, reason]
+        cause = _find_cause(history, earlier, within)
+        yield history.began_on, service, _BEGAN[history.channel, cause]
         is_hop = bool(earlier) and history.began_on - earlier[-1].began_on <= within
         yield history.began_on, service, _HOP[earlier[-1].channel if is_hop else NO_PREVIOUS_CHANNEL, history.channel]
         if history.end in _HANDLED:
-            is_first = _is_first(history, earlier, reason, within)
+            is_first = _is_first(history, earlier, cause, within)
             followed = any(next_.channel != Channel.APPOINTMENT and _follows(next_, history, within) for next_ in later)
             yield history.ended_on, service, _HANDLED_AS[history.channel, is_first, followed]
 
 
-def _is_first(history: _History, earlier: Sequence[_History], reason: str, within: int) -> bool:
+def _is_first(history: _History, earlier: Sequence[_History], cause: str, within: int) -> bool:
     if history.is_first is not None:
         return history.is_first
     is_recontact = any(former.end in _HANDLED and _follows(history, former, within) for former in earlier)
-    return reason == OTHER_REASON and not is_recontact
+    return cause == OTHER_CAUSE and not is_recontact
 
 
 def _follows(history: _History, former: _History, within: int) -> bool:
@@ -175,31 +175,31 @@ def _follows(history: _History, former: _History, within: int) -> bool:
     return history.began_at > former.ended_at and history.began_on - former.ended_on <= within
 
 
-def _find_reason(history: _History, earlier: Sequence[_History], within: int) -> str:
-    """Return the first of the channel's `RECONTACT_REASONS` that applies to the contact; `OTHER_REASON` if none does."""
+def _find_cause(history: _History, earlier: Sequence[_History], within: int) -> str:
+    """Return the first of the channel's `CONTACT_CAUSES` that applies to the contact; `OTHER_CAUSE` if none does."""
     if not earlier:
-        return OTHER_REASON
-    for reason in RECONTACT_REASONS.get(history.channel, ()):
-        if any(_REASONS[reason](history, former, earlier[-1], within) for former in earlier):
-            return reason
-    return OTHER_REASON
+        return OTHER_CAUSE
+    for cause in CONTACT_CAUSES.get(history.channel, ()):
+        if any(_IS_CAUSE[cause](history, former, earlier[-1], within) for former in earlier):
+            return cause
+    return OTHER_CAUSE
 
 
-_Reason = Callable[[_History, _History, _History, int], bool]
-"""Predicate for one of `RECONTACT_REASONS`: whether the former contact is the reason for the new one.
+_IsCause = Callable[[_History, _History, _History, int], bool]
+"""Predicate for one of `CONTACT_CAUSES`: whether the former contact caused the new one.
 
 Arguments: new contact, former contact, latest earlier contact (may be the former one), and recontact days.
 """
 
 
-def _unanswered(channel: Channel) -> _Reason:
+def _unanswered(channel: Channel) -> _IsCause:
     def applies(history: _History, former: _History, _last: _History, _within: int) -> bool:
         return former.channel == channel and (former.responded_at is None or former.responded_at > history.began_at)
 
     return applies
 
 
-_REASONS: Final[dict[str, _Reason]] = {
+_IS_CAUSE: Final[dict[str, _IsCause]] = {
     "letter_unanswered": _unanswered(Channel.MAIL),
     "form_unanswered": _unanswered(Channel.FORM),
     "email_unanswered": _unanswered(Channel.EMAIL),
@@ -307,7 +307,7 @@ def _decide_first_contacts(row: Citizen, fingerprints: Container[bytes]) -> Citi
         position = next(index for index, history in enumerate(own) if history.fingerprint == known.fingerprint)
         history, earlier = own[position], own[:position]
         decided[known.fingerprint] = changed = known.__copy__()
-        changed.is_first = _is_first(history, earlier, _find_reason(history, earlier, within), within)
+        changed.is_first = _is_first(history, earlier, _find_cause(history, earlier, within), within)
     after = row.__copy__()
     after.contacts = tuple(decided.get(known.fingerprint, known) for known in row.contacts)
     return after

@@ -308,14 +308,16 @@ FIGURE_SCHEMAS: Final[Mapping[str, FigureSchema]] = {
 CONTACT_CHANNELS: Final = tuple(channel for channel in Channel if channel is not Channel.FEEDBACK)
 """Channels through which citizens contact a service."""
 _UNANSWERED: Final = ("letter_unanswered", "form_unanswered", "email_unanswered")
-RECONTACT_REASONS: Final[Mapping[str, tuple[str, ...]]] = {
+CONTACT_CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
     Channel.CALL: (*_UNANSWERED, "no_show", "abandoned"),
     Channel.VISIT: (*_UNANSWERED, "no_show"),
     Channel.EMAIL: _UNANSWERED,
 }
-"""Channel → reasons why a contact may have begun; the first that applies counts. All make it avoidable, except `abandoned`: a
-call after an abandoned call."""
-OTHER_REASON: Final = "other"
+"""Channel → what in an earlier contact may have caused a new one; the first that applies counts.
+
+All causes make the new contact avoidable, except `abandoned`: a call after an abandoned call. The label `reason` of the metric
+`contact_citizen_contacts` has the cause; it is not the reason for contact."""
+OTHER_CAUSE: Final = "other"
 NO_PREVIOUS_CHANNEL: Final = "none"
 """Name in place of the previous channel, for a contact without a recent previous contact."""
 
@@ -328,9 +330,9 @@ def handled_count_name(channel: str, *, is_first: bool, is_followed: bool) -> st
 _CITIZEN_FACTS: Final = (
     "active",
     *(
-        f"began_{channel}_{reason}"
+        f"began_{channel}_{cause}"
         for channel in CONTACT_CHANNELS
-        for reason in (*RECONTACT_REASONS.get(channel, ()), OTHER_REASON)
+        for cause in (*CONTACT_CAUSES.get(channel, ()), OTHER_CAUSE)
     ),
     *(
         handled_count_name(channel, is_first=first, is_followed=followed)

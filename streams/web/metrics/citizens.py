@@ -65,10 +65,10 @@ def _metrics(disclosed: DisclosedFigures) -> Iterator[Metric]:
     )
     yield gauge_family(
         "contact_citizen_contacts",
-        "Contacts begun by citizens in the last completed week, by the reason that made them avoidable; abandoned: a call after"
-        " an abandoned one.",
+        "Contacts begun by citizens in the last completed week, by their cause in an earlier contact; abandoned: a call after an"
+        " abandoned one.",
         ("service", "channel", "reason"),
-        disclosed.contacts_by_reason,
+        disclosed.contacts_by_cause,
     )
     yield gauge_family(
         "contact_citizen_hops",

@@ -218,12 +218,13 @@ TEXTS: Final[Mapping[str, MetricText]] = {
     "contact_collect_errors": MetricText("rows that could not be decoded"),
     "contact_collect_duration_seconds": MetricText("time to collect the metrics, without writing them"),
     "pipeline_sla_file_last_reload_successful": MetricText(
-        "last reading of the SLA file", french="1 si le fichier de délais a pu être relu, 0 tant que l’ancien vaut."
+        "last reading of the SLA file",
+        french="1 si le dernier fichier de délais est valable, 0 tant que l’ancien reste en vigueur.",
     ),
     # ---------------------------------------------------------------------------------------------------- citizens
     "contact_citizens": MetricText("distinct pseudonyms with a contact begun"),
     "contact_citizens_of_all_services": MetricText("distinct pseudonyms with a contact begun"),
-    "contact_citizen_contacts": MetricText("contacts begun by reason; avoidable: all reasons but abandoned and other"),
+    "contact_citizen_contacts": MetricText("contacts begun by cause; avoidable: all causes but abandoned and other"),
     "contact_citizen_hops": MetricText("channel of the previous contact; none: no recent one"),
     "contact_citizen_unidentified": MetricText("contacts begun without a pseudonym"),
     "contact_citizen_handled": MetricText(

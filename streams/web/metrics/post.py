@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Final
 
-from models.events import PostClass, PostDirection
+from models.events import CountedPostClass, PostDirection
 from models.topics import Channel
 from streams.core.figures.figure import Dimensions, Figure
 from streams.core.figures.figure_schemas import POST_CHANNEL, POST_SCHEMA
@@ -37,7 +37,7 @@ def expected_dimensions(dimension_keys: Iterable[Dimensions]) -> Iterator[Dimens
     """Yield the dimensions under which post of the services with letters in `dimension_keys` is counted."""
     for channel, site, service, _ in dimension_keys:
         if channel == Channel.MAIL:
-            for direction, post_class in product(PostDirection, PostClass):
+            for direction, post_class in product(PostDirection, CountedPostClass):
                 yield Dimensions(POST_CHANNEL, site, service, f"{direction}:{post_class}")
 
 

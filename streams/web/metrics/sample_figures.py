@@ -5,7 +5,7 @@ from itertools import product
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from models.events import PostClass, PostDirection
+from models.events import CountedPostClass, PostDirection
 from models.policies import Policies
 from models.timestamps import milliseconds
 from models.topics import Channel
@@ -14,16 +14,16 @@ from streams.core.figures.facts import target_dimensions
 from streams.core.figures.figure import Dimensions, Figure, Progress
 from streams.core.figures.figure_schemas import (
     CALLBACK_CHANNEL,
+    CONTACT_CAUSES,
     CONTACT_CHANNELS,
     FIGURE_SCHEMAS,
     LINE_CHANNEL,
     MENU_CHANNEL,
     NO_PREVIOUS_CHANNEL,
-    OTHER_REASON,
+    OTHER_CAUSE,
     POST_CHANNEL,
     QUEUE_SCHEMA,
     REASON_CHANNEL,
-    RECONTACT_REASONS,
 )
 from streams.web.board.day_windows import WINDOWS
 from streams.web.citizens import DisclosedFigures
@@ -57,7 +57,10 @@ def snapshot(policies: Policies) -> Snapshot:
             (LINE_CHANNEL, "line"),
             (MENU_CHANNEL, "option"),
             (CALLBACK_CHANNEL, "queue"),
-            *((POST_CHANNEL, f"{direction}:{of_class}") for direction, of_class in product(PostDirection, PostClass)),
+            *(
+                (POST_CHANNEL, f"{direction}:{of_class}")
+                for direction, of_class in product(PostDirection, CountedPostClass)
+            ),
         )
     ]
     totals = {dimensions: _full(dimensions) for dimensions in (*dimension_keys, *feedback, *clocks, *derived)}
@@ -89,10 +92,10 @@ def sample_disclosed_figures() -> DisclosedFigures:
         handled_start=NOW.toordinal(),
         active={(period, "service"): ENOUGH for period in (Period.WEEK, Period.FOUR_WEEKS)},
         active_of_all=dict.fromkeys(Period, ENOUGH),
-        contacts_by_reason={
-            ("service", channel, reason): ENOUGH
+        contacts_by_cause={
+            ("service", channel, cause): ENOUGH
             for channel in CONTACT_CHANNELS
-            for reason in (*RECONTACT_REASONS.get(channel, ()), OTHER_REASON)
+            for cause in (*CONTACT_CAUSES.get(channel, ()), OTHER_CAUSE)
         },
         contacts_by_previous_channel={
             ("service", channel, previous): ENOUGH

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import connectors.mailroom as mailroom
-from connectors.sdk.testing import Conformance
+from connectors.sdk.testing import Conformance, take_part
 from connectors.sdk.testing.hostile import CONTENTS, hostile_fields, hostile_json
 from tests.support.mailroom_harness import configuration
 from tests.support.scans import drop, drop_letter, pdf
@@ -27,9 +27,7 @@ class TestConformance(Conformance):
         return configuration(directory)
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
-        jobs = self.jobs(directory / "inbox")
-        size = -(-len(jobs) // parts)
-        for job in jobs[part * size : (part + 1) * size]:
+        for job in take_part(self.jobs(directory / "inbox"), part, parts):
             job()
 
     def supply_hostile(self, directory: Path) -> None:

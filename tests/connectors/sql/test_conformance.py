@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import connectors.sql as sql
-from connectors.sdk.testing import Conformance
+from connectors.sdk.testing import Conformance, take_part
 from connectors.sdk.testing.hostile import CONTENTS, LARGE_BYTES
 
 PERSONAL = ("Mireille Exemple", "mireille.exemple@example.org", "06 39 98 55 11", "demande une aide d'urgence")
@@ -62,9 +62,7 @@ class TestSince(Conformance):
         return options(directory)
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
-        rows = [*make_rows()]
-        size = -(-len(rows) // parts)
-        add(directory / "calls.db", rows[part * size : (part + 1) * size])
+        add(directory / "calls.db", take_part([*make_rows()], part, parts))
 
     def supply_hostile(self, directory: Path) -> None:
         numbers = (

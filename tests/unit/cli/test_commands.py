@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -40,6 +41,13 @@ def test_help_imports_no_heavy_libraries() -> None:
 def test_help_needs_no_valid_settings(command: tuple[str, ...]) -> None:
     Path("accueil.toml").write_text("port = ")
     assert run(*command, "--help").exit_code == 0
+
+
+def test_version_is_an_option_and_a_command() -> None:
+    Path("accueil.toml").write_text("port = ")
+    expected = f"accueil {version('accueil')}\n"
+    assert run("--version").output == run("version").output == expected
+    assert re.search(r"--version +Print the version\.", run("--help").output)
 
 
 def test_help_is_in_the_language_of_the_locale() -> None:

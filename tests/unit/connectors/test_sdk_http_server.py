@@ -1,7 +1,6 @@
 """The limits of the HTTP server that all processes share."""
 
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -13,6 +12,7 @@ from connectors.sdk import http_server
 from connectors.sdk.http_server import Server
 from connectors.sdk.sockets import listen
 from tests.support.processes import wait_until
+from tests.support.threads import serving_on
 
 LARGE = 4 << 20
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -46,13 +46,8 @@ def served(app: Any) -> Iterator[tuple[Server, int]]:
             socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536
         )  # unread data stays in the server, not in the kernel
         server = Server(app, lifespan="off", stop_seconds=1)
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
+        with serving_on(listener, server):
             yield server, listener.getsockname()[1]
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 def connect(port: int) -> socket.socket:

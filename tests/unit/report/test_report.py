@@ -20,7 +20,7 @@ from streams.report.document import Document, build_document, format_value
 from streams.report.history import History, HistoryView
 from streams.report.period import Period, PeriodKind, period_of
 from streams.report.plots import Bar, draw_bars
-from streams.report.rows import OTHERS, Row, Table, Value
+from streams.report.rows import OTHERS, Table, TableRow, Value
 from streams.report.tables import Report, make_report
 from streams.report.texts import TEXTS, format_number, format_period, format_span
 from streams.report.writer import Format, write
@@ -285,4 +285,4 @@ def test_year_is_drawn_by_month() -> None:
     (chapter,) = build_document(make_report(history, period, OPTIONS), history, OPTIONS, "fr").chapters
     assert chapter.plots[0][1].count("<rect") == 12
     assert isinstance(chapter.lines[0], tuple)
-    assert Row(None, chapter.lines[0].values).values[0].value == 10
+    assert TableRow(None, chapter.lines[0].values).values[0].value == 10

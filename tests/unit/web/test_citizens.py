@@ -25,10 +25,10 @@ from streams.core.figures.disclosure import MIN_CITIZENS, MIN_WITHHELD, Cell, di
 from streams.core.figures.figure import encode_figure
 from streams.core.figures.figure_schemas import (
     CITIZENS,
+    CONTACT_CAUSES,
     CONTACT_CHANNELS,
     NO_PREVIOUS_CHANNEL,
-    OTHER_REASON,
-    RECONTACT_REASONS,
+    OTHER_CAUSE,
     handled_count_name,
 )
 from streams.core.timeline.entries import Entry
@@ -270,10 +270,10 @@ def test_counters_of_contacts_do_not_reveal_withheld_numbers(people: list[list[E
         tables = (
             (
                 {
-                    (service, "call", why): cell(f"began_call_{why}")
-                    for why in (*RECONTACT_REASONS["call"], OTHER_REASON)
+                    (service, "call", cause): cell(f"began_call_{cause}")
+                    for cause in (*CONTACT_CAUSES["call"], OTHER_CAUSE)
                 },
-                now.contacts_by_reason,
+                now.contacts_by_cause,
             ),
             (
                 {

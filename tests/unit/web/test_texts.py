@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from models.events import FeedbackScale, PostClass, PostDirection
+from models.events import CountedPostClass, FeedbackScale, PostDirection
 from models.locale import LANGUAGES
 from models.policies import ClockKind
 from models.topics import Channel
@@ -36,7 +36,7 @@ NAMED_BY_VALUE = {
     *(f"measure_{measure.value}" for measure in Measure),
     *(f"view_{view}" for view in WALL_VIEWS),
     *(f"direction_{direction.value}" for direction in PostDirection),
-    *(f"post_{post_class.value}" for post_class in PostClass),
+    *(f"post_{post_class.value}" for post_class in CountedPostClass),
     "contact",  # a column of the wall
     *(f"alert_{name}" for name in ("overdue", "at_risk")),
     *(f"still_{name}" for name in ("waiting", "in_progress")),
