@@ -357,19 +357,25 @@ class TestContactReasons:
         assert re.findall(r" +(\d) +(\S+)\n", result.stdout) == [("3", "call.queued"), ("2", "contact.reason_set")]
 
     @pytest.mark.parametrize(
-        ("arguments", "place"),
+        "arguments",
         [
-            (("config", "check"), "accueil.toml: connectors.appels"),
-            (("connectors", "check", "appels"), "accueil.toml: connectors.appels"),
-            (("connectors", "try", "appels.toml", "--with", "appels.csv"), "appels.toml:10:"),
-            (("connectors", "try", "accueil.toml"), "appels.toml:10:"),
-            (("connect",), "accueil.toml: connectors.appels"),
+            ("config", "check"),
+            ("connectors", "check", "appels"),
+            ("connectors", "try", "appels.toml", "--with", "appels.csv"),
+            ("connectors", "try", "accueil.toml"),
+            ("connect",),
         ],
     )
-    def test_unlisted_reason_is_a_fault_with_a_suggestion(self, arguments: tuple[str, ...], place: str) -> None:
+    def test_unlisted_reason_is_a_fault_of_the_mapping_file(self, arguments: tuple[str, ...]) -> None:
         self.write("[contact_reasons.voiries]\n")
         text = "'voirie' is not in contact_reasons for the channel call; did you mean voiries?"
-        assert f"{place} values.contact_reason.12 {text}" in error(*arguments)
+        assert error(*arguments).endswith(f"accueil: appels.toml:10: values.contact_reason.12 {text}\n")
+
+    def test_missing_option_of_the_connector_is_a_fault_of_the_settings(self) -> None:
+        Path("accueil.toml").write_text('[connectors.appels]\nconnector = "table"\nmapping = "appels.toml"\nid = ""\n')
+        lines = error("config", "check").splitlines()
+        assert lines[0].startswith("accueil: accueil.toml: connectors.appels.")
+        assert "accueil: accueil.toml: connectors.appels.files is missing" in lines
 
     def test_try_uses_the_reasons_of_the_settings(self) -> None:
         for file in ("appels.toml", "accueil.toml"):
