@@ -75,7 +75,7 @@ def command(
     with instance.locked(directory, lasting=False) as context:
         key = context.pseudonym_key(config.sector)
     mapping = RecordMapping(instance.source, config, key, instance.contact_reasons)
-    trial, now = Trial(mapping, config), datetime.now(UTC)
+    trial, now = Trial(mapping, config, instance.reasons_after_map), datetime.now(UTC)
     tried = [list(trial.run(records, now)) for records in parts]
     shown = [[record for record in part if not rejected or record.rejected or record.has_warning] for part in tried]
     print_records(shown, rows, ZoneInfo(config.timezone or "UTC"))

@@ -8,6 +8,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Final
 
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
 from connectors.sdk.contract import Reject
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.conditions import all_of, find_closed_fields
@@ -64,6 +65,8 @@ class Trial:
 
     mapping: RecordMapping
     options: MappingOptions
+    contact_reasons: ContactReasons = NO_REASONS
+    """Reasons for contact, whose rules add events to those of the records."""
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
     """Number of records by value that the mapping does not name, by key: `values.queue`, or `ignored.<field>`."""
     _known: dict[str, tuple[bytes, str, dict[bytes, str]]] = field(default_factory=dict)
@@ -118,7 +121,7 @@ class Trial:
         def reject(_item: PreparedRecord, reason: Reason, detail: str) -> Reject:
             return Reject(reason, b"", detail)
 
-        outcome = map_or_reject(map_one, reject, prepared, now)
+        outcome = map_or_reject(map_one, reject, prepared, now, self.contact_reasons.add)
         if isinstance(outcome, Reject):
             return TriedRecord(record.place, rejected=(outcome.reason, outcome.detail))
         return TriedRecord(record.place, tuple(outcome))

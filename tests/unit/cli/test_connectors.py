@@ -381,4 +381,8 @@ class TestContactReasons:
         for file in ("appels.toml", "accueil.toml"):
             result = command("try", file, "--with", "appels.csv")
             assert result.exit_code == 0, result.output
-            assert "contact.reason_set" in result.stdout
+            reasons = [
+                line.split("  ")[-1] for line in result.stdout.splitlines() if line.startswith("  contact.reason_set")
+            ]
+            assert reasons == ["1 contact_reason=voirie", "2 contact_reason=rsa (set by a rule)"]
+            assert "\n       2  contact.reason_set\n" in result.stdout

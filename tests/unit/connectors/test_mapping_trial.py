@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from connectors.sdk.contact_reasons import ContactReasons, ReasonRule
 from connectors.sdk.mapping.options import MappingOptions
 from connectors.sdk.mapping.proposal import propose
 from connectors.sdk.mapping.record_mapping import RecordMapping
@@ -49,6 +50,28 @@ def test_states_that_no_event_has_are_listed() -> None:
     found, trial = try_records(STATES, mail("new"), mail("done", 2))
     assert found == [[], ["email.received", "email.answered"]]
     assert trial.unknown == {"ignored.state": {"new": 1}}
+
+
+def test_rules_set_reasons_as_in_operation() -> None:
+    options = {
+        "timezone": "Europe/Paris",
+        "id": "n",
+        "queue": "q",
+        "values": {"queue": {"A": "a", "B": "b"}},
+        "events": [{"event": "call.queued", "time": "at"}],
+    }
+    mapping = MappingOptions.model_validate(options)
+    reasons = ContactReasons([ReasonRule("benefit", queues=("a",))])
+    trial = Trial(RecordMapping("table/try", mapping, PseudonymKey("general", b"k" * 32)), mapping, reasons)
+    rows = [("A", ""), ("A", "longer"), ("B", "")]
+    records = [PlacedRecord({"n": "7", "at": "2026-03-01", "q": q, "note": note}, "") for q, note in rows]
+    tried = list(trial.run(records, NOW))
+    assert [event.type for event in tried[0].events] == ["call.queued", "contact.reason_set"]
+    assert tried[1].is_repeated
+    assert ([event.type for event in tried[2].events], tried[2].replaced) == (
+        ["call.queued"],
+        ("call.queued", "contact.reason_set"),
+    )
 
 
 SLOTS = {
