@@ -12,6 +12,7 @@ import msgspec
 from connectors.sdk.mapping.callback_proposal import CallbackColumns, find_callback_columns, list_callback_lines
 from connectors.sdk.mapping.fields import Record
 from connectors.sdk.mapping.post_proposal import PostColumns, find_post_columns, list_post_lines
+from connectors.sdk.mapping.proposed_lines import event_table, list_names, quote, quote_list, toml_key, when_table
 from connectors.sdk.mapping.sample_columns import (
     FEW_VALUES,
     ID_FORMATS,
@@ -19,10 +20,7 @@ from connectors.sdk.mapping.sample_columns import (
     TIME_ROLES,
     Column,
     describe_column,
-    list_names,
     plain_name,
-    quote,
-    toml_key,
 )
 from models.locale import _
 from models.topics import Channel
@@ -243,15 +241,19 @@ def _action_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str
     yield f"  # {advice}"
     time = quote(roles["begins"].name if "begins" in roles else "")
     for event, _role in _EVENTS[channel]:
-        yield f"  # {{ event = {quote(event)}, time = {time}, when = {{ {toml_key(action.name)} = [] }} }},"
+        yield f"  # {event_table(event, {'time': time, 'when': when_table(action, '[]')})},"
 
 
 def _reason_line(roles: Mapping[str, Column]) -> str:
     """Return a comment with the event of a reason, which needs the list of reasons in the settings."""
-    reason, begins = roles["contact_reason"].name, roles["begins"].name
+    reason = roles["contact_reason"]
     advice = _("if contact_reasons in the settings and values.contact_reason name the reasons")
-    event = f'event = "contact.reason_set", time = {quote(begins)}, contact_reason = {quote(reason)}'
-    return f"  # {{ {event}, when = {{ {toml_key(reason)} = true }} }},  # {advice}"
+    options = {
+        "time": quote(roles["begins"].name),
+        "contact_reason": quote(reason.name),
+        "when": when_table(reason, "true"),
+    }
+    return f"  # {event_table('contact.reason_set', options)},  # {advice}"
 
 
 def _is_repeated_id(column: Column) -> bool:
@@ -285,17 +287,17 @@ def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format:
     is_derived = {"begins", "wait_seconds", "handle_seconds"} <= roles.keys() and event in _AFTER
     if column is None and not is_derived:
         missing = _("no column found")
-        return f'  # {{ event = {quote(event)}, time = "" }},  # {missing}'
+        return f"  # {event_table(event, {'time': quote('')})},  # {missing}"
     time = quote(column.name) if column else _sum_times(roles["begins"], after, main_format)
     if column and column.time_format not in {main_format, "iso"}:
         time = f"{{ field = {time}, format = {quote(column.time_format)} }}"
-    parts = [f"event = {quote(event)}", f"time = {time}"]
+    options = {"time": time}
     if event == "form.decided":
-        parts.append('decision = { value = "accepted" }')
-    parts += [f"{name} = {_duration_value(roles[name])}" for name in _DURATIONS.get(event, ()) if name in roles]
+        options["decision"] = '{ value = "accepted" }'
+    options |= {name: _duration_value(roles[name]) for name in _DURATIONS.get(event, ()) if name in roles}
     if role != "begins":
-        parts.append(f"when = {{ {_condition(event, column, roles)} }}")
-    line = f"  {{ {', '.join(parts)} }},"
+        options["when"] = _condition(event, column, roles)
+    line = f"  {event_table(event, options)},"
     if "result" in roles and role != "begins":
         values = ", ".join(list(roles["result"].distinct)[:FEW_VALUES])
         hint = _("or by {column}: {values}", column=toml_key(roles["result"].name), values=values)
@@ -307,26 +309,27 @@ def _condition(event: str, column: Column | None, roles: Mapping[str, Column]) -
     """Return the test of an event that not every record gives."""
     answers = roles.get("answers")
     is_abandoned = event == "call.abandoned"
+    has_value = "false" if is_abandoned else "true"
     if answers and event in {"call.ended", "call.abandoned"}:
-        return f"{toml_key(answers.name)} = {'false' if is_abandoned else 'true'}"
+        return when_table(answers, has_value)
     if column and not is_abandoned:
-        return f"{toml_key(column.name)} = true"
+        return when_table(column, has_value)
     talk = roles.get("handle_seconds")
     if talk is None:
-        return '"" = true'
+        return '{ "" = true }'
     if talk.is_sometimes_empty:
-        return f"{toml_key(talk.name)} = {'false' if is_abandoned else 'true'}"
+        return when_table(talk, has_value)
     if any(":" in value for value in talk.values):
         pattern = "[0:]*" if is_abandoned else "[0:]*[1-9].*"
-        return f"{toml_key(talk.name)} = {{ pattern = {quote(pattern)} }}"
-    return f"{toml_key(talk.name)} = {{ {'below' if is_abandoned else 'at_least'} = 1 }}"
+        return when_table(talk, f"{{ pattern = {quote(pattern)} }}")
+    return when_table(talk, f"{{ {'below' if is_abandoned else 'at_least'} = 1 }}")
 
 
 def _sum_times(begins: Column, durations: Sequence[Column], main_format: str) -> str:
-    names = ", ".join(quote(column.name) for column in durations)
+    names = quote_list(column.name for column in durations)
     form = f", format = {quote(begins.time_format)}" if begins.time_format not in {main_format, "iso"} else ""
     unit = ', unit = "m:s"' if any(map(_has_short_clock, durations)) else ""
-    return f"{{ field = {quote(begins.name)}{form}, plus = [{names}]{unit} }}"
+    return f"{{ field = {quote(begins.name)}{form}, plus = {names}{unit} }}"
 
 
 def _has_short_clock(column: Column) -> bool:

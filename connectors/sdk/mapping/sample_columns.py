@@ -3,17 +3,14 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from connectors.sdk.mapping.conversions import read_seconds, time_reader
 from connectors.sdk.mapping.fields import Record
 from models.identities import normalise_email, normalise_phone
-from models.locale import _
 
 TIME_FORMATS: Final = (
     "iso",
@@ -78,6 +75,11 @@ class Column:
     is_sometimes_empty: bool
 
     @property
+    def has_few_values(self) -> bool:
+        """True if the values may be names of a table."""
+        return 0 < len(self.distinct) <= FEW_VALUES
+
+    @property
     def distinct(self) -> Counter[str]:
         """Number of records by value."""
         return Counter(self.values)
@@ -103,7 +105,7 @@ class Column:
             case "line":
                 return self.is_mostly(_is_phone) and len(self.distinct) <= len(self.values) / 2
             case "procedure" | "queue" | "contact_reason" | "service" | "site" | "result" | "action":
-                return 0 < len(self.distinct) <= FEW_VALUES
+                return self.has_few_values
         return not self.time_format
 
     def is_mostly(self, test: Callable[[str], object]) -> bool:
@@ -116,6 +118,11 @@ def describe_column(name: str, records: Sequence[Record]) -> Column:
     raw = [value for record in records if (value := record.get(name)) not in (None, "")]
     texts = tuple(str(value).strip() for value in raw if not isinstance(value, dict | list))
     return Column(name, texts, _find_time_format(raw), len(texts) < len(records))
+
+
+def find_column(words: re.Pattern[str], columns: Iterable[Column]) -> Column | None:
+    """Return the first column whose name has one of `words`; None if there is none."""
+    return next((column for column in columns if words.search(plain_name(column.name))), None)
 
 
 def _find_time_format(values: Sequence[Any]) -> str:
@@ -168,20 +175,3 @@ def plain_name(name: str) -> str:
 def propose_label(value: str) -> str:
     """Return a name for a value of a source; empty if the value has no letter or digit."""
     return re.sub(r"[^a-z0-9.]+", "-", plain_name(value)).strip("-")[:64]
-
-
-def list_names(values: Counter[str], propose_name: Callable[[str], str] = propose_label) -> Iterator[str]:
-    """Yield the rows of a table of names, the most frequent value first."""
-    for value, count in values.most_common():
-        found = _("records: {count}", count=count)
-        yield f"{quote(value)} = {quote(propose_name(value))}  # {found}"
-
-
-def toml_key(name: str) -> str:
-    """Return a name as a key of TOML, with quotation marks if it needs them."""
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else quote(name)
-
-
-def quote(text: str) -> str:
-    """Return a text as a basic string of TOML."""
-    return msgspec.json.encode(text).decode()

@@ -291,6 +291,15 @@ def test_voice_messages_and_callbacks_are_recognised() -> None:
     ]
 
 
+def test_times_of_another_format_than_the_callbacks_are_proposed_with_it() -> None:
+    records = [{"N°": "1", "Déposé le": "09/03/2026", "Heure": "19:17", "Rappelé le": "2026/03/10 09:00:00"}]
+    proposed = tomllib.loads(propose(records, "table"))
+    del proposed["connector"]
+    left, _called_back = proposed["events"]
+    assert left["time"] == {"field": ["Déposé le", "Heure"], "format": "%d/%m/%Y %H:%M"}
+    assert try_records(proposed, *records)[0] == [["call.callback_requested", "call.called_back"]]
+
+
 def test_a_sheet_of_callbacks_without_types_has_requests_only() -> None:
     records = [
         {"ID": str(day), "Left at": f"2026-03-1{day} 09:00", "Called back at": "2026-03-19 10:00"} for day in (1, 2)
