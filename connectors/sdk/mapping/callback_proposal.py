@@ -4,7 +4,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from connectors.sdk.mapping.proposed_lines import event_table, list_names, quote, quote_list, toml_key, when_table
+from connectors.sdk.mapping.proposed_lines import (
+    event_table,
+    list_names,
+    quote,
+    quote_list,
+    time_option,
+    toml_key,
+    when_table,
+)
 from connectors.sdk.mapping.sample_columns import FEW_VALUES, Column, find_column, plain_name
 from models.locale import _
 
@@ -61,7 +69,7 @@ def list_callback_lines(found: CallbackColumns, roles: Mapping[str, Column]) -> 
     yield from _first_lines(found)
     for event, column in (("call.voicemail_heard", found.heard), ("call.called_back", found.called_back)):
         if column:
-            line = _event_line(event, _time_option(column, None, found.time_format), when_table(column, "true"))
+            line = _event_line(event, _format_time(column, None, found.time_format), when_table(column, "true"))
             if event == "call.called_back" and "result" in roles:
                 values = ", ".join(list(roles["result"].distinct)[:FEW_VALUES])
                 hint = _("or by {column}: {values}", column=toml_key(roles["result"].name), values=values)
@@ -75,7 +83,7 @@ def list_callback_lines(found: CallbackColumns, roles: Mapping[str, Column]) -> 
 
 def _first_lines(found: CallbackColumns) -> Iterator[str]:
     """Yield the events that begin a contact: messages, and requests, by the column with the kind if there is one."""
-    time = _time_option(found.left, found.hour, found.time_format)
+    time = _format_time(found.left, found.hour, found.time_format)
     is_named = False
     for event, words in (("call.voicemail_left", _MESSAGE), ("call.callback_requested", _REQUEST)):
         kinds = [value for value in found.kind.distinct if words.search(plain_name(value))] if found.kind else []
@@ -90,13 +98,11 @@ def _event_line(event: str, time: str, condition: str) -> str:
     return f"  {event_table(event, {'time': time, 'when': condition})},"
 
 
-def _time_option(column: Column, hour: Column | None, main_format: str) -> str:
+def _format_time(column: Column, hour: Column | None, main_format: str) -> str:
     """Return the option `time` for a column, joined with the time of day in another one."""
     field, time_format = quote(column.name), column.time_format
     if hour:
         field = quote_list([column.name, hour.name])
         seconds = ":%S" if any(value.count(":") == 2 for value in hour.values) else ""
         time_format = "iso" if time_format == "iso" else f"{time_format} %H:%M{seconds}"
-    if time_format in {main_format, "iso"}:
-        return field
-    return f"{{ field = {field}, format = {quote(time_format)} }}"
+    return time_option(field, time_format, main_format)

@@ -70,7 +70,7 @@ def list_post_lines(found: PostColumns) -> Iterator[str]:
     yield from ("", "[values.post_class]")
     known = _("the names may be: {names}", names=", ".join(CLOSED_LISTS["post_class"]))
     yield f"# {known}"
-    classes = _known_classes()
+    classes = find_known_classes()
     yield from list_names(_without_totals(found.post_class), lambda value: classes.get(propose_label(value), ""))
     if found.service:
         yield from ("", "[values.service]", *list_names(_without_totals(found.service)))
@@ -80,7 +80,7 @@ def _without_totals(column: Column) -> Counter[str]:
     return Counter(value for value in column.values if not _is_total(value))
 
 
-def _known_classes() -> dict[str, str]:
+def find_known_classes() -> dict[str, str]:
     """Return the post class by the label of each name that La Poste or a machine gives it, as in the preset."""
     named: dict[str, str] = read_mapping(PRESET)["values"]["post_class"]
     own = {name: name for name in CLOSED_LISTS["post_class"]}

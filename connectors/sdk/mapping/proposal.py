@@ -12,7 +12,16 @@ import msgspec
 from connectors.sdk.mapping.callback_proposal import CallbackColumns, find_callback_columns, list_callback_lines
 from connectors.sdk.mapping.fields import Record
 from connectors.sdk.mapping.post_proposal import PostColumns, find_post_columns, list_post_lines
-from connectors.sdk.mapping.proposed_lines import event_table, list_names, quote, quote_list, toml_key, when_table
+from connectors.sdk.mapping.proposed_lines import (
+    event_table,
+    list_names,
+    quote,
+    quote_list,
+    time_option,
+    toml_key,
+    when_table,
+)
+from connectors.sdk.mapping.register_proposal import RegisterColumns, find_register_columns, list_register_lines
 from connectors.sdk.mapping.sample_columns import (
     FEW_VALUES,
     ID_FORMATS,
@@ -30,7 +39,7 @@ _NOT_IN_TOML: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _REPEATED_ID: Final = rf"{ROLES['id']}|\bcall|\bappel|visit|contact|conversation"
 """Words in the names of columns with the id of a contact, if each row is one event."""
 _CHANNELS: Final = {
-    Channel.MAIL: r"courrier|chrono|affranch|\bpli|recommand|lettre|expediteur|letter",
+    Channel.MAIL: r"courrier|chrono|affranch|\bpli|recommand|lettre|expediteur|letter|\bpost(?:ed|age)",
     Channel.APPOINTMENT: r"\brdv|rendez|creneau|appointment",
     Channel.VISIT: r"guichet|borne|visit|accueil physique",
     Channel.EMAIL: r"\bmail|courriel|objet|subject|\bboite|expediteur",
@@ -94,21 +103,24 @@ def propose(
     `options` are those with which the connector has read the sample, such as `records` or `widths`.
     """
     columns = [describe_column(name, records) for name in dict.fromkeys(name for record in records for name in record)]
-    roles = _find_roles(columns)
+    register = find_register_columns(columns, records)
+    # A column `Direction` with `in` and `out` is no service.
+    roles = _find_roles([column for column in columns if not (register and column is register.direction)])
     post = find_post_columns(columns) if channel in {None, Channel.MAIL} else None
     if post:
         roles = {"begins": post.day}
     callbacks = find_callback_columns(columns) if channel in {None, Channel.CALL} else None
-    if callbacks:
-        channel = Channel.CALL
-    if channel is None:
-        channel = _guess_channel(columns)
+    channel = channel or _choose_channel(columns, callbacks, register)
+    if channel is not Channel.MAIL:
+        register = None
     queue = roles.get("queue")
     if channel is not Channel.CALL or "begins" not in roles or "repeated_id" in roles:
         roles.pop("line", None)
     elif "line" in roles and queue and queue.is_sometimes_empty:
         roles["queue"] = _queue_or_line(queue, roles["line"], records)
-    lines = [_NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel, post, callbacks)]
+    lines = [
+        _NOT_IN_TOML.sub(" ", line) for line in _lines(columns, roles, connector, channel, post, callbacks, register)
+    ]
     named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
     lines[2:2] = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in options.items()]
     if "line" in roles and queue:
@@ -144,6 +156,7 @@ def _lines(
     channel: Channel,
     post: PostColumns | None,
     callbacks: CallbackColumns | None,
+    register: RegisterColumns | None,
 ) -> Iterator[str]:
     head = _("Proposed from the columns of a sample: check every line, then run `accueil connectors try`.")
     yield f"# {head}"
@@ -161,6 +174,8 @@ def _lines(
         yield from list_post_lines(post)
     elif callbacks:
         yield from list_callback_lines(callbacks, roles)
+    elif register:
+        yield from list_register_lines(register, roles, time_format)
     else:
         yield from _channel_body(roles, channel, time_format)
 
@@ -288,9 +303,11 @@ def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format:
     if column is None and not is_derived:
         missing = _("no column found")
         return f"  # {event_table(event, {'time': quote('')})},  # {missing}"
-    time = quote(column.name) if column else _sum_times(roles["begins"], after, main_format)
-    if column and column.time_format not in {main_format, "iso"}:
-        time = f"{{ field = {time}, format = {quote(column.time_format)} }}"
+    time = (
+        time_option(quote(column.name), column.time_format, main_format)
+        if column
+        else _sum_times(roles["begins"], after, main_format)
+    )
     options = {"time": time}
     if event == "form.decided":
         options["decision"] = '{ value = "accepted" }'
@@ -360,6 +377,16 @@ def _queue_or_line(queue: Column, line: Column, records: Sequence[Record]) -> Co
     values = [record.get(queue.name) or record.get(line.name) for record in records]
     texts = tuple(str(value).strip() for value in values if value not in {None, ""})
     return Column(" || ".join(names), texts, "", len(texts) < len(records))
+
+
+def _choose_channel(
+    columns: Sequence[Column], callbacks: CallbackColumns | None, register: RegisterColumns | None
+) -> Channel:
+    """Return the channel of a table whose columns `callbacks` and `register` were found."""
+    if callbacks:
+        return Channel.CALL
+    channel = _guess_channel(columns)
+    return Channel.MAIL if channel is Channel.EMAIL and register and register.is_certain else channel
 
 
 def _guess_channel(columns: Sequence[Column]) -> Channel:

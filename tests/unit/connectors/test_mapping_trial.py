@@ -335,3 +335,60 @@ def test_ids_direct_lines_and_reasons_of_calls_are_recognised() -> None:
         *2 * [answered],
         *2 * [["call.arrived", "call.queued", "call.abandoned"]],
     ]
+
+
+def propose_register(names: str, *rows: str) -> tuple[dict[str, Any], list[list[str]]]:
+    """Return the proposed mapping for rows of a register, and the event types that it gives for each."""
+    records = [dict(zip(names.split(";"), row.split(";"), strict=True)) for row in rows]
+    proposed = tomllib.loads(propose(records, "table"))
+    del proposed["connector"]
+    return proposed, try_records(proposed, *records)[0]
+
+
+def test_a_french_register_of_letters_with_their_direction_is_recognised() -> None:
+    proposed, found = propose_register(
+        "N°;Date;Sens;Correspondant;Objet;Service;Affranchissement;En réponse à",
+        "2026-001;05/01/2026;Arrivée;Mme Exemple;Aide;MDPH;;",
+        "2026-002;06/01/2026;Départ;Mme Exemple;Accusé;MDPH;Lettre verte;2026-001",
+        "2026-003;07/01/2026;Interne;RH;Note;RH;;",
+        "2026-004;08/01/2026;Départ;Préfecture;Acte;RH;Recommandé AR;",
+    )
+    assert (proposed["id"], proposed["ignored"]) == ("N°", {"Sens": ["Interne"]})
+    assert found == [["letter.arrived"], ["letter.answered", "letter.sent"], [], ["letter.sent"]]
+
+
+def test_an_english_register_of_letters_with_their_direction_is_recognised() -> None:
+    proposed, found = propose_register(
+        "Ref;Direction;Received;Posted;Subject;Department",
+        "L-1;In;2026-01-05;;Request;Housing",
+        "L-2;Out;;2026-01-06;Decision;Roads",
+    )
+    assert (proposed["service"], proposed["events"][1]["time"]) == ("Department", "Posted")
+    assert proposed["events"][1]["postage"] == {"value": "lettre_verte"}
+    assert found == [["letter.arrived"], ["letter.sent"]]
+
+
+def test_the_numbers_of_two_series_are_not_mixed() -> None:
+    proposed, found = propose_register(
+        "N° d'ordre;A/D;Date d'enregistrement;Expéditeur / Destinataire;Objet;Clos le",
+        "1;A;05/01/2026;Mme Exemple;Aide;09/01/2026",
+        "1;D;06/01/2026;M. Exemple;Décision;",
+        "2;A;06/01/2026;M. Exemple;Recours;",
+        "2;D;07/01/2026;Mme Exemple;Décision;",
+    )
+    assert proposed["id"] == ["A/D", "N° d'ordre"]
+    assert found == [["letter.arrived", "letter.closed"], ["letter.sent"], ["letter.arrived"], ["letter.sent"]]
+
+
+@pytest.mark.parametrize(
+    ("names", "rows"),
+    [
+        ("id;sens;appelant;debut;fin;duree", ("1;entrant;0639980001;2026-01-05 09:00;2026-01-05 09:05;300",)),
+        ("N° chrono;Date;Statut", ("1;05/01/2026;Reçu", "2;05/01/2026;Envoyé")),
+        ("N° chrono;Date;Classe", ("1;05/01/2026;A", "2;05/01/2026;D")),
+        ("N° chrono;Date;Nature", ("1;05/01/2026;Courrier entrant", "2;05/01/2026;Colis", "3;05/01/2026;Pli sortant")),
+    ],
+)
+def test_other_columns_are_not_taken_for_the_direction_of_letters(names: str, rows: tuple[str, ...]) -> None:
+    records = [dict(zip(names.split(";"), row.split(";"), strict=True)) for row in rows]
+    assert "letter.sent" not in propose(records, "table")
