@@ -92,7 +92,7 @@ class Column:
             case _ if role in TIME_ROLES:
                 return bool(self.time_format)
             case "phone":
-                return self.is_mostly(_is_phone)
+                return self.is_mostly(normalise_phone)
             case "email":
                 return self.is_mostly(normalise_email)
             case "wait_seconds" | "ring_seconds" | "handle_seconds" | "duration":
@@ -100,10 +100,10 @@ class Column:
             case "score":
                 return self.is_mostly(_is_number)
             case "id" | "dossier":
-                is_phone = self.is_mostly(_is_phone)
+                is_phone = self.is_mostly(normalise_phone)
                 return self.time_format in ID_FORMATS and not is_phone and len(self.distinct) > len(self.values) / 2
             case "line":
-                return self.is_mostly(_is_phone) and len(self.distinct) <= len(self.values) / 2
+                return self.is_mostly(normalise_phone) and len(self.distinct) <= len(self.values) / 2
             case "procedure" | "queue" | "contact_reason" | "service" | "site" | "result" | "action":
                 return self.has_few_values
         return not self.time_format
@@ -147,11 +147,6 @@ def _can(read: Callable[[Any], object], value: Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_phone(value: str) -> bool:
-    """Return whether a text is a telephone number; `A260316001` is an id."""
-    return not re.search("[A-Za-z]", value) and bool(normalise_phone(value))
 
 
 def _duration(value: str) -> bool:
