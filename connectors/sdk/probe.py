@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from connectors.sdk.flow import map_or_reject
 from connectors.sdk.instance import LOCK, Instance
 from connectors.sdk.record_store import ASIDE, FILE
 from models.codec import UnusableRecord
+from models.events import Event
 from models.reasons import Reason
 
 WAIT_SECONDS: Final = 2.0
@@ -42,6 +43,8 @@ class ProbedOutcomes(list[Outcome]):
     """True if the source has newer records that were not read."""
     trouble = ""
     """Reason why part of the source is not read; empty if all parts are."""
+    has_checked_reasons = False
+    """True if the reasons for contact were checked when the outcomes were stored, as `Source.has_checked_reasons`."""
 
 
 class ProbeResult(NamedTuple):
@@ -103,6 +106,7 @@ def read_available(source: Source[Any, Any], wait_seconds: float) -> ProbedOutco
     Wait up to `wait_seconds` for the first record only.
     """
     outcomes = ProbedOutcomes()
+    outcomes.has_checked_reasons = source.has_checked_reasons
     now, deadline = datetime.now(UTC), time.monotonic() + READING_SECONDS
     while raws := source.read(0.0 if outcomes else wait_seconds):
         outcomes += [map_or_reject(source.map, source.reject, raw, now) for raw in raws]
@@ -134,7 +138,9 @@ def scratch(context: Context, *without: str) -> Iterator[Context]:
 
 def sum_up(read: Sequence[Outcome], contact_reasons: ContactReasons = NO_REASONS) -> ProbeResult:
     """Return the summary of a source's first records, with the reasons for contact that their events set."""
-    outcomes = [_complete(outcome, contact_reasons) for outcome in read]
+    is_checked = isinstance(read, ProbedOutcomes) and read.has_checked_reasons
+    add_reasons = contact_reasons.add if is_checked else contact_reasons.add_and_check
+    outcomes = [_complete(outcome, add_reasons) for outcome in read]
     rejects = [outcome for outcome in outcomes if isinstance(outcome, Reject)]
     details: dict[Reason, list[tuple[str, int]]] = {}
     for (reason, detail), count in Counter(
@@ -150,10 +156,10 @@ def sum_up(read: Sequence[Outcome], contact_reasons: ContactReasons = NO_REASONS
     return ProbeResult(len(outcomes), ignored, Counter(events), rejected, details, has_more, trouble)
 
 
-def _complete(outcome: Outcome, contact_reasons: ContactReasons) -> Outcome:
+def _complete(outcome: Outcome, add_reasons: Callable[[Sequence[Event]], Sequence[Event]]) -> Outcome:
     if isinstance(outcome, Reject):
         return outcome
     try:
-        return contact_reasons.add_and_check(outcome)
+        return add_reasons(outcome)
     except UnusableRecord as error:
         return Reject(error.reason, b"", error.detail)

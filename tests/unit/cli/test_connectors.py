@@ -17,6 +17,8 @@ from click.testing import Result
 from connectors.sdk.reread import last_reread_ms
 from connectors.sdk.runner import configure
 from streams.kafka.ports import free_port
+from streams.runtime.process_specs import configure_one_connector
+from streams.settings.loader import load
 from tests.support.commands import error, run
 from tests.support.demarches_server import serving_dossiers
 
@@ -354,6 +356,21 @@ class TestContactReasons:
     def test_check_counts_reasons_of_rules_and_of_records(self) -> None:
         result = command("check", "appels")
         assert result.exit_code == 0, result.output
+        assert re.findall(r" +(\d) +(\S+)\n", result.stdout) == [("3", "call.queued"), ("2", "contact.reason_set")]
+
+    def test_check_accepts_a_stored_reason_that_left_the_list(self) -> None:
+        settings = load()
+        instance = configure_one_connector(settings, "appels")
+        with (
+            instance.locked(settings.data / "connectors") as own,
+            closing(instance.connector.open(instance.config, own)) as source,
+        ):
+            assert source.read(0.0)  # and the process is killed: the outcomes are stored, not confirmed
+        self.write('[contact_reasons.rsa]\nqueues = ["rsa"]\n[contact_reasons.autre]\n')
+        mapping = Path("appels.toml")
+        mapping.write_text(mapping.read_text().replace('"voirie"', '"autre"'))
+        result = command("check", "appels")
+        assert "rejected" not in result.stdout, result.output
         assert re.findall(r" +(\d) +(\S+)\n", result.stdout) == [("3", "call.queued"), ("2", "contact.reason_set")]
 
     @pytest.mark.parametrize(
