@@ -81,7 +81,8 @@ class RecordSource(Source[Outcome, int]):
             self._position = self._store.batch
             return outcomes
         page = self.read_page()
-        if not page.records and not page.positions and not page.listing:
+        self.is_at_end = not page.records and not page.positions and not page.listing
+        if self.is_at_end:
             time.sleep(wait_seconds)
             return ()
         page = replace(page, records=split_records(page.records, self._each))

@@ -110,11 +110,27 @@ class TestCheck:
 
     def test_check_reads_only_the_beginning_of_a_long_log(self) -> None:
         configure_logs(siege="asterisk")
-        Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n" * 20_000)
+        Path("queue_log.1").write_text("1773650010|NONE|NONE|NONE|QUEUESTART|\n" * 20_000)
+        os.utime("queue_log.1", (time.time() - 86_400,) * 2)
+        Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n" * 60_000)
         output = command("check", "siege").stdout
+        assert "\nnot read yet: 3 MB\n" in output
         found = re.search(r"\(records read: the oldest (\d+); newer ones exist\)$", output, re.MULTILINE)
         assert found
         assert int(found[1]) < 20_000
+
+    def test_check_names_the_size_of_tables_that_were_not_read(self) -> None:
+        Path("accueil.toml").write_text(
+            '[connectors.mail]\nconnector = "table"\nfiles = "*.csv"\ntimezone = "UTC"\nid = "id"\n'
+            'events = [{ event = "email.received", time = "at" }]\n'
+        )
+        for number in range(3):
+            rows = (f"{number}-{row};2026-03-16 09:00:00;{'x' * 60}\n" for row in range(12_000))
+            Path(f"{number}.csv").write_text(f"id;at;subject\n{''.join(rows)}")
+            os.utime(f"{number}.csv", (time.time() - 86_400 + number,) * 2)
+        output = command("check", "mail").stdout
+        assert re.search(r"\(records read: the oldest (4000|8000|12000); newer ones exist\)\n", output)
+        assert re.search(r"\nnot read yet: [23] MB\n", output)  # a slow machine reads less
 
     def test_check_reads_rotated_logs_and_the_current_one(self) -> None:
         configure_logs(siege="asterisk")
