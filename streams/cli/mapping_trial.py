@@ -132,14 +132,15 @@ def create_mapping(
         raise OperatorError(_("{path} already exists", path=path))
     connector = "http" if sample.suffix.lower() in JSON_SUFFIXES else DEFAULT_CONNECTOR
     records, options = _read_json(sample) if connector != DEFAULT_CONNECTOR else _read_table(sample, widths, skip_lines)
+    title_advice = _("if the first line is a title, add --skip-lines with the number of lines above the header")
     if not records:
-        raise OperatorError(_("{sample} has no records", sample=sample))
+        advice = f"{_(':')} {title_advice}" if connector == DEFAULT_CONNECTOR else ""
+        raise OperatorError(_("{sample} has no records", sample=sample) + advice)
     if len(records[0]) == 1 and connector == DEFAULT_CONNECTOR:
         advice = _("for columns of fixed width, add their widths in characters, such as --widths 10,8,20")
         raise OperatorError(_("{sample} has only one column", sample=sample) + f"{_(':')} {advice}")
     if connector == DEFAULT_CONNECTOR and seems_title([*records[0]]):
-        advice = _("if the first line is a title, add --skip-lines with the number of lines above the header")
-        raise OperatorError(_("{sample} has only one named column", sample=sample) + f"{_(':')} {advice}")
+        raise OperatorError(_("{sample} has only one named column", sample=sample) + f"{_(':')} {title_advice}")
     into.mkdir(parents=True, exist_ok=True)
     text = propose(records, connector, Channel(channel) if channel else None, options)
     if connector != DEFAULT_CONNECTOR:

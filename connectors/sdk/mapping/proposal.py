@@ -345,17 +345,14 @@ def _condition(event: str, column: Column | None, roles: Mapping[str, Column]) -
 def _sum_times(begins: Column, durations: Sequence[Column], main_format: str) -> str:
     names = quote_list(column.name for column in durations)
     form = f", format = {quote(begins.time_format)}" if begins.time_format not in {main_format, "iso"} else ""
-    unit = ', unit = "m:s"' if any(map(_has_short_clock, durations)) else ""
+    units = [column.unit for column in durations if column.unit != "s"]
+    unit = f", unit = {quote(units[0])}" if units else ""
     return f"{{ field = {quote(begins.name)}{form}, plus = {names}{unit} }}"
-
-
-def _has_short_clock(column: Column) -> bool:
-    return any(value.count(":") == 1 for value in column.values)
 
 
 def _duration_value(column: Column) -> str:
     name = quote(column.name)
-    return f'{{ field = {name}, unit = "m:s" }}' if _has_short_clock(column) else name
+    return name if column.unit == "s" else f"{{ field = {name}, unit = {quote(column.unit)} }}"
 
 
 def _list_texts(value: Any) -> Iterator[str]:

@@ -4,11 +4,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from connectors.sdk.mapping.conversions import read_seconds, time_reader
+from connectors.sdk.mapping.conversions import ToTime, Unit, read_seconds, time_reader
 from connectors.sdk.mapping.fields import Record
 from models.identities import normalise_email, normalise_phone
 
@@ -34,6 +34,12 @@ FEW_VALUES: Final = 30
 ID_FORMATS: Final = ("", "epoch")
 """Formats of times that an id may seem to have: Asterisk's ids begin with a time."""
 _EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
+_YEARS: Final = range(1990, 2100)
+"""Years of plausible times: `0639980001` is one of the year 639 in the format `%Y%m%d%H%M%S`."""
+_NO_NUMBER: Final = re.compile(r"\D*(?:\d{1,5}\D*)?")
+"""Caller without a telephone number: withheld, or an extension."""
+_MINUTES: Final = re.compile(r"\bmin(?:utes?)?\b")
+_MILLISECONDS: Final = re.compile(r"\bms\b|milli")
 ROLES: Final = {
     "line": r"appelee?\b|called|dialled|\bdnis\b|\bsda\b|ligne|\bline\b",
     "phone": r"tel|phone|mobile|portable|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b|\bnumero\b",
@@ -92,7 +98,7 @@ class Column:
             case _ if role in TIME_ROLES:
                 return bool(self.time_format)
             case "phone":
-                return self.is_mostly(normalise_phone)
+                return self._has_callers
             case "email":
                 return self.is_mostly(normalise_email)
             case "wait_seconds" | "ring_seconds" | "handle_seconds" | "duration":
@@ -107,6 +113,20 @@ class Column:
             case "procedure" | "queue" | "contact_reason" | "service" | "site" | "result" | "action":
                 return self.has_few_values
         return not self.time_format
+
+    @property
+    def _has_callers(self) -> bool:
+        """True if the values are telephone numbers, but for withheld ones and extensions."""
+        numbers = [value for value in self.values if not _NO_NUMBER.fullmatch(value)]
+        return len(numbers) > len(self.values) / 2 and replace(self, values=tuple(numbers)).is_mostly(normalise_phone)
+
+    @property
+    def unit(self) -> Unit:
+        """Unit of durations, by their form, else by the name of the column."""
+        if any(value.count(":") == 1 for value in self.values):
+            return "m:s"
+        plain = plain_name(self.name)
+        return "min" if _MINUTES.search(plain) else "ms" if _MILLISECONDS.search(plain) else "s"
 
     def is_mostly(self, test: Callable[[str], object]) -> bool:
         """Return whether nearly all values pass a test."""
@@ -139,14 +159,13 @@ def _find_time_format(values: Sequence[Any]) -> str:
     return ""
 
 
-def _can(read: Callable[[Any], object], value: Any) -> bool:
+def _can(read: ToTime, value: Any) -> bool:
     if isinstance(value, str) and len(value) < 8:
         return False
     try:
-        read(value)
+        return read(value).year in _YEARS
     except ValueError:
         return False
-    return True
 
 
 def _duration(value: str) -> bool:

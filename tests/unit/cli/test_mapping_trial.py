@@ -88,6 +88,12 @@ def test_lines_of_one_column_need_widths() -> None:
     assert not Path("calls.toml").exists()
 
 
+def test_a_title_of_one_cell_above_the_header_is_named() -> None:
+    Path("mail.csv").write_text("Registre 2026\nN°;Reçu le;Service\n1;2026-03-16;PMI\n")
+    refusal = error("connectors", "new", "mail", "--from", "mail.csv")
+    assert "mail.csv has no records: if the first line is a title, add --skip-lines" in refusal
+
+
 def test_lists_in_records_are_named() -> None:
     Path("forms.json").write_text(
         '[{"id": "1", "at": "2026-03-16", "steps": []}, {"id": "2", "at": "2026-03-16", "steps": [{"at": "2026-03-17"}]}]'

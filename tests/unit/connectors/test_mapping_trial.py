@@ -392,3 +392,31 @@ def test_the_numbers_of_two_series_are_not_mixed() -> None:
 def test_other_columns_are_not_taken_for_the_direction_of_letters(names: str, rows: tuple[str, ...]) -> None:
     records = [dict(zip(names.split(";"), row.split(";"), strict=True)) for row in rows]
     assert "letter.sent" not in propose(records, "table")
+
+
+def test_durations_have_the_unit_in_the_name_of_their_column() -> None:
+    records = [
+        {
+            "id": f"A{number}",
+            "start": "2026-03-16 09:00",
+            "queue": "RSA",
+            "Durée attente (min)": "0,5",
+            "talk_ms": "180000",
+        }
+        for number in range(2)
+    ]
+    proposed = tomllib.loads(propose(records, "table", Channel.CALL))
+    assert proposed["events"][1]["wait_seconds"] == {"field": "Durée attente (min)", "unit": "min"}
+    assert proposed["events"][2]["handle_seconds"] == {"field": "talk_ms", "unit": "ms"}
+
+
+def test_withheld_numbers_and_extensions_do_not_hide_the_column_of_callers() -> None:
+    numbers = [*PHONES, "anonyme", "601"]
+    records = [{"Appelant": number, "Date": "16/03/2026 09:00:00"} for number in numbers]
+    assert tomllib.loads(propose(records, "table"))["phone"] == "Appelant"
+    assert "phone" not in tomllib.loads(propose(records[3:], "table"))
+
+
+def test_telephone_numbers_are_not_taken_for_times() -> None:
+    text = propose([{"N°": "R-1", "Téléphone": PHONES[0]}], "table")
+    assert "time_format" not in text
