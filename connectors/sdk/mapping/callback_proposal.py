@@ -21,8 +21,6 @@ _HEARD: Final = re.compile(r"ecoute|heard|listened")
 _CALLED_BACK: Final = re.compile(r"rappele|date d[eu] rappel|recontact|called back")
 _ANSWERED: Final = re.compile(r"decroch|answer")
 _KIND: Final = re.compile(r"\btype|nature|\bkind")
-_HOUR: Final = re.compile(r"heure|hour|\btime")
-_CLOCK: Final = re.compile(r"\d?\d:\d\d(:\d\d)?")
 _REQUEST: Final = re.compile(r"rappel|call ?back")
 _MESSAGE: Final = re.compile(r"messag|vocal|voice|repondeur")
 
@@ -31,8 +29,6 @@ class CallbackColumns(NamedTuple):
     """Columns of a sheet of voice messages and requests for a callback."""
 
     left: Column
-    hour: Column | None
-    """Time of day, if `left` is a date only."""
     heard: Column | None
     called_back: Column | None
     kind: Column | None
@@ -53,10 +49,8 @@ def find_callback_columns(columns: Sequence[Column]) -> CallbackColumns | None:
     left = find_column(_LEFT, [column for column in times if column not in {heard, called_back}])
     if left is None or not (heard or called_back) or find_column(_ANSWERED, times):
         return None
-    has_hour = left.time_format != "iso" and "%H" in left.time_format
-    hour = None if has_hour else find_column(_HOUR, [column for column in texts if column.is_mostly(_CLOCK.fullmatch)])
     kind = find_column(_KIND, [column for column in texts if column.has_few_values])
-    return CallbackColumns(left, hour, heard, called_back, kind)
+    return CallbackColumns(left, heard, called_back, kind)
 
 
 def list_callback_lines(found: CallbackColumns, roles: Mapping[str, Column]) -> Iterator[str]:
@@ -69,7 +63,7 @@ def list_callback_lines(found: CallbackColumns, roles: Mapping[str, Column]) -> 
     yield from _first_lines(found)
     for event, column in (("call.voicemail_heard", found.heard), ("call.called_back", found.called_back)):
         if column:
-            line = _event_line(event, _format_time(column, None, found.time_format), when_table(column, "true"))
+            line = _event_line(event, time_option(column, found.time_format), when_table(column, "true"))
             if event == "call.called_back" and "result" in roles:
                 values = ", ".join(list(roles["result"].distinct)[:FEW_VALUES])
                 hint = _("or by {column}: {values}", column=toml_key(roles["result"].name), values=values)
@@ -83,7 +77,7 @@ def list_callback_lines(found: CallbackColumns, roles: Mapping[str, Column]) -> 
 
 def _first_lines(found: CallbackColumns) -> Iterator[str]:
     """Yield the events that begin a contact: messages, and requests, by the column with the kind if there is one."""
-    time = _format_time(found.left, found.hour, found.time_format)
+    time = time_option(found.left, found.time_format)
     is_named = False
     for event, words in (("call.voicemail_left", _MESSAGE), ("call.callback_requested", _REQUEST)):
         kinds = [value for value in found.kind.distinct if words.search(plain_name(value))] if found.kind else []
@@ -96,13 +90,3 @@ def _first_lines(found: CallbackColumns) -> Iterator[str]:
 
 def _event_line(event: str, time: str, condition: str) -> str:
     return f"  {event_table(event, {'time': time, 'when': condition})},"
-
-
-def _format_time(column: Column, hour: Column | None, main_format: str) -> str:
-    """Return the option `time` for a column, joined with the time of day in another one."""
-    field, time_format = quote(column.name), column.time_format
-    if hour:
-        field = quote_list([column.name, hour.name])
-        seconds = ":%S" if any(value.count(":") == 2 for value in hour.values) else ""
-        time_format = "iso" if time_format == "iso" else f"{time_format} %H:%M{seconds}"
-    return time_option(field, time_format, main_format)

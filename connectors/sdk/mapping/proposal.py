@@ -29,6 +29,7 @@ from connectors.sdk.mapping.sample_columns import (
     TIME_ROLES,
     Column,
     describe_column,
+    join_times_of_day,
     plain_name,
 )
 from models.locale import _
@@ -102,11 +103,13 @@ def propose(
 
     `options` are those with which the connector has read the sample, such as `records` or `widths`.
     """
-    columns = [describe_column(name, records) for name in dict.fromkeys(name for record in records for name in record)]
+    names = dict.fromkeys(name for record in records for name in record)
+    described = [describe_column(name, records) for name in names]
+    columns = join_times_of_day(described)
     register = find_register_columns(columns, records)
     # A column `Direction` with `in` and `out` is no service.
     roles = _find_roles([column for column in columns if not (register and column is register.direction)])
-    post = find_post_columns(columns) if channel in {None, Channel.MAIL} else None
+    post = find_post_columns(described) if channel in {None, Channel.MAIL} else None
     if post:
         roles = {"begins": post.day}
     callbacks = find_callback_columns(columns) if channel in {None, Channel.CALL} else None
@@ -126,8 +129,10 @@ def propose(
     if "line" in roles and queue:
         named.add(queue.name)
     if "repeated_id" in roles:
-        named |= {roles[role].name for role in ("action", "begins") if role in roles}
-    if unnamed := [column.name for column in columns if column.name not in named]:
+        named |= {
+            name for role in ("action", "begins") if role in roles for name in (roles[role].name, roles[role].day)
+        }
+    if unnamed := [name for name in names if name not in named]:
         left = _("Not named, so they never leave the connector: {columns}", columns=", ".join(unnamed))
         lines += ["", _NOT_IN_TOML.sub(" ", f"# {left}")]
     return "\n".join(lines) + "\n"
@@ -182,7 +187,7 @@ def _lines(
 
 def _channel_body(roles: Mapping[str, Column], channel: Channel, time_format: str) -> Iterator[str]:
     """Yield the lines of the fields, events and tables of a channel."""
-    yield from _field_lines(roles, channel)
+    yield from _field_lines(roles, channel, time_format)
     if channel is Channel.VISIT:
         advice = _("if the ids restart every day, like ticket numbers")
         yield f"# daily_ids = true  # {advice}"
@@ -190,7 +195,7 @@ def _channel_body(roles: Mapping[str, Column], channel: Channel, time_format: st
     yield "events = ["
     has_states = channel in _STATE_EVENTS and {"result", "changed_at"} <= roles.keys()
     if "repeated_id" in roles:
-        yield from _action_lines(roles, channel)
+        yield from _action_lines(roles, channel, time_format)
     elif has_states:
         yield _event_line(*_EVENTS[channel][0], roles, time_format)
         yield from _state_lines(roles["result"], channel)
@@ -199,14 +204,14 @@ def _channel_body(roles: Mapping[str, Column], channel: Channel, time_format: st
             yield _event_line("call.arrived", "begins", roles, time_format)
         yield from (_event_line(event, role, roles, time_format) for event, role in _EVENTS[channel])
     if "contact_reason" in roles and "begins" in roles:
-        yield _reason_line(roles)
+        yield _reason_line(roles, time_format)
     yield "]"
     for name in ("procedure", "queue", "line", "service", "site"):
         if name in roles and name in _usable_names(channel):
             yield from ("", f"[values.{name}]", *list_names(roles[name].distinct))
 
 
-def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]:
+def _field_lines(roles: Mapping[str, Column], channel: Channel, main_format: str) -> Iterator[str]:
     """Yield the lines of the fields that all events have."""
     if "repeated_id" in roles:
         yield 'rows = "events"'
@@ -219,10 +224,10 @@ def _field_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]
     for name in (*_usable_names(channel), "phone", "email"):
         if name in roles:
             yield f"{name} = {quote(roles[name].name)}"
-    yield from _channel_lines(roles, channel)
+    yield from _channel_lines(roles, channel, main_format)
 
 
-def _channel_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]:
+def _channel_lines(roles: Mapping[str, Column], channel: Channel, main_format: str) -> Iterator[str]:
     """Yield the lines of the fields that only events of this channel have."""
     if channel is Channel.CALL and "queue" not in roles:
         advice = _("no column found: name the queue")
@@ -232,13 +237,13 @@ def _channel_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[st
         yield f'procedure = {{ value = "" }}  # {advice}'
     if channel is Channel.APPOINTMENT:
         if "starts_at" in roles:
-            yield f"starts_at = {quote(roles['starts_at'].name)}"
+            yield f"starts_at = {time_option(roles['starts_at'], main_format)}"
         else:
             advice = _("no column found: name the time of the appointment")
             yield f'# starts_at = ""  # {advice}'
     if channel in _STATE_EVENTS and {"result", "changed_at"} <= roles.keys():
         yield f"state = {quote(roles['result'].name)}"
-        yield f"changed_at = {quote(roles['changed_at'].name)}"
+        yield f"changed_at = {time_option(roles['changed_at'], main_format)}"
     if channel is Channel.FEEDBACK:
         advice = _("or csat_1_5, ces_1_5, ces_1_7, nps_0_10, jdma_0_10")
         yield f'scale = {{ value = "csat_1_5" }}  # {advice}'
@@ -246,7 +251,7 @@ def _channel_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[st
             yield f"score = {quote(roles['score'].name)}"
 
 
-def _action_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str]:
+def _action_lines(roles: Mapping[str, Column], channel: Channel, main_format: str) -> Iterator[str]:
     """Yield an event per line, to be completed with the values of the column that says what a row is about."""
     action = roles["action"]
     values = ", ".join(map(quote, list(action.distinct)[:FEW_VALUES]))
@@ -254,17 +259,17 @@ def _action_lines(roles: Mapping[str, Column], channel: Channel) -> Iterator[str
         "each row is one event: put each value into one of the next lines or into [ignored]: {values}", values=values
     )
     yield f"  # {advice}"
-    time = quote(roles["begins"].name if "begins" in roles else "")
+    time = time_option(roles["begins"], main_format) if "begins" in roles else quote("")
     for event, _role in _EVENTS[channel]:
         yield f"  # {event_table(event, {'time': time, 'when': when_table(action, '[]')})},"
 
 
-def _reason_line(roles: Mapping[str, Column]) -> str:
+def _reason_line(roles: Mapping[str, Column], main_format: str) -> str:
     """Return a comment with the event of a reason, which needs the list of reasons in the settings."""
     reason = roles["contact_reason"]
     advice = _("if contact_reasons in the settings and values.contact_reason name the reasons")
     options = {
-        "time": quote(roles["begins"].name),
+        "time": time_option(roles["begins"], main_format),
         "contact_reason": quote(reason.name),
         "when": when_table(reason, "true"),
     }
@@ -303,11 +308,7 @@ def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format:
     if column is None and not is_derived:
         missing = _("no column found")
         return f"  # {event_table(event, {'time': quote('')})},  # {missing}"
-    time = (
-        time_option(quote(column.name), column.time_format, main_format)
-        if column
-        else _sum_times(roles["begins"], after, main_format)
-    )
+    time = time_option(column, main_format) if column else _sum_times(roles["begins"], after, main_format)
     options = {"time": time}
     if event == "form.decided":
         options["decision"] = '{ value = "accepted" }'
@@ -343,11 +344,12 @@ def _condition(event: str, column: Column | None, roles: Mapping[str, Column]) -
 
 
 def _sum_times(begins: Column, durations: Sequence[Column], main_format: str) -> str:
-    names = quote_list(column.name for column in durations)
-    form = f", format = {quote(begins.time_format)}" if begins.time_format not in {main_format, "iso"} else ""
+    """Return the option `time` of a time with durations added to it."""
+    time = time_option(begins, main_format)
+    time = time[2:-2] if time.startswith("{") else f"field = {time}"
     units = [column.unit for column in durations if column.unit != "s"]
     unit = f", unit = {quote(units[0])}" if units else ""
-    return f"{{ field = {quote(begins.name)}{form}, plus = {names}{unit} }}"
+    return f"{{ {time}, plus = {quote_list(column.name for column in durations)}{unit} }}"
 
 
 def _duration_value(column: Column) -> str:

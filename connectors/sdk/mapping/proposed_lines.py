@@ -36,9 +36,12 @@ def when_table(column: Column, test: str) -> str:
     return f"{{ {toml_key(column.name)} = {test} }}"
 
 
-def time_option(field: str, time_format: str, main_format: str) -> str:
-    """Return the option `time` of a field, which is in TOML; with its format if it differs from the mapping's `main_format`."""
-    return field if time_format in {main_format, "iso"} else f"{{ field = {field}, format = {quote(time_format)} }}"
+def time_option(column: Column, main_format: str) -> str:
+    """Return a time as an option; with its format if it differs from the mapping's `main_format`."""
+    field = quote_list([column.day, column.name]) if column.day else quote(column.name)
+    if column.time_format in {main_format, "iso"}:
+        return field
+    return f"{{ field = {field}, format = {quote(column.time_format)} }}"
 
 
 def list_names(values: Counter[str], propose_name: Callable[[str], str] = propose_label) -> Iterator[str]:

@@ -131,18 +131,18 @@ def _id_lines(found: RegisterColumns) -> Iterator[str]:
 
 
 def _event_lines(found: RegisterColumns, roles: Mapping[str, Column], main_format: str) -> Iterator[str]:
-    def format_time(column: Column) -> str:
-        return time_option(quote(column.name), column.time_format, main_format)
-
     direction = toml_key(found.direction.name)
     is_sent = f"{direction} = {found.quote_values(_SENT)}"
-    arrived = {"time": format_time(found.received), "when": f"{{ {direction} = {found.quote_values(_ARRIVED)} }}"}
+    arrived = {
+        "time": time_option(found.received, main_format),
+        "when": f"{{ {direction} = {found.quote_values(_ARRIVED)} }}",
+    }
     yield f"{event_table('letter.arrived', arrived)},"
     for event, role in (("letter.answered", "answers"), ("letter.closed", "ends")):
         column = roles.get(role)
         if column and column not in {found.received, found.sent}:
-            yield f"{event_table(event, {'time': format_time(column), 'when': when_table(column, 'true')})},"
-    sent = {"time": format_time(found.sent)}
+            yield f"{event_table(event, {'time': time_option(column, main_format), 'when': when_table(column, 'true')})},"
+    sent = {"time": time_option(found.sent, main_format)}
     if found.reply:
         is_reply = f"{{ {is_sent}, {toml_key(found.reply.name)} = true }}"
         yield f"{event_table('letter.answered', {'id': quote(found.reply.name), **sent, 'when': is_reply})},"

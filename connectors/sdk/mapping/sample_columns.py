@@ -5,10 +5,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from connectors.sdk.mapping.conversions import ToTime, Unit, read_seconds, time_reader
+from connectors.sdk.mapping.conversions import ToTime, Unit, read_number, read_seconds, time_reader
 from connectors.sdk.mapping.fields import Record
 from models.identities import normalise_email, normalise_phone
 
@@ -34,10 +35,21 @@ FEW_VALUES: Final = 30
 ID_FORMATS: Final = ("", "epoch")
 """Formats of times that an id may seem to have: Asterisk's ids begin with a time."""
 _EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
+_SERIALS: Final = (36_526, 73_050)
+"""Day numbers of Excel for the years 2000 to 2099."""
+_DAY_NAME: Final = re.compile(r"\bdate|\bjour\b|\bday\b|\ble\b")
+_CLOCK_NAME: Final = re.compile(r"heure|horaire|hour|\btime\b")
+_CLOCKS: Final = {
+    "%H:%M:%S": re.compile(r"\d?\d:\d\d:\d\d"),
+    "%H:%M": re.compile(r"\d?\d:\d\d"),
+    "%Hh%M": re.compile(r"\d?\dh\d\d"),
+}
+"""Times of day by format."""
 _YEARS: Final = range(1990, 2100)
 """Years of plausible times: `0639980001` is one of the year 639 in the format `%Y%m%d%H%M%S`."""
 _NO_NUMBER: Final = re.compile(r"\D*(?:\d{1,5}\D*)?")
 """Caller without a telephone number: withheld, or an extension."""
+_NUMBER: Final = re.compile(r"\d+([.,]\d+)?")
 _MINUTES: Final = re.compile(r"\bmin(?:utes?)?\b")
 _MILLISECONDS: Final = re.compile(r"\bms\b|milli")
 ROLES: Final = {
@@ -66,6 +78,7 @@ ROLES: Final = {
     "score": r"\bnote\b|score|satisfaction",
 }
 """Words in the names of columns, without accents, by role. The first role that fits by name and values counts."""
+DURATION_ROLES: Final = ("wait_seconds", "ring_seconds", "handle_seconds", "duration")
 TIME_ROLES: Final = ("begins", "answers", "ends", "changed_at", "starts_at")
 
 
@@ -79,6 +92,15 @@ class Column:
     time_format: str
     """Format of its times; empty if the values are not times."""
     is_sometimes_empty: bool
+    is_day: bool = False
+    """True if the values are dates without a time of day."""
+    day: str = ""
+    """Name of the column with the date, for a column with a time of day. `time_format` is then that of both, joined."""
+
+    @property
+    def plain(self) -> str:
+        """Name in lower case without accents; with that of `day`."""
+        return plain_name(f"{self.day} {self.name}")
 
     @property
     def has_few_values(self) -> bool:
@@ -90,9 +112,13 @@ class Column:
         """Number of records by value."""
         return Counter(self.values)
 
+    def fits_by_name(self, role: str) -> bool:
+        """Return whether the name fits a role."""
+        return re.search(ROLES[role], self.plain) is not None
+
     def fits(self, role: str) -> bool:
         """Return whether name and values fit a role."""
-        if not re.search(ROLES[role], plain_name(self.name)):
+        if not self.fits_by_name(role):
             return False
         match role:
             case _ if role in TIME_ROLES:
@@ -101,7 +127,7 @@ class Column:
                 return self._has_callers
             case "email":
                 return self.is_mostly(normalise_email)
-            case "wait_seconds" | "ring_seconds" | "handle_seconds" | "duration":
+            case _ if role in DURATION_ROLES:
                 return self.is_mostly(_duration)
             case "score":
                 return self.is_mostly(_is_number)
@@ -137,19 +163,85 @@ def describe_column(name: str, records: Sequence[Record]) -> Column:
     """Return the column `name` of sample records."""
     raw = [value for record in records if (value := record.get(name)) not in (None, "")]
     texts = tuple(str(value).strip() for value in raw if not isinstance(value, dict | list))
-    return Column(name, texts, _find_time_format(raw), len(texts) < len(records))
+    time_format = _find_time_format(raw) or _find_serial_format(name, raw)
+    is_day = bool(time_format) and all(map(_is_day, raw))
+    return Column(name, texts, time_format, len(texts) < len(records), is_day)
+
+
+def join_times_of_day(columns: Sequence[Column]) -> list[Column]:
+    """Return the columns; those with a time of day are joined with the date in the nearest column before, or else after them.
+
+    The dates that were joined are left out.
+    """
+    day = next((column for column in columns if column.is_day), None)
+    joined, days = [], set()
+    for column in columns:
+        day = column if column.is_day else day
+        if day and day is not column and (time_format := _join_formats(day, column)):
+            days.add(day.name)
+            joined.append(replace(column, day=day.name, time_format=time_format))
+        else:
+            joined.append(column)
+    return [column for column in joined if column.name not in days]
+
+
+def _join_formats(day: Column, column: Column) -> str:
+    """Return the format of a date joined with a time of day; empty if `column` has no time of day."""
+    is_named = _CLOCK_NAME.search(plain_name(column.name)) or any(map(column.fits_by_name, TIME_ROLES))
+    if not is_named or column.time_format or any(map(column.fits_by_name, (*DURATION_ROLES, "queue"))):
+        return ""
+    if day.time_format == "excel":
+        is_part = column.is_mostly(_is_part_of_day) or column.is_mostly(_CLOCKS["%H:%M"].match)
+        return "excel" if is_part else ""
+    form = next((form for form, pattern in _CLOCKS.items() if column.is_mostly(pattern.fullmatch)), "")
+    if not form:
+        return ""
+    if day.time_format != "iso":
+        return f"{day.time_format} {form}"
+    is_iso = form != "%Hh%M" and all(value[1] != ":" for value in column.values)  # ISO 8601 has two digits of hours
+    return "iso" if is_iso else f"%Y-%m-%d {form}"
+
+
+def _is_day(value: Any) -> bool:
+    """Return whether a value that is a time has no time of day."""
+    if isinstance(value, date):
+        return not isinstance(value, datetime)
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        return ":" not in value
+    return read_number(value).is_integer()
+
+
+def _is_part_of_day(value: str) -> bool:
+    return _is_between(value, 0, 1)
+
+
+def _is_between(value: Any, low: float, high: float) -> bool:
+    try:
+        return low <= read_number(value) < high
+    except ValueError:
+        return False
+
+
+def _find_serial_format(name: str, values: Sequence[Any]) -> str:
+    """Return `excel` if the values are day numbers of Excel, by the name of the column too: postal codes are such numbers."""
+    if not values or not all(_is_between(value, *_SERIALS) for value in values):
+        return ""
+    has_fraction = not all(map(_is_day, values))
+    plain = plain_name(name)
+    is_time = _DAY_NAME.search(plain) or (has_fraction and any(re.search(ROLES[role], plain) for role in TIME_ROLES))
+    return "excel" if is_time else ""
 
 
 def find_column(words: re.Pattern[str], columns: Iterable[Column]) -> Column | None:
     """Return the first column whose name has one of `words`; None if there is none."""
-    return next((column for column in columns if words.search(plain_name(column.name))), None)
+    return next((column for column in columns if words.search(column.plain)), None)
 
 
 def _find_time_format(values: Sequence[Any]) -> str:
     if not values:
         return ""
     for name, (low, high) in _EPOCHS.items():
-        if all(_is_number(value) and low < float(value) < high for value in values):
+        if all(_is_between(value, low, high) for value in values):
             return name
     zone = ZoneInfo("Europe/Paris")
     for time_format in TIME_FORMATS:
@@ -176,7 +268,7 @@ def _duration(value: str) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return re.fullmatch(r"\d+(\.\d+)?", str(value)) is not None
+    return _NUMBER.fullmatch(str(value)) is not None
 
 
 def plain_name(name: str) -> str:

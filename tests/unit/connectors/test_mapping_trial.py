@@ -1,7 +1,7 @@
 """Trial of a mapping, and the mapping that is proposed for a sample."""
 
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pytest
@@ -420,3 +420,60 @@ def test_withheld_numbers_and_extensions_do_not_hide_the_column_of_callers() -> 
 def test_telephone_numbers_are_not_taken_for_times() -> None:
     text = propose([{"N°": "R-1", "Téléphone": PHONES[0]}], "table")
     assert "time_format" not in text
+
+
+@pytest.mark.parametrize(
+    ("day", "clock", "time_format"),
+    [
+        ("16/03/2026", "9:05", "%d/%m/%Y %H:%M"),
+        ("16/03/2026", "09:05:00", "%d/%m/%Y %H:%M:%S"),
+        ("16/03/2026", "9h05", "%d/%m/%Y %Hh%M"),
+        ("2026-03-16", "09:05", "iso"),
+        ("2026-03-16", "9:05", "%Y-%m-%d %H:%M"),
+        (date(2026, 3, 16), "9h05", "%Y-%m-%d %Hh%M"),
+        (date(2026, 3, 16), time(9, 5), "iso"),
+        (46097.0, time(9, 5), "excel"),
+        (46097, "9:05", "excel"),
+        ("46097", "0,378472222", "excel"),
+    ],
+)
+def test_a_time_of_day_apart_is_joined_with_its_date(day: Any, clock: Any, time_format: str) -> None:
+    records = [{"N° chrono": "1", "Date": day, "Service": "PMI", "Heure": clock, "Clos le": day}]
+    proposed = tomllib.loads(propose(records, "table", Channel.MAIL))
+    assert proposed["events"][0]["time"] == ["Date", "Heure"]
+    assert proposed.get("time_format", "iso") == time_format
+    del proposed["connector"]
+    mapping = MappingOptions.model_validate(proposed)
+    trial = Trial(RecordMapping("table/try", mapping, PseudonymKey("general", b"k" * 32)), mapping)
+    (tried,) = trial.run([PlacedRecord(record) for record in records], NOW)
+    assert [event.time.isoformat() for event in tried.events] == [
+        "2026-03-16T08:05:00+00:00",
+        "2026-03-15T23:00:00+00:00",
+    ]
+
+
+def test_each_time_of_day_is_a_time_of_its_own_and_durations_are_none() -> None:
+    records = [
+        {
+            "id": "A1",
+            "date": "16/03/2026",
+            "heure début": "09:00:00",
+            "heure fin": "09:05:00",
+            "file": "RSA",
+            "durée": "00:05:00",
+            "temps d'attente": "00:00:10",
+        }
+    ]
+    events = tomllib.loads(propose(records, "table", Channel.CALL))["events"]
+    assert [event["time"] for event in events if event["event"] in {"call.queued", "call.ended"}] == [
+        ["date", "heure début"],
+        ["date", "heure fin"],
+    ]
+
+
+def test_numbers_of_other_columns_are_no_days_of_excel() -> None:
+    records = [{"N° chrono": number, "Code postal": 44000, "Arrivée": 46097} for number in (45001, 45002)]
+    text = propose(records, "table", Channel.MAIL)
+    assert "excel" not in text
+    assert 'id = "N° chrono"' in text
+    assert "excel" in propose([record | {"Arrivée": 46097.375} for record in records], "table", Channel.MAIL)
