@@ -153,8 +153,8 @@ class MappingOptions(FieldOptions):
     """`contacts`: a record contains all that is known of its contact, and a record with the same id replaces it. `events`: each
     record is about one event, and several records have the same id."""
     each: Annotated[str, StringConstraints(max_length=1000)] = ""
-    """Field with a list, such as the history of a form: each of its elements is then a record of its own, in which the field
-    contains the element instead of the list."""
+    """Field with a list, such as the history of a form, or its path in objects (`attributes.history`): each of its elements is
+    then a record of its own, in which the field contains the element instead of the list."""
     values: dict[str, dict[str, Label]] = Field(default_factory=dict)
     """Tables of names: `values.queue` has the queue's name in Accueil by its name in the source. `"*"` stands for all others;
     without it, records with others are rejected."""
