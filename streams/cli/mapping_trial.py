@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +42,8 @@ CHANNELS: Final = tuple(channel.value for channel in Channel)
 JSON_SUFFIXES: Final = frozenset({".json", ".jsonl", ".ndjson"})
 SAMPLE_RECORDS: Final = 1000
 """Records from which a mapping is proposed."""
+Options = dict[str, str | int | list[str | int]]
+"""Options of a connector with which a sample was read."""
 
 
 @click.command(
@@ -153,16 +155,13 @@ def create_mapping(
     click.echo(f"  accueil connectors try {path} --with {sample}")
 
 
-Options = dict[str, str | int | list[str | int]]
-"""Options of a connector with which a sample was read."""
-
-
 def _read_json(sample: Path) -> tuple[Sequence[Mapping[str, Any]], Options]:
     """Return the first records of a JSON file, for which there is no mapping yet, and the place of their list."""
-    found = read_json_sample(sample)
-    lists = find_lists(found[0].fields) if len(found) == 1 else []
-    records = [flatten(record.fields) for record in read_json_sample(sample, lists[0] if lists else "")]
-    return records[:SAMPLE_RECORDS], {"records": lists[0]} if lists else {}
+    found, options = read_json_sample(sample), Options()
+    if len(found) == 1 and (lists := find_lists(found[0].fields)):
+        with suppress(ConfigError):  # the file is a list with one record, and has nothing at this path
+            found, options = read_json_sample(sample, lists[0]), {"records": lists[0]}
+    return [flatten(record.fields) for record in found[:SAMPLE_RECORDS]], options
 
 
 def _describe_lists(sample: Path, options: Options) -> str:

@@ -103,6 +103,15 @@ def test_lists_in_records_are_named() -> None:
     assert last.startswith("# Lists in a record: steps. Name a value in one as steps[0].…, or make a record of each")
 
 
+def test_a_list_of_one_record_is_no_envelope_of_its_history() -> None:
+    Path("forms.json").write_text('[{"id": "1", "created": "2026-03-16", "data": {"steps": [{"at": "2026-03-17"}]}}]')
+    result = run("connectors", "new", "forms", "--from", "forms.json", "--channel", "form")
+    assert result.exit_code == 0, result.output
+    proposed = tomllib.loads(Path("forms.toml").read_text())
+    assert ("records" in proposed, proposed["id"], proposed["events"][0]["time"]) == (False, "id", "created")
+    assert "# Lists in a record: data.steps." in Path("forms.toml").read_text()
+
+
 def test_presets_are_described_in_the_language_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     english = run("connectors", "presets").stdout.splitlines()[1:]
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
