@@ -187,6 +187,8 @@ def _lines(
 
 def _channel_body(roles: Mapping[str, Column], channel: Channel, time_format: str) -> Iterator[str]:
     """Yield the lines of the fields, events and tables of a channel."""
+    if channel is Channel.APPOINTMENT and "answers" in roles:  # such as `Pris le`
+        roles = {"begins": roles["answers"], **roles}
     yield from _field_lines(roles, channel, time_format)
     if channel is Channel.VISIT:
         advice = _("if the ids restart every day, like ticket numbers")
@@ -199,6 +201,9 @@ def _channel_body(roles: Mapping[str, Column], channel: Channel, time_format: st
     elif has_states:
         yield _event_line(*_EVENTS[channel][0], roles, time_format)
         yield from _state_lines(roles["result"], channel)
+    elif channel is Channel.APPOINTMENT and {"result", "starts_at"} <= roles.keys():
+        yield _event_line(*_EVENTS[channel][0], roles, time_format)
+        yield from _outcome_lines(roles, time_format)
     else:
         if "line" in roles:
             yield _event_line("call.arrived", "begins", roles, time_format)
@@ -293,12 +298,29 @@ def _state_lines(column: Column, channel: Channel) -> Iterator[str]:
         yield f"  # {{ event = {quote(event)}, state = []{rest} }},"
 
 
+def _outcome_lines(roles: Mapping[str, Column], main_format: str) -> Iterator[str]:
+    """Yield the events at the time of an appointment by its outcome, to be completed."""
+    result, time = roles["result"], time_option(roles["starts_at"], main_format)
+    values = ", ".join(map(quote, list(result.distinct)[:FEW_VALUES]))
+    advice = _(
+        'put each value into one of the next lines; "*" in [ignored] accepts others, such as those of appointments to '
+        "come: {values}",
+        values=values,
+    )
+    yield f"  # {advice}"
+    for event, rest in _STATE_EVENTS[Channel.APPOINTMENT]:
+        if event != "appointment.moved":
+            yield f"  # {{ event = {quote(event)}, time = {time}, when = {when_table(result, '[]')}{rest} }},"
+
+
 def _usable_names(channel: Channel) -> tuple[str, ...]:
     if channel is Channel.CALL:
         return "queue", "line", "service", "site", "agent"
     if channel is Channel.FORM:
         return "dossier", "procedure", "service", "site"
-    return ("queue", "service", "site") if channel in {Channel.VISIT, Channel.EMAIL} else ("service", "site")
+    if channel in {Channel.VISIT, Channel.EMAIL, Channel.APPOINTMENT}:
+        return "queue", "service", "site"
+    return "service", "site"
 
 
 def _event_line(event: str, role: str, roles: Mapping[str, Column], main_format: str) -> str:

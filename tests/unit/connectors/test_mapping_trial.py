@@ -477,3 +477,28 @@ def test_numbers_of_other_columns_are_no_days_of_excel() -> None:
     assert "excel" not in text
     assert 'id = "N° chrono"' in text
     assert "excel" in propose([record | {"Arrivée": 46097.375} for record in records], "table", Channel.MAIL)
+
+
+def test_outcomes_of_appointments_without_a_time_of_change_are_proposed() -> None:
+    records = [
+        {
+            "Réf RDV": f"R-{number}",
+            "Date RDV": "16/03/2026",
+            "Heure": "9:30",
+            "Pris le": "09/03/2026 10:00",
+            "Statut": state,
+        }
+        for number, state in enumerate(("Honoré", "Absent"))
+    ]
+    text = propose(records, "table")
+    proposed = tomllib.loads(text)
+    assert proposed["starts_at"] == ["Date RDV", "Heure"]
+    assert proposed["events"] == [{"event": "appointment.booked", "time": "Pris le"}]
+    event = '{ event = "appointment.missed", time = ["Date RDV", "Heure"], when = { Statut = [] } },'
+    assert f"  # {event}" in text
+    assert text.count('"Honoré", "Absent"') == 1
+    del proposed["connector"]
+    completed = event.replace("[]", '["Absent"]')
+    proposed["events"] += tomllib.loads(f"events = [{completed}]")["events"]
+    proposed["ignored"] = {"Statut": ["*"]}
+    assert try_records(proposed, *records)[0] == [["appointment.booked"], ["appointment.booked", "appointment.missed"]]
