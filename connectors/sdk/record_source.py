@@ -83,7 +83,8 @@ class RecordSource(Source[Outcome, int]):
             self._position = self._store.batch
             return outcomes
         page = self.read_page()
-        if not page.records and not page.positions and not page.listing:
+        self.is_at_end = not page.records and not page.positions and not page.listing
+        if self.is_at_end:
             self._store.tidy()
             time.sleep(wait_seconds)
             return ()
