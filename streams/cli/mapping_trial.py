@@ -81,9 +81,10 @@ def command(
     trial, now = Trial(mapping, config, instance.reasons_after_map), datetime.now(UTC)
     tried = [list(trial.run(records, now)) for records in parts]
     shown = [[record for record in part if not rejected or record.rejected or record.has_warning] for part in tried]
-    print_records(shown, rows, ZoneInfo(config.timezone or "UTC"))
+    zone = ZoneInfo(config.timezone or "UTC")
+    print_records(shown, rows, zone)
     everything = [record for part in tried for record in part]
-    print_summary(everything, trial.count_without_wait())
+    print_summary(everything, trial, zone)
     print_unnamed(find_unnamed(config, (record.fields for part in parts for record in part if not record.problem)))
     reasons = allowed_reasons(config, instance.contact_reasons)
     print_unknown(trial.unknown, config, {**CLOSED_LISTS, "contact_reason": reasons})
