@@ -26,6 +26,7 @@ from connectors.sdk.mapping.sample_columns import (
     find_column,
     join_times_of_day,
     plain_name,
+    seems_total,
 )
 from connectors.sdk.mapping.state_proposal import (
     has_own_beginning,
@@ -58,9 +59,12 @@ def propose(
     """
     names = dict.fromkeys(name for record in records for name in record)
     described = [describe_column(name, records) for name in names]
+    post = find_post_columns(described) if channel in {None, Channel.MAIL} else None
+    if not post:
+        records = [record for record in records if not seems_total(record)] or records
+        described = [describe_column(name, records) for name in names]
     columns = join_times_of_day(described)
     register = find_register_columns(columns, records)
-    post = find_post_columns(described) if channel in {None, Channel.MAIL} else None
     callbacks = find_callback_columns(columns) if channel in {None, Channel.CALL} else None
     chosen = channel or _choose_channel(columns, callbacks, register)
     channel = chosen or Channel.MAIL

@@ -103,6 +103,7 @@ _PHONE: Final = re.compile(r"0[1-9]\d{8}|(?:\+|00)[1-9]\d{7,13}|33[1-9]\d{8}", r
 _BETWEEN_DIGITS: Final = re.compile(r"[ .()/\u00a0\u202f-]")
 _FLAG: Final = re.compile(r"0|1|true|false|yes|no|oui|non|integer", re.IGNORECASE)
 """Value of a column that says whether something is so; `INTEGER` is in a line of types below the header."""
+_TOTAL: Final = re.compile(r"(?:sous )?total\b|somme\b")
 _NUMBER_OF_CASE: Final = re.compile(r"\d{2}")
 DURATION_ROLES: Final = ("wait_seconds", "ring_seconds", "handle_seconds", "duration")
 TIME_ROLES: Final = ("begins", "answers", "ends", "changed_at", "starts_at")
@@ -272,6 +273,11 @@ def _find_serial_format(name: str, values: Sequence[Any]) -> str:
     plain = plain_name(name)
     is_time = _DAY_NAME.search(plain) or (has_fraction and any(re.search(ROLES[role], plain) for role in TIME_ROLES))
     return "excel" if is_time else ""
+
+
+def seems_total(record: Record) -> bool:
+    """Return whether a record may be a row of totals: one of its texts begins with a word such as `Total`."""
+    return any(isinstance(value, str) and _TOTAL.match(plain_name(value).strip()) for value in record.values())
 
 
 def find_column(words: re.Pattern[str], columns: Iterable[Column]) -> Column | None:

@@ -26,14 +26,13 @@ from connectors.sdk.mapping.impossible_order import (
 from connectors.sdk.mapping.options import EventOptions, MappingOptions, field_option, find_fields, value_table
 from connectors.sdk.mapping.readers import text_reader
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordKey, RecordMapping, fact_checksum
-from connectors.sdk.mapping.sample_columns import plain_name
+from connectors.sdk.mapping.sample_columns import seems_total
 from connectors.sdk.mapping.value_options import ANY
 from connectors.sdk.samples import PlacedRecord, flatten, split_records
 from models.codec import UnusableRecord
 from models.events import Event
 from models.reasons import Reason
 
-_TOTAL: Final = re.compile(r"(?:sous )?total\b|somme\b")
 _PATH: Final = re.compile(r"[\w.]+")
 MISSING_TABLE: Final = {" ": "unnamed"}
 """Placeholder for a table under `values` that the mapping lacks. No value matches it: values are stripped."""
@@ -137,8 +136,7 @@ class Trial:
 
     def _is_useless_total(self, record: PlacedRecord, prepared: PreparedRecord, state: str, now: datetime) -> bool:
         """Return whether a record is a row of totals, and is rejected whatever the tables of names contain."""
-        texts = [value for value in record.fields.values() if isinstance(value, str)]
-        if not any(_TOTAL.match(plain_name(text).strip()) for text in texts):
+        if not seems_total(record.fields):
             return False
         rejected = self._try(record, prepared, state, now).rejected
         return rejected is not None and rejected[0] is not Reason.UNKNOWN_ENUM

@@ -99,6 +99,7 @@ def test_several_times_of_day_share_a_date() -> None:
         "Date;Heure d'arrivée;Heure d'appel;Heure de départ;Guichet",
         "16/11/2026;09:17;09:55;10:26;Guichet 1",
         "16/11/2026;09:43;;10:14;",
+        "Total;2;;;",
     )
     proposed = read(propose(records, "table"))
     assert times_of(proposed) == {
@@ -110,6 +111,7 @@ def test_several_times_of_day_share_a_date() -> None:
     assert try_events(proposed, records) == [
         ["visit.arrived", "visit.called", "visit.served"],
         ["visit.arrived", "visit.left"],
+        [],
     ]
 
 
