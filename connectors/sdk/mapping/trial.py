@@ -93,8 +93,10 @@ class Trial:
         for record in split_records(records, self.options.each):
             prepared = self.mapping.prepare(record.fields, record.problem)
             digest, state, facts = self._known.get(prepared.key, (b"", "", {}))
-            if not prepared.is_ignored and not self._is_useless_total(record, prepared, state, now):
-                self._note_unknown(record.fields)
+            if not prepared.is_ignored:
+                unknown = set(find_unknown(self.options, record.fields))
+                if unknown and not self._is_useless_total(record, prepared, state, now):
+                    self._note_unknown(unknown)
             if digest == prepared.digest:
                 yield TriedRecord(record.place, is_repeated=True)
                 continue
@@ -153,8 +155,8 @@ class Trial:
             return TriedRecord(record.place, rejected=(outcome.reason, outcome.detail))
         return TriedRecord(record.place, tuple(outcome))
 
-    def _note_unknown(self, record: Record) -> None:
-        for key, value in set(find_unknown(self.options, record)):
+    def _note_unknown(self, unknown: Iterable[tuple[str, str]]) -> None:
+        for key, value in unknown:
             self.unknown.setdefault(key, Counter())[value] += 1
 
 
