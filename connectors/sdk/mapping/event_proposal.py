@@ -113,6 +113,9 @@ def _list_hints(event: str, role: str, roles: Mapping[str, Column]) -> Iterator[
         yield _("or accepted, rejected, no_action, if a column says it")
     if event == "call.ended" and "duration" in roles and roles["duration"] is roles.get("handle_seconds"):
         yield _("if {column} is the conversation without the wait", column=toml_key(roles["duration"].name))
+    if event == "letter.arrived" and "procedure" in roles:
+        values = ", ".join(list(roles["procedure"].distinct)[:FEW_VALUES])
+        yield _("if all are letters: {column} has {values}", column=toml_key(roles["procedure"].name), values=values)
     if "result" in roles and role != "begins":
         values = ", ".join(list(roles["result"].distinct)[:FEW_VALUES])
         yield _("or by {column}: {values}", column=toml_key(roles["result"].name), values=values)

@@ -378,6 +378,11 @@ def test_numbers_of_letters_of_one_year_have_the_year_as_a_comment() -> None:
     assert "# yearly_ids = true  # if the ids restart every year" in text
 
 
+def test_kinds_of_post_that_are_no_letters_are_named() -> None:
+    records = rows("N°;Enregistré le;Nature;Expéditeur", "1;05/01/2026;Lettre;Mme Exemple", "2;05/01/2026;Publicité;x")
+    assert 'time = "Enregistré le" },  # if all are letters: Nature has Lettre, Publicité' in propose(records, "table")
+
+
 def test_tickets_that_restart_every_day_have_daily_ids() -> None:
     records = rows(
         "Ticket;Arrivée;Appelé à",
