@@ -220,8 +220,7 @@ def _explain_reread(settings: Settings, instance: Instance, own: Context) -> Ite
         days=days,
     )
     yield _(
-        "older contacts may have been counted: they become dead letters (told_again); events never "
-        "read before count now"
+        "older contacts may have been counted: they become dead letters (duplicate); events never read before count now"
     )
     if is_lost is None:
         yield _("if Kafka's data were lost, all events count as new")

@@ -272,7 +272,7 @@ class TestReread:
                 "their events count once"
             ),
             (
-                "asterisk/siege: older contacts may have been counted: they become dead letters (told_again); "
+                "asterisk/siege: older contacts may have been counted: they become dead letters (duplicate); "
                 "events never read before count now"
             ),
             "asterisk/siege: if Kafka's data were lost, all events count as new",
