@@ -205,11 +205,12 @@ def config_() -> None:
 def check(context: click.Context, *, everything: bool) -> None:
     from streams.runtime import process_specs  # noqa: PLC0415
     from streams.runtime.prechecks import find_warnings  # noqa: PLC0415
+    from streams.runtime.unknown_names import find_unknown_names  # noqa: PLC0415
     from streams.settings.loader import describe, find_file, find_origin, load  # noqa: PLC0415
     from streams.settings.sla_file import load_policies  # noqa: PLC0415
 
     settings = load(config_file(context))
-    process_specs.configure_connectors(settings, config=config_file(context))
+    instances = process_specs.configure_connectors(settings, config=config_file(context))
     settings.kafka.client_options()
     if settings.timeline.url:
         from streams.runtime.timeline_database import check_driver  # noqa: PLC0415 - brings the database's libraries
@@ -221,7 +222,8 @@ def check(context: click.Context, *, everything: bool) -> None:
     _print_settings(shown, None if everything else MAX_SETTING_WIDTH)
     if left := len(known) - len(shown):
         click.echo("# " + _("settings left at their defaults: {left} (--all shows them)", left=left))
-    warnings = find_warnings(settings)
+    configs = [instance.config for instance in instances]
+    warnings = find_warnings(settings) + find_unknown_names(settings, configs, config_file(context))
     for warning in warnings:
         click.echo(f"accueil: {warning}", err=True)
     path = find_file(config_file(context))
