@@ -212,6 +212,36 @@ class TestCheck:
         assert command("check", "guichets").exit_code == 0
         assert command("check", "kiosque").exit_code == 2
 
+    def test_check_without_a_name_checks_all_instances(self) -> None:
+        Path("queue_log").write_text(self.LOG)
+        tables = {"siege": ("asterisk", "queue_log"), "annexe": ("asterisk", "missing"), "depot": ("asterix", "depot")}
+        Path("accueil.toml").write_text(
+            "\n".join(
+                f'[connectors.{name}]\nconnector = "{kind}"\npath = "{path}"\n' for name, (kind, path) in tables.items()
+            )
+        )
+        result = command("check")
+        assert result.exit_code == 1
+        first, *_, last = result.stdout.splitlines()
+        assert first.startswith("asterisk/siege: the settings are valid, the source is readable")
+        assert last == ""
+        settings, annexe, depot, failed = result.stderr.splitlines()
+        assert settings == "accueil: settings: accueil.toml"
+        assert annexe == "annexe: missing is not there: is the path right?"
+        assert depot.startswith("depot: accueil.toml: connectors.depot.connector: no connector 'asterix' is installed")
+        assert failed == "accueil: connectors with a problem: 2 of 3 (annexe, depot)"
+
+    def test_check_without_a_name_succeeds_if_all_instances_are_reached(self) -> None:
+        configure_webhooks(guichets=0, kiosque=0)
+        result = command("check")
+        assert result.exit_code == 0, result.output
+        assert [line.partition(":")[0] for line in result.stdout.splitlines() if line] == [
+            "webhook/guichets",
+            "webhook/kiosque",
+        ]
+        Path("accueil.toml").write_text("")
+        assert command("check").exit_code == 1
+
 
 class TestTry:
     MESSAGES = """
