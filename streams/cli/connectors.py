@@ -143,6 +143,8 @@ def _check(settings: Settings, config: Path | None, name: str) -> None:
 
 
 def _describe_read(found: ProbeResult) -> str:
+    if found.extent and not found.has_more:
+        return _("records read: {number}; {extent}", number=found.records, extent=found.extent)
     if found.has_more:
         return _("records read: the oldest {number}; newer ones exist", number=found.records)
     if found.has_more is None:

@@ -19,6 +19,7 @@ from connectors.sdk.runner import configure
 from streams.kafka.ports import free_port
 from tests.support.commands import error, run
 from tests.support.demarches_server import serving_dossiers
+from tests.support.json_api import JsonApi, form, serving_switch
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +106,17 @@ class TestCheck:
         result = command("check", "mail")
         assert result.exit_code == 0, result.output
         assert result.stdout.splitlines()[1].startswith("warning: rows without a value in changed_at are not read")
+
+    def test_check_says_that_one_page_of_an_api_was_read(self) -> None:
+        with serving_switch() as switch:
+            api = JsonApi(records=[form(number) for number in range(20)], wrap=lambda records: records)
+            switch.switch_to(api)
+            Path("accueil.toml").write_text(
+                f'[connectors.forms]\nconnector = "http"\nurl = "{api.url}"\nid = "id"\nprocedure = {{ value = "x" }}\n'
+                'events = [{ event = "form.submitted", time = "submitted_at" }]\n'
+            )
+            lines = command("check", "forms").stdout.splitlines()
+        assert lines[0].endswith("(records read: 20; one page; no pagination is set)")
 
     def test_check_reads_only_the_beginning_of_a_long_log(self) -> None:
         configure_logs(siege="asterisk")
