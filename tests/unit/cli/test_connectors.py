@@ -5,6 +5,7 @@ import re
 import socket
 import sqlite3
 import time
+import tomllib
 from contextlib import closing
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -285,6 +286,22 @@ class TestTry:
             "visit.arrived",
             "visit.served",
         ]
+
+    def test_mapping_of_a_running_connector_is_tried(self) -> None:
+        Path("visits.csv").write_text("id;type;at\n1;in;2026-03-16T09:00:00Z\n")
+        Path("accueil.toml").write_text(
+            '[connectors.visits]\nconnector = "table"\nfiles = "visits.csv"\n' + self.MAPPING
+        )
+        running = configure("visits", "table", tomllib.loads(self.MAPPING) | {"files": "visits.csv"})
+        with (
+            running.locked(Path("accueil-data/connectors")) as own,
+            closing(running.connector.open(running.config, own)),
+        ):
+            before = {path: path.stat().st_mtime_ns for path in own.directory.iterdir()}
+            result = command("try", "accueil.toml", "--name", "visits")
+            assert {path: path.stat().st_mtime_ns for path in own.directory.iterdir()} == before
+        assert result.exit_code == 0, result.output
+        assert "visit.arrived" in result.stdout
 
     def test_connector_that_receives_records_needs_a_sample(self) -> None:
         configure_webhooks(guichets=0)
