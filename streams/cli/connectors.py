@@ -244,8 +244,10 @@ def _explain_reread(settings: Settings, instance: Instance, own: Context) -> Ite
         days=days,
     )
     yield _(
-        "older contacts may have been counted: they become dead letters (duplicate); events never read before count now"
+        "older contacts may have been counted before, so they do not count a second time: their events are kept among "
+        "the dead letters with the reason duplicate. This is expected and needs no action"
     )
+    yield _("later events that were never read count now")
     if is_lost is None:
         yield _("if Kafka's data were lost, all events count as new")
 

@@ -324,16 +324,17 @@ class TestReread:
         result = command("reread", "siege", "--yes")
         assert result.exit_code == 0, result.output
         known_since = datetime.now(ZoneInfo("Europe/Paris")).date() - timedelta(days=35)
-        assert result.stdout.splitlines()[:4] == [
+        assert result.stdout.splitlines()[:5] == [
             "asterisk/siege: the source goes back to 2026-03-16 09:33:20+01:00",
             (
                 f"asterisk/siege: contacts that are open, or closed since {known_since} (35 days), are known: "
                 "their events count once"
             ),
             (
-                "asterisk/siege: older contacts may have been counted: they become dead letters (duplicate); "
-                "events never read before count now"
+                "asterisk/siege: older contacts may have been counted before, so they do not count a second time: their "
+                "events are kept among the dead letters with the reason duplicate. This is expected and needs no action"
             ),
+            "asterisk/siege: later events that were never read count now",
             "asterisk/siege: if Kafka's data were lost, all events count as new",
         ]
         assert "the next start reads it from its beginning; the old position is in" in result.stdout
