@@ -147,6 +147,20 @@ def test_invalid_setting_gives_one_line_and_exit_code_2(text: str, mistake: str)
     assert error("config", "check").startswith(mistake)
 
 
+def test_paths_are_relative_to_the_current_directory_except_that_of_the_sla_file() -> None:
+    Path("etc").mkdir()
+    settings = Path("etc/accueil.toml")
+    settings.write_text(
+        'sla = "sla.toml"\n[connectors.mem]\nconnector = "maarch"\nurl = "https://maarch.example.org/rest"\n'
+        'login = "accueil"\npassword_file = "secret"\n'
+    )
+    Path("etc/sla.toml").write_text("")
+    Path("etc/secret").write_text("un-mot-de-passe")
+    assert "(password_file) secret is not there" in error("--config", str(settings), "config", "check")
+    Path("etc/secret").rename("secret")
+    assert run("--config", str(settings), "config", "check").exit_code == 0
+
+
 def test_error_in_a_variable_of_a_connector_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("real.toml").write_text('[connectors.siege]\nconnector = "asterisk"\npath = "/q"\n[connectors.annexe]')
     monkeypatch.setenv("ACCUEIL_CONNECTORS__SIEGE__SYTE", "siege")
