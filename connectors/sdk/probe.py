@@ -40,6 +40,8 @@ class ProbedOutcomes(list[Outcome]):
 
     has_more = False
     """True if the source has newer records that were not read."""
+    extent = ""
+    """What a source read that cannot know whether it has newer records; empty for other sources."""
     trouble = ""
     """Reason why part of the source is not read; empty if all parts are."""
 
@@ -58,6 +60,8 @@ class ProbeResult(NamedTuple):
     """Most frequent details by reason, without values, each with its number of records."""
     has_more: bool | None = None
     """True if newer records were not read; None if unknown."""
+    extent: str = ""
+    """What was read, in words; empty if `has_more` says it."""
     trouble: str = ""
     """Reason why part of the source is not read; empty if all parts are."""
 
@@ -146,9 +150,11 @@ def sum_up(read: Sequence[Outcome], contact_reasons: ContactReasons = NO_REASONS
     # A contact with states gives an event again, with the same id, if other values change. Accueil counts it once.
     events = {event.id: event.type for outcome in outcomes if not isinstance(outcome, Reject) for event in outcome}
     ignored = sum(not isinstance(outcome, Reject) and not outcome for outcome in outcomes)
-    has_more, trouble = (read.has_more, read.trouble) if isinstance(read, ProbedOutcomes) else (None, "")
     rejected = Counter(reject.reason for reject in rejects)
-    return ProbeResult(len(outcomes), ignored, Counter(events.values()), rejected, details, has_more, trouble)
+    result = ProbeResult(len(outcomes), ignored, Counter(events.values()), rejected, details)
+    if isinstance(read, ProbedOutcomes):
+        return result._replace(has_more=read.has_more, extent=read.extent, trouble=read.trouble)
+    return result
 
 
 def _complete(outcome: Outcome, contact_reasons: ContactReasons) -> Outcome:
