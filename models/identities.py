@@ -22,6 +22,27 @@ MAX_IDENTITIES: Final = 8
 _FRENCH: Final = re.compile(r"(?:0|(?:\+|00)33 ?)([1-9])" + r"[ .-]?(\d\d)" * 4, re.ASCII)
 """French number as nearly every source has it: with or without country code, and with separators between pairs of digits."""
 
+_WORDS_BEFORE_NUMBER: Final = frozenset(
+    {
+        "tel",
+        "tél",
+        "telephone",
+        "téléphone",
+        "phone",
+        "fixe",
+        "mob",
+        "mobile",
+        "port",
+        "portable",
+        "gsm",
+        "domicile",
+        "bureau",
+    }
+    | {"sip", "sips", "callto"}
+)
+_DIGITS: Final = re.compile(r"\d+")
+_WORD: Final = re.compile(r"[^\W\d_]+")
+
 
 class IdentityKind(StrEnum):
     """Kinds of identity, strongest first. A timeline entry is stored under the contact's strongest identity."""
@@ -108,7 +129,8 @@ def normalise(kind: IdentityKind, raw: str, region: str = "FR") -> str | None:
 def normalise_phone(raw: str, region: str = "FR") -> str | None:
     """Return the telephone number `raw` in E.164 format. A number without a country code belongs to `region`.
 
-    Returns None if `raw` is not a possible telephone number: withheld, an extension, a name.
+    Returns None if `raw` is not a possible telephone number: withheld, an extension, a name, or a reference (`DEM-2026-00001`).
+    Letters may only name a telephone before the number (`tel:`, `Mobile :`), or its extension after it (`ext. 12`).
     """
     if region == "FR" and (usual := _FRENCH.fullmatch(raw)):
         return "+33" + "".join(usual.groups())  # same result as the library, in a fraction of the time
@@ -116,9 +138,21 @@ def normalise_phone(raw: str, region: str = "FR") -> str | None:
         number = phonenumbers.parse(raw, region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(number):
+    if not phonenumbers.is_possible_number(number) or _has_other_letters(raw, number.extension):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _has_other_letters(raw: str, extension: str | None) -> bool:
+    """Return whether a text has letters that name neither a telephone before the number nor its extension after it.
+
+    The library skips letters before a number, and takes those in it as the keys of a telephone.
+    """
+    before, *others = _DIGITS.split(raw.partition(";")[0])  # without the parameters of an address `tel:`
+    if extension:
+        del others[-2:-1]  # such as ` ext. ` between the number and `12`
+    words = _WORD.findall(before.rpartition("<")[2].lower())  # without the name in `Mme Exemple <0639980001>`
+    return not _WORDS_BEFORE_NUMBER.issuperset(words) or any(map(_WORD.search, others))
 
 
 def normalise_email(raw: str) -> str | None:

@@ -22,4 +22,5 @@ def probe(config: AsteriskConfig, context: Context) -> Sequence[Outcome]:
                 read = read_available(source, WAIT_SECONDS)
             outcomes += read
             outcomes.has_more = outcomes.has_more or read.has_more
+            outcomes.unread_bytes += read.unread_bytes
     return outcomes

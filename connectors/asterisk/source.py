@@ -90,6 +90,11 @@ class AsteriskSource(Source[LogLine | JournalEntry, StreamPosition]):
         """Reasons why interfaces could not be read in the last call of `read`, joined by `; `; empty if there are none."""
         return self._trouble
 
+    @property
+    def unread_bytes(self) -> int:
+        """Size of the rest of the log; 0 without a log."""
+        return self._log.tail.unread_bytes if self._log else 0
+
     def read(self, wait_seconds: float) -> Sequence[LogLine | JournalEntry]:
         """Return new log lines, then new messages. Raises `SourceUnavailableError` if no interface tried can be read."""
         found: list[LogLine | JournalEntry] = []

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringCo
 from connectors.sdk.config import Options
 from connectors.sdk.mapping.config import MappedConfig
 from connectors.sdk.mapping.fields import FieldName, JmesPath
-from connectors.sdk.mapping.options import Texts, TimeFormat
+from connectors.sdk.mapping.value_options import Texts, TimeFormat
 from connectors.sdk.pull import EndpointUrl, Token
 from models.locale import _
 

@@ -3,7 +3,7 @@
 import json
 import os
 import types
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from enum import Enum
 from pathlib import Path, PurePath
@@ -20,8 +20,9 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
-from connectors.sdk.config_errors import explain
+from connectors.sdk.config_errors import format_error, list_details
 from connectors.sdk.contact_reasons import ContactReasons
 from connectors.sdk.errors import ConfigError, describe_os_error
 from connectors.sdk.exclusive_resources import ExclusiveResource
@@ -42,6 +43,8 @@ Zone = Annotated[str, AfterValidator(check_zone)]
 """Option type: a time zone."""
 Sector = Annotated[Label, StringConstraints(min_length=1)]
 """Option type: a sector. Each sector has its own pseudonym key."""
+Explain = Callable[[ErrorDetails], str]
+"""Returns a line about an error in the settings: the key and the message, without the given value."""
 _HEAD: Final = N_("| option | kind | default | meaning |")
 _TEXT: Final = N_("text")
 _TYPES: Final[tuple[tuple[type, str], ...]] = (
@@ -105,9 +108,9 @@ class ConnectorConfig(Options):
                 yield ExclusiveResource.of_path(name, path)
 
     @classmethod
-    def explain_errors(cls, error: ValidationError, instance: str, given: Mapping[str, Any]) -> list[str]:  # noqa: ARG003
-        """Return a line per error in the options `given` of `instance`; the lines contain no given value."""
-        return explain(error, cls, instance)
+    def explain_errors(cls, error: ValidationError, given: Mapping[str, Any], explain: Explain) -> list[str]:  # noqa: ARG003
+        """Return a line per error in the options `given`; `explain` formats an error in the settings."""
+        return [explain(detail) for detail in list_details(error)]
 
 
 def parse(
@@ -120,7 +123,8 @@ def parse(
     try:
         return model.model_validate(given, context=contact_reasons)
     except ValidationError as error:
-        raise ConfigError("\n".join(model.explain_errors(error, instance, given))) from None
+        lines = model.explain_errors(error, given, lambda detail: format_error(detail, model, instance))
+        raise ConfigError("\n".join(lines)) from None
 
 
 def is_secret(annotation: Any) -> bool:

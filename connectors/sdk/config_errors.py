@@ -47,11 +47,6 @@ _BOUNDED: Final = {
 """Messages with bounds by pydantic's error types. The placeholders are pydantic's names of the bounds."""
 
 
-def explain(error: ValidationError, model: type[BaseModel], above: str) -> list[str]:
-    """Return one line per error of a table at the key `above`, which `model` validated: the key's path and the message."""
-    return [format_error(detail, model, above) for detail in list_details(error)]
-
-
 def list_details(error: ValidationError) -> list[ErrorDetails]:
     """Return the errors without values.
 

@@ -98,6 +98,9 @@ class Source(ABC, Generic[Raw, Position]):
     """True if `read` returns stored events whose reasons for contact were checked before. The SDK then does not check them again:
     the list in the settings may have changed, and a rejection could not be mapped again."""
 
+    is_at_end: bool = True
+    """False after a `read` that returned no records because those that it found are known: the next call may return new ones."""
+
     @abstractmethod
     def read(self, wait_seconds: float) -> Sequence[Raw]:
         """Return new records in order, at most a few thousand. Return none after at most `wait_seconds` without new records.
@@ -147,6 +150,11 @@ class Source(ABC, Generic[Raw, Position]):
     def trouble(self) -> str:
         """Reason why part of the source is not being read, for the operator; empty if all parts are read."""
         return ""
+
+    @property
+    def unread_bytes(self) -> int:
+        """Size of the files, or parts of files, that were not read yet; 0 if it is unknown."""
+        return 0
 
     @property
     def reconcile_stats(self) -> ReconcileStats | None:

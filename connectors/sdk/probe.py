@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from connectors.sdk.flow import map_or_reject
 from connectors.sdk.instance import LOCK, Instance
 from connectors.sdk.record_store import ASIDE, FILE
 from models.codec import UnusableRecord
+from models.events import Event
 from models.reasons import Reason
 
 WAIT_SECONDS: Final = 2.0
@@ -44,6 +45,10 @@ class ProbedOutcomes(list[Outcome]):
     """What a source read that cannot know whether it has newer records; empty for other sources."""
     trouble = ""
     """Reason why part of the source is not read; empty if all parts are."""
+    unread_bytes = 0
+    """Size of what was not read, as `Source.unread_bytes`; 0 if it is unknown or nothing."""
+    has_checked_reasons = False
+    """True if the reasons for contact were checked when the outcomes were stored, as `Source.has_checked_reasons`."""
 
 
 class ProbeResult(NamedTuple):
@@ -64,6 +69,8 @@ class ProbeResult(NamedTuple):
     """What was read, in words; empty if `has_more` says it."""
     trouble: str = ""
     """Reason why part of the source is not read; empty if all parts are."""
+    unread_bytes: int = 0
+    """Size of the files, or parts of files, with newer records; 0 if it is unknown."""
 
     @property
     def mostly_rejected(self) -> bool:
@@ -107,11 +114,14 @@ def read_available(source: Source[Any, Any], wait_seconds: float) -> ProbedOutco
     Wait up to `wait_seconds` for the first record only.
     """
     outcomes = ProbedOutcomes()
+    outcomes.has_checked_reasons = source.has_checked_reasons
     now, deadline = datetime.now(UTC), time.monotonic() + READING_SECONDS
-    while raws := source.read(0.0 if outcomes else wait_seconds):
+    while (raws := source.read(0.0 if outcomes else wait_seconds)) or not source.is_at_end:
         outcomes += [map_or_reject(source.map, source.reject, raw, now) for raw in raws]
         if len(outcomes) >= MOST_RECORDS or time.monotonic() > deadline:
-            outcomes.has_more = bool(source.read(0.0))
+            unread_bytes = source.unread_bytes
+            if source.read(0.0) or not source.is_at_end:
+                outcomes.has_more, outcomes.unread_bytes = True, unread_bytes
             break
     outcomes.trouble = source.trouble
     return outcomes
@@ -138,7 +148,9 @@ def scratch(context: Context, *without: str) -> Iterator[Context]:
 
 def sum_up(read: Sequence[Outcome], contact_reasons: ContactReasons = NO_REASONS) -> ProbeResult:
     """Return the summary of a source's first records, with the reasons for contact that their events set."""
-    outcomes = [_complete(outcome, contact_reasons) for outcome in read]
+    probed = read if isinstance(read, ProbedOutcomes) else None
+    add_reasons = contact_reasons.add if probed and probed.has_checked_reasons else contact_reasons.add_and_check
+    outcomes = [_complete(outcome, add_reasons) for outcome in read]
     rejects = [outcome for outcome in outcomes if isinstance(outcome, Reject)]
     details: dict[Reason, list[tuple[str, int]]] = {}
     for (reason, detail), count in Counter(
@@ -151,16 +163,18 @@ def sum_up(read: Sequence[Outcome], contact_reasons: ContactReasons = NO_REASONS
     events = {event.id: event.type for outcome in outcomes if not isinstance(outcome, Reject) for event in outcome}
     ignored = sum(not isinstance(outcome, Reject) and not outcome for outcome in outcomes)
     rejected = Counter(reject.reason for reject in rejects)
-    result = ProbeResult(len(outcomes), ignored, Counter(events.values()), rejected, details)
-    if isinstance(read, ProbedOutcomes):
-        return result._replace(has_more=read.has_more, extent=read.extent, trouble=read.trouble)
-    return result
+    found = ProbeResult(len(outcomes), ignored, Counter(events.values()), rejected, details)
+    if probed is None:
+        return found
+    return found._replace(
+        has_more=probed.has_more, extent=probed.extent, trouble=probed.trouble, unread_bytes=probed.unread_bytes
+    )
 
 
-def _complete(outcome: Outcome, contact_reasons: ContactReasons) -> Outcome:
+def _complete(outcome: Outcome, add_reasons: Callable[[Sequence[Event]], Sequence[Event]]) -> Outcome:
     if isinstance(outcome, Reject):
         return outcome
     try:
-        return contact_reasons.add_and_check(outcome)
+        return add_reasons(outcome)
     except UnusableRecord as error:
         return Reject(error.reason, b"", error.detail)

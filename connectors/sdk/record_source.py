@@ -87,7 +87,8 @@ class RecordSource(Source[Outcome, int]):
         except SourceUnavailableError:
             self._store.tidy()
             raise
-        if not page.records and not page.positions and not page.listing:
+        self.is_at_end = not page.records and not page.positions and not page.listing
+        if self.is_at_end:
             self._store.tidy()
             time.sleep(wait_seconds)
             return ()

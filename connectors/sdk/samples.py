@@ -48,22 +48,38 @@ class SampleSupport:
 def split_records(records: Iterable[PlacedRecord], each: str) -> Sequence[PlacedRecord]:
     """Return a record for each element of the list in the field `each`, with all other fields; `records` if `each` is empty.
 
-    A record without such a list is unreadable. One with an empty list is left out.
+    `each` may be the path of a list in objects: `attributes.steps`. A record without such a list is unreadable. One with an empty
+    list is left out.
     """
     if not each:
         return records if isinstance(records, Sequence) else list(records)
     found = []
     for record in records:
-        elements = record.fields.get(each)
+        path = [each] if each in record.fields else each.split(".")
+        elements = _find_at(record.fields, path)
         if record.problem:
             found.append(record)
         elif isinstance(elements, list | tuple):
             for number, element in enumerate(elements, 1):
                 place = ", ".join(part for part in (record.place, f"{each} {number}") if part)
-                found.append(PlacedRecord({**record.fields, each: element}, place))
+                found.append(PlacedRecord(_replace_at(record.fields, path, element), place))
         else:
             found.append(record._replace(problem=f"{each}: not a list"))
     return found
+
+
+def _find_at(fields: Record, path: Sequence[str]) -> Any:
+    """Return the value at a path of names in nested objects; None if there is none."""
+    value: Any = fields
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _replace_at(fields: Record, path: Sequence[str], value: Any) -> dict[str, Any]:
+    """Return a copy of nested objects with another value at a path that exists."""
+    name, *below = path
+    return {**fields, name: _replace_at(fields[name], below, value) if below else value}
 
 
 def find_lists(value: Any, depth: int = 3) -> list[str]:

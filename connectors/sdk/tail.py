@@ -93,6 +93,15 @@ class LineTail:
         """
         return self._current_position() if self._offset else self._saved
 
+    @property
+    def unread_bytes(self) -> int:
+        """Size of the rest of the open file and of the files after it; 0 if no file is open. Raises OSError."""
+        if self._file < 0:
+            return 0
+        later = (file for file in self._files() if _modified_ns(file) > self._modified_ns)
+        others = sum(file.status.st_size for file in later if not os.path.samestat(file.status, self._status))
+        return os.fstat(self._file).st_size - self._offset + others
+
     def read(self, wait_seconds: float) -> list[bytes]:
         """Return the next lines of one file, without line ends; none after `wait_seconds` without new lines.
 

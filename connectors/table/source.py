@@ -112,6 +112,16 @@ class TableSource(RecordSource):
         """The files that cannot be read, with the reason; empty if there is none."""
         return "; ".join(f"{name}: {trouble.problem}" for name, trouble in self._troubles.items())
 
+    @property
+    def unread_bytes(self) -> int:
+        """Size of the files, or parts of files, that were not read yet, without those that cannot be read. Raises OSError."""
+        unread = 0
+        for path, size, modified_ns in self._list_files():
+            known = self._files.get(str(path), FilePosition(-1, 0))
+            if (known.size, known.modified_ns) != (size, modified_ns) and str(path) not in self._troubles:
+                unread += max(0, size - known.text.offset)
+        return unread
+
     def read_page(self) -> Page:
         """Return the next rows of the open file, or of the next file with new rows. Raises `SourceUnavailableError`."""
         if self._open is None and time.monotonic() - self._listed_at >= LIST_SECONDS:

@@ -129,6 +129,8 @@ def _check(settings: Settings, config: Path | None, name: str) -> None:
         click.echo(_("{count:>8}  ignored: not about contacts", count=found.ignored))
     for line in _list_rejected(found):
         click.echo(line)
+    if found.unread_bytes:
+        click.echo(_("not read yet: {megabytes} MB", megabytes=max(1, round(found.unread_bytes / 1e6))))
     if found.trouble:
         click.secho(_("warning: {trouble}", trouble=found.trouble), fg="yellow")
     if found.mostly_rejected:

@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +44,8 @@ CHANNELS: Final = tuple(channel.value for channel in Channel)
 JSON_SUFFIXES: Final = frozenset({".json", ".jsonl", ".ndjson"})
 SAMPLE_RECORDS: Final = 1000
 """Records from which a mapping is proposed."""
+Options = dict[str, str | int | list[str | int]]
+"""Options of a connector with which a sample was read."""
 
 
 @click.command(
@@ -76,7 +78,7 @@ def command(
     parts = _read_samples(instance, samples) if samples else [_read_source(instance, directory)]
     key = instance.context(directory, lasting=False).pseudonym_key(config.sector)
     mapping = RecordMapping(instance.source, config, key, instance.contact_reasons)
-    trial, now = Trial(mapping, config), datetime.now(UTC)
+    trial, now = Trial(mapping, config, instance.reasons_after_map), datetime.now(UTC)
     tried = [list(trial.run(records, now)) for records in parts]
     shown = [[record for record in part if not rejected or record.rejected or record.has_warning] for part in tried]
     print_records(shown, rows, ZoneInfo(config.timezone or "UTC"))
@@ -133,14 +135,15 @@ def create_mapping(
         raise OperatorError(_("{path} already exists", path=path))
     connector = "http" if sample.suffix.lower() in JSON_SUFFIXES else DEFAULT_CONNECTOR
     records, options = _read_json(sample) if connector != DEFAULT_CONNECTOR else _read_table(sample, widths, skip_lines)
+    title_advice = _("if the first line is a title, add --skip-lines with the number of lines above the header")
     if not records:
-        raise OperatorError(_("{sample} has no records", sample=sample))
+        advice = f"{_(':')} {title_advice}" if connector == DEFAULT_CONNECTOR else ""
+        raise OperatorError(_("{sample} has no records", sample=sample) + advice)
     if len(records[0]) == 1 and connector == DEFAULT_CONNECTOR:
         advice = _("for columns of fixed width, add their widths in characters, such as --widths 10,8,20")
         raise OperatorError(_("{sample} has only one column", sample=sample) + f"{_(':')} {advice}")
     if connector == DEFAULT_CONNECTOR and seems_title([*records[0]]):
-        advice = _("if the first line is a title, add --skip-lines with the number of lines above the header")
-        raise OperatorError(_("{sample} has only one named column", sample=sample) + f"{_(':')} {advice}")
+        raise OperatorError(_("{sample} has only one named column", sample=sample) + f"{_(':')} {title_advice}")
     into.mkdir(parents=True, exist_ok=True)
     text = propose(records, connector, Channel(channel) if channel else None, options)
     if connector != DEFAULT_CONNECTOR:
@@ -153,16 +156,13 @@ def create_mapping(
     click.echo(f"  accueil connectors try {path} --with {sample}")
 
 
-Options = dict[str, str | int | list[str | int]]
-"""Options of a connector with which a sample was read."""
-
-
 def _read_json(sample: Path) -> tuple[Sequence[Mapping[str, Any]], Options]:
     """Return the first records of a JSON file, for which there is no mapping yet, and the place of their list."""
-    found = read_json_sample(sample)
-    lists = find_lists(found[0].fields) if len(found) == 1 else []
-    records = [flatten(record.fields) for record in read_json_sample(sample, lists[0] if lists else "")]
-    return records[:SAMPLE_RECORDS], {"records": lists[0]} if lists else {}
+    found, options = read_json_sample(sample), Options()
+    if len(found) == 1 and (lists := find_lists(found[0].fields)):
+        with suppress(ConfigError):  # the file is a list with one record, and has nothing at this path
+            found, options = read_json_sample(sample, lists[0]), {"records": lists[0]}
+    return [flatten(record.fields) for record in found[:SAMPLE_RECORDS]], options
 
 
 def _describe_lists(sample: Path, options: Options) -> str:

@@ -96,7 +96,10 @@ def _describe(event: Event, zone: ZoneInfo) -> str:
     for name, value in values.items():
         if isinstance(value, datetime):
             values[name] = f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
+    by_rule = _("set by a rule") if values.pop("by_rule", False) else ""
     parts = [f"{name}={value}" for name, value in values.items() if value not in ("", None)]
+    if by_rule:
+        parts.append(f"({by_rule})")
     return " ".join([event.subject.rsplit(":", 1)[-1], *parts])
 
 

@@ -22,7 +22,7 @@ from streams.runtime.health import State, serve_health
 from streams.runtime.instance_lock import Cluster, broker_errors, ensure_password, find, find_cluster, find_refusal
 from streams.runtime.prechecks import check_not_running, check_port, prepare_private_directory
 from streams.settings.exit_codes import EXIT_RESTART
-from streams.settings.loader import DEFAULT_FILE, explain, find_file, find_origin
+from streams.settings.loader import DEFAULT_FILE, error_explainer, find_file, find_origin
 from streams.settings.schema import ConfigError, Settings
 from streams.web.options import WebOptions
 
@@ -92,7 +92,8 @@ def configure_connectors(settings: Settings, names: Sequence[str] = (), config: 
         except errors.ConfigError as error:
             if isinstance(error.__context__, ValidationError):
                 model = registry.load(table.connector).config
-                mistakes += explain(error.__context__, model, ("connectors", name), config)
+                explain = error_explainer(model, ("connectors", name), config)
+                mistakes += model.explain_errors(error.__context__, table.options, explain)
             else:
                 mistakes.append(f"{find_file(config) or DEFAULT_FILE}: connectors.{name}.connector: {error}")
     conflicts = find_conflicts(_instance_claims(instances), () if names else _process_claims(settings))

@@ -6,7 +6,8 @@ Variables have priority over the file. Their name is the path of the setting in 
 
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeGuard, get_args, get_origin
@@ -82,7 +83,7 @@ def load(config: Path | None = None, named_by: str = CONFIG_OPTION) -> Settings:
         # Unknown keys below a value have their own line already.
         reported = {keys[:-1] for keys in unknown.values()}
         details = [detail for detail in list_details(error) if error_path(detail) not in reported]
-        errors += _format_errors(details, Settings, (), in_environment, path)
+        errors += [_format_error(detail, Settings, (), in_environment, path) for detail in details]
     if errors:
         raise ConfigError("\n".join(errors))
     return settings
@@ -158,12 +159,14 @@ def _find_origin(origins: Iterable[tuple[str, Mapping[str, Any]]], keys: tuple[s
     return next((name or _variable(keys) for name, values in origins if _contains(values, keys)), "")
 
 
-def explain(error: ValidationError, model: type[BaseModel], above: tuple[str, ...], config: Path | None) -> list[str]:
-    """Return a line per validation error in the table at `above`, whose schema is `model`; `config` as in `load`.
+def error_explainer(
+    model: type[BaseModel], above: tuple[str, ...], config: Path | None
+) -> Callable[[ErrorDetails], str]:
+    """Return a function that explains a validation error in the table at `above`, whose schema is `model`; `config` as in `load`.
 
-    Each line has the file or variable, the key and the allowed values, but never the value.
+    It returns a line with the file or variable, the key and the allowed values, but never the value.
     """
-    return list(_format_errors(list_details(error), model, above, _read_environment(), find_file(config)))
+    return partial(_format_error, model=model, above=above, in_environment=_read_environment(), path=find_file(config))
 
 
 def _read_file(path: Path | None, named_by: str = "") -> dict[str, Any]:
@@ -276,22 +279,20 @@ def _contains_secret(kind: Any) -> bool:
     return kind in SECRETS or any(map(_contains_secret, get_args(kind)))
 
 
-def _format_errors(
-    details: Iterable[ErrorDetails],
+def _format_error(
+    detail: ErrorDetails,
     model: type[BaseModel],
     above: tuple[str, ...],
     in_environment: Mapping[str, Any],
     path: Path | None,
-) -> Iterator[str]:
-    for detail in details:
-        error_keys = error_path(detail)
-        keys = (*above, *error_keys)
-        setting = _setting_path(keys)
-        origin = _variable(setting) if _contains(in_environment, setting) else str(path or DEFAULT_FILE)
-        if detail["type"] == "extra_forbidden":
-            yield _unknown(origin, keys, known_keys_at(model, error_keys[:-1]))
-        else:
-            yield f"{origin}: {format_key_path(keys)} {allowed(detail)}"
+) -> str:
+    error_keys = error_path(detail)
+    keys = (*above, *error_keys)
+    setting = _setting_path(keys)
+    origin = _variable(setting) if _contains(in_environment, setting) else str(path or DEFAULT_FILE)
+    if detail["type"] == "extra_forbidden":
+        return _unknown(origin, keys, known_keys_at(model, error_keys[:-1]))
+    return f"{origin}: {format_key_path(keys)} {allowed(detail)}"
 
 
 def _setting_path(keys: Sequence[int | str]) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def test_files_and_commands_give_what_the_page_shows(name: str, monkeypatch: pyt
         assert result.exit_code == 0, result.output
         outputs.append(result.stdout)
     tried, checked = outputs
-    assert tried.count("contact.reason_set") == 2  # the event of a record, and its line in the summary
+    assert tried.count("contact.reason_set") == 3  # that of a rule, that of a record, and their line in the summary
     (shown,) = OUTPUT.findall(page)
     assert shown in checked
 

@@ -343,6 +343,17 @@ def test_probe_knows_the_records_and_changes_nothing(
     assert (harness.directory / FILE).read_bytes() == before
 
 
+def test_probe_reads_on_after_known_records(
+    harness: ConnectorHarness, given: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
+    given += [record(1)]
+    harness.read_all(confirm=True)
+    given += [record(1)] * 2 * ListSource.page_size + [record(2)]
+    (outcome,) = read_first(CONNECTOR, harness.config, harness._context())
+    assert facts_of(events_of(outcome)) == [("letter.arrived", "L2")]
+
+
 def test_probe_reads_the_file_of_a_former_version_without_a_table(
     harness: ConnectorHarness, given: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,9 +16,10 @@ from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.config import MERGED, PRESETS, find_presets, merge, read_mapping
-from connectors.sdk.mapping.options import ANY, MappingOptions
+from connectors.sdk.mapping.options import MappingOptions
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordMapping
 from connectors.sdk.mapping.trial import Trial
+from connectors.sdk.mapping.value_options import ANY
 from connectors.sdk.samples import PlacedRecord
 from connectors.table.config import TableConfig
 from connectors.table.source import read_sample

@@ -35,7 +35,7 @@ EXAMPLES: Final = {
     ],
     # The administrator's own expressions:
     ("connectors/sdk/mapping/conditions.py", "pattern"): [],
-    ("connectors/sdk/mapping/options.py", "text"): [],
+    ("connectors/sdk/mapping/value_options.py", "text"): [],
     ("connectors/sdk/mapping/readers.py", "value.pattern"): [],
     ("connectors/sdk/mapping/conversions.py", "pattern"): [r"([0-9]{2})/([0-9]{2})/([0-9]{4})\ ([0-9]{2}):([0-9]{2})"],
     ("connectors/sdk/mapping/sample_columns.py", "ROLES[role]"): list(ROLES.values()),

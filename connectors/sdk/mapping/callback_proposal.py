@@ -4,7 +4,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from connectors.sdk.mapping.sample_columns import FEW_VALUES, Column, list_names, plain_name, quote, toml_key
+from connectors.sdk.mapping.proposed_lines import (
+    event_table,
+    list_names,
+    quote,
+    quote_list,
+    time_option,
+    toml_key,
+    when_table,
+)
+from connectors.sdk.mapping.sample_columns import FEW_VALUES, Column, find_column, plain_name
 from models.locale import _
 
 _LEFT: Final = re.compile(r"depose|laisse|recu|received|\bleft|demande|requested|\bdate")
@@ -12,8 +21,6 @@ _HEARD: Final = re.compile(r"ecoute|heard|listened")
 _CALLED_BACK: Final = re.compile(r"rappele|date d[eu] rappel|recontact|called back")
 _ANSWERED: Final = re.compile(r"decroch|answer")
 _KIND: Final = re.compile(r"\btype|nature|\bkind")
-_HOUR: Final = re.compile(r"heure|hour|\btime")
-_CLOCK: Final = re.compile(r"\d?\d:\d\d(:\d\d)?")
 _REQUEST: Final = re.compile(r"rappel|call ?back")
 _MESSAGE: Final = re.compile(r"messag|vocal|voice|repondeur")
 
@@ -22,8 +29,6 @@ class CallbackColumns(NamedTuple):
     """Columns of a sheet of voice messages and requests for a callback."""
 
     left: Column
-    hour: Column | None
-    """Time of day, if `left` is a date only."""
     heard: Column | None
     called_back: Column | None
     kind: Column | None
@@ -40,14 +45,12 @@ def find_callback_columns(columns: Sequence[Column]) -> CallbackColumns | None:
     """Return the columns of a sheet of voice messages and requests for a callback; None for another table."""
     times = [column for column in columns if column.time_format]
     texts = [column for column in columns if not column.time_format]
-    heard, called_back = _find(_HEARD, times), _find(_CALLED_BACK, times)
-    left = _find(_LEFT, [column for column in times if column not in {heard, called_back}])
-    if left is None or not (heard or called_back) or _find(_ANSWERED, times):
+    heard, called_back = find_column(_HEARD, times), find_column(_CALLED_BACK, times)
+    left = find_column(_LEFT, [column for column in times if column not in {heard, called_back}])
+    if left is None or not (heard or called_back) or find_column(_ANSWERED, times):
         return None
-    has_hour = left.time_format != "iso" and "%H" in left.time_format
-    hour = None if has_hour else _find(_HOUR, [column for column in texts if column.is_mostly(_CLOCK.fullmatch)])
-    kind = _find(_KIND, [column for column in texts if 0 < len(column.distinct) <= FEW_VALUES])
-    return CallbackColumns(left, hour, heard, called_back, kind)
+    kind = find_column(_KIND, [column for column in texts if column.has_few_values])
+    return CallbackColumns(left, heard, called_back, kind)
 
 
 def list_callback_lines(found: CallbackColumns, roles: Mapping[str, Column]) -> Iterator[str]:
@@ -60,7 +63,7 @@ def list_callback_lines(found: CallbackColumns, roles: Mapping[str, Column]) -> 
     yield from _first_lines(found)
     for event, column in (("call.voicemail_heard", found.heard), ("call.called_back", found.called_back)):
         if column:
-            line = _event_line(event, _time(column, None, found.time_format), f"{toml_key(column.name)} = true")
+            line = _event_line(event, time_option(column, found.time_format), when_table(column, "true"))
             if event == "call.called_back" and "result" in roles:
                 values = ", ".join(list(roles["result"].distinct)[:FEW_VALUES])
                 hint = _("or by {column}: {values}", column=toml_key(roles["result"].name), values=values)
@@ -74,33 +77,16 @@ def list_callback_lines(found: CallbackColumns, roles: Mapping[str, Column]) -> 
 
 def _first_lines(found: CallbackColumns) -> Iterator[str]:
     """Yield the events that begin a contact: messages, and requests, by the column with the kind if there is one."""
-    time = _time(found.left, found.hour, found.time_format)
+    time = time_option(found.left, found.time_format)
     is_named = False
     for event, words in (("call.voicemail_left", _MESSAGE), ("call.callback_requested", _REQUEST)):
         kinds = [value for value in found.kind.distinct if words.search(plain_name(value))] if found.kind else []
         if found.kind and kinds:
             is_named = True
-            yield _event_line(event, time, f"{toml_key(found.kind.name)} = [{', '.join(map(quote, kinds))}]")
+            yield _event_line(event, time, when_table(found.kind, quote_list(kinds)))
     if not is_named:
         yield _event_line("call.voicemail_left" if found.heard else "call.callback_requested", time, "")
 
 
 def _event_line(event: str, time: str, condition: str) -> str:
-    when = f", when = {{ {condition} }}" if condition else ""
-    return f"  {{ event = {quote(event)}, time = {time}{when} }},"
-
-
-def _time(column: Column, hour: Column | None, time_format: str) -> str:
-    """Return the option `time` for a column, joined with the time of day in another one."""
-    field, time_format = quote(column.name), column.time_format
-    if hour:
-        field = f"[{field}, {quote(hour.name)}]"
-        seconds = ":%S" if any(value.count(":") == 2 for value in hour.values) else ""
-        time_format = "iso" if time_format == "iso" else f"{time_format} %H:%M{seconds}"
-    if time_format in {time_format, "iso"}:
-        return field
-    return f"{{ field = {field}, format = {quote(time_format)} }}"
-
-
-def _find(words: re.Pattern[str], columns: Sequence[Column]) -> Column | None:
-    return next((column for column in columns if words.search(plain_name(column.name))), None)
+    return f"  {event_table(event, {'time': time, 'when': condition})},"

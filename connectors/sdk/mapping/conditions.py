@@ -7,7 +7,8 @@ from typing import Any
 
 from connectors.sdk.mapping.conversions import read_number
 from connectors.sdk.mapping.fields import Record, field_getter, text_getter
-from connectors.sdk.mapping.options import ANY, MappingOptions, TestOptions
+from connectors.sdk.mapping.options import MappingOptions
+from connectors.sdk.mapping.value_options import ANY, TestOptions
 from models.codec import UnusableRecord
 from models.reasons import Reason
 

@@ -1,15 +1,15 @@
 """Configuration of a connector with a mapping: inline, in a file, or as a preset."""
 
 import tomllib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
 from pydantic import ValidationError, ValidationInfo, model_validator
+from pydantic_core import ErrorDetails
 
-from connectors.sdk.config import ConnectorConfig
-from connectors.sdk.config_errors import error_path, format_error, format_key_path, list_details, suggest
+from connectors.sdk.config import ConnectorConfig, Explain
+from connectors.sdk.config_errors import error_path, format_error, list_details, suggest
 from connectors.sdk.errors import describe_os_error
 from connectors.sdk.mapping.options import MappingOptions
 from connectors.sdk.mapping.problems import MappingError, Problem
@@ -50,37 +50,58 @@ class MappedConfig(ConnectorConfig, MappingOptions):
         return self
 
     @classmethod
-    def explain_errors(cls, error: ValidationError, instance: str, given: Mapping[str, Any]) -> list[str]:
-        """Return a line per error: with the mapping file and the line, or with the key below `instance` in the settings."""
+    def explain_errors(cls, error: ValidationError, given: Mapping[str, Any], explain: Explain) -> list[str]:
+        """Return a line per error: with the mapping file, the line and the key, or as `explain` formats it.
+
+        Errors in the settings are for `explain`, and so are those of a preset, which only the settings can complete.
+        """
+        details = [part for detail in list_details(error) for part in _split(detail)]
         name = given.get("mapping")
-        path = None
-        if isinstance(name, str) and name:
-            with suppress(ValueError):  # there is no such file: that is one of the errors
-                path = mapping_path(name)
-        return explain_mapping(error, cls, instance, given, path)
+        text, in_file = _read_own(name) if isinstance(name, str) else ("", {})
+        lines = []
+        for detail in details:
+            keys = error_path(detail)
+            may_be_in_file = keys[:1] and keys[0] in in_file.keys() | MappingOptions.model_fields.keys()
+            if text and may_be_in_file and not _is_given(given, keys):
+                lines.append(f"{name}:{find_line(text, keys)}: {format_error(detail, cls)}")
+            else:
+                lines.append(explain(detail))
+        return list(dict.fromkeys(lines))
 
 
-def explain_mapping(
-    error: ValidationError, model: type[MappedConfig], instance: str, given: Mapping[str, Any], file: Path | None
-) -> list[str]:
-    """Return a line per error in options `given` in the settings, or else in the mapping file."""
-    text = ""
-    if file:
-        with suppress(OSError, ValueError):  # it cannot be read: that is one of the errors
-            text = file.read_text(encoding="utf-8")
-    lines = []
-    for detail in list_details(error):
-        cause = detail.get("ctx", {}).get("error")
-        if isinstance(cause, MappingError):
-            found = [(problem.keys, f"{format_key_path(problem.keys)} {problem.text}") for problem in cause.problems]
-        else:
-            found = [(error_path(detail), format_error(detail, model))]
-        for keys, line in found:
-            in_settings = not text or (keys and keys[0] in given)
-            lines.append(
-                f"{instance}{'.' if keys else ''}{line}" if in_settings else f"{file}:{find_line(text, keys)}: {line}"
-            )
-    return list(dict.fromkeys(lines))
+def _read_own(name: str) -> tuple[str, Mapping[str, Any]]:
+    """Return the text and the options of a mapping file; empty for a preset, and for a file that cannot be read."""
+    if name in find_presets():
+        return "", {}
+    try:
+        return Path(name).read_text(encoding="utf-8"), read_mapping(name)
+    except (OSError, ValueError):  # that is one of the errors
+        return "", {}
+
+
+def _split(detail: ErrorDetails) -> list[ErrorDetails]:
+    """Return an error for each problem of a `MappingError`; another error as it is."""
+    cause = detail.get("ctx", {}).get("error")
+    if not isinstance(cause, MappingError):
+        return [detail]
+    return [
+        {**detail, "loc": problem.keys, "ctx": {"error": problem.text}}  # as those of a `ValueError` of a validator
+        for problem in cause.problems
+    ]
+
+
+def _is_given(given: Mapping[str, Any], keys: Sequence[int | str]) -> bool:
+    """Return whether the settings have the option at `keys`, which then counts. Of tables in `MERGED`, each row does."""
+    if not keys or keys[0] not in MERGED:
+        return bool(keys) and keys[0] in given
+    table: Any = given
+    for key in keys:
+        if not isinstance(table, Mapping):
+            break
+        if key not in table:
+            return False
+        table = table[key]
+    return True
 
 
 def find_missing_tables(model: type[MappedConfig], options: Mapping[str, Any]) -> list[str]:

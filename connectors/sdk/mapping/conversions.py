@@ -71,7 +71,8 @@ def time_reader(time_format: str, zone: ZoneInfo | None) -> ToTime:
     `time_format` is `iso`, `epoch` (seconds since 1970), `epoch_ms`, `excel` (days since 1899-12-30, local time), or a format of
     `datetime.strptime`. `%B` and `%b` also match French month names. Times without an offset are in `zone`. Values that
     databases and spreadsheets store as dates or times are converted whatever the format is. This includes such a date joined
-    with a text: `2026-03-16 09h15` is converted with the format `%d/%m/%Y %Hh%M`.
+    with a text: `2026-03-16 09h15` is converted with the format `%d/%m/%Y %Hh%M`. A day number of `excel` may be joined with a
+    time of day: `46097 09:15:00`, `46097 0.385`.
     """
     read = {"iso": _read_iso, "epoch": _read_epoch, "epoch_ms": _read_milliseconds, "excel": _read_serial}.get(
         time_format
@@ -211,7 +212,15 @@ def _read_milliseconds(value: Any) -> datetime:
 
 
 def _read_serial(value: Any) -> datetime:
-    return _EXCEL_EPOCH + timedelta(seconds=round(read_number(value) * 86_400))
+    try:
+        days = read_number(value)
+    except ValueError:  # a day and a time of day, joined by a space
+        day, _space, clock = str(value).rpartition(" ")
+        part = _read_duration(clock, "h:m") / 86_400 if ":" in clock else read_number(clock)
+        if not 0 <= part < 1:
+            raise
+        days = read_whole_number(day) + part
+    return _EXCEL_EPOCH + timedelta(seconds=round(days * 86_400))
 
 
 def _pattern_reader(time_format: str) -> Callable[[Any], datetime]:

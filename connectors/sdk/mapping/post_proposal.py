@@ -8,15 +8,8 @@ from typing import Final, NamedTuple
 from connectors.sdk.mapping.config import read_mapping
 from connectors.sdk.mapping.conversions import read_number, read_whole_number
 from connectors.sdk.mapping.event_fields import CLOSED_LISTS
-from connectors.sdk.mapping.sample_columns import (
-    FEW_VALUES,
-    Column,
-    list_names,
-    plain_name,
-    propose_label,
-    quote,
-    toml_key,
-)
+from connectors.sdk.mapping.proposed_lines import event_table, list_names, quote, quote_list, toml_key
+from connectors.sdk.mapping.sample_columns import Column, find_column, plain_name, propose_label
 from models.locale import _
 
 PRESET: Final = "franking-machine"
@@ -40,25 +33,16 @@ class PostColumns(NamedTuple):
 
 def find_post_columns(columns: Sequence[Column]) -> PostColumns | None:
     """Return the columns of a table with totals of post; None for another table."""
-
-    def find(words: re.Pattern[str], *, has_times: bool = False, has_few: bool = False) -> Column | None:
-        for column in columns:
-            is_few = 0 < len(column.distinct) <= FEW_VALUES
-            if (
-                words.search(plain_name(column.name))
-                and bool(column.time_format) is has_times
-                and (is_few or not has_few)
-            ):
-                return column
-        return None
-
-    day, post_class = find(_DAY, has_times=True), find(_CLASS, has_few=True)
-    items, amount = find(_ITEMS), find(_AMOUNT)
+    times = [column for column in columns if column.time_format]
+    others = [column for column in columns if not column.time_format]
+    names = [column for column in others if column.has_few_values]
+    day, post_class = find_column(_DAY, times), find_column(_CLASS, names)
+    items, amount = find_column(_ITEMS, others), find_column(_AMOUNT, others)
     if day is None or post_class is None or items is None or amount is None:
         return None
     if not items.is_mostly(_is_whole_number) or not amount.is_mostly(_is_number):
         return None
-    return PostColumns(day, post_class, items, amount, find(_SERVICE, has_few=True))
+    return PostColumns(day, post_class, items, amount, find_column(_SERVICE, names))
 
 
 def list_post_lines(found: PostColumns) -> Iterator[str]:
@@ -66,28 +50,27 @@ def list_post_lines(found: PostColumns) -> Iterator[str]:
     advice = _("the preset {preset} reads such totals: accueil connectors presets {preset}", preset=PRESET)
     yield f"# {advice}"
     parts = [found.day, *([found.service] if found.service else []), found.post_class]
-    yield f"id = [{', '.join(quote(column.name) for column in parts)}]"
+    yield f"id = {quote_list(column.name for column in parts)}"
     if found.service:
         yield f"service = {quote(found.service.name)}"
     options = {
-        "event": quote("post.counted"),
         "time": quote(found.day.name),
         "post_class": quote(found.post_class.name),
         "items": quote(found.items.name),
         "cost_cents": f'{{ field = {quote(found.amount.name)}, unit = "euros" }}',
     }
     yield ""
-    yield f"events = [{{ {', '.join(f'{name} = {value}' for name, value in options.items())} }}]"
+    yield f"events = [{event_table('post.counted', options)}]"
     totals = {column: [value for value in column.distinct if _is_total(value)] for column in parts[1:]}
     if any(totals.values()):
         yield from ("", "[ignored]")
         for column, values in totals.items():
             if values:
-                yield f"{toml_key(column.name)} = [{', '.join(map(quote, values))}]"
+                yield f"{toml_key(column.name)} = {quote_list(values)}"
     yield from ("", "[values.post_class]")
     known = _("the names may be: {names}", names=", ".join(CLOSED_LISTS["post_class"]))
     yield f"# {known}"
-    classes = _known_classes()
+    classes = find_known_classes()
     yield from list_names(_without_totals(found.post_class), lambda value: classes.get(propose_label(value), ""))
     if found.service:
         yield from ("", "[values.service]", *list_names(_without_totals(found.service)))
@@ -97,7 +80,7 @@ def _without_totals(column: Column) -> Counter[str]:
     return Counter(value for value in column.values if not _is_total(value))
 
 
-def _known_classes() -> dict[str, str]:
+def find_known_classes() -> dict[str, str]:
     """Return the post class by the label of each name that La Poste or a machine gives it, as in the preset."""
     named: dict[str, str] = read_mapping(PRESET)["values"]["post_class"]
     own = {name: name for name in CLOSED_LISTS["post_class"]}

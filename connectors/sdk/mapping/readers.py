@@ -23,13 +23,8 @@ from connectors.sdk.mapping.fields import (
     sparse_text_getter,
     text_getter,
 )
-from connectors.sdk.mapping.options import (
-    ANY,
-    MappingOptions,
-    Scalar,
-    ValueOptions,
-    value_table,
-)
+from connectors.sdk.mapping.options import MappingOptions, value_table
+from connectors.sdk.mapping.value_options import ANY, Scalar, ValueOptions
 from models.codec import UnusableRecord
 from models.identities import IdentityKind, PseudonymKey, normalise
 from models.reasons import Reason

@@ -26,7 +26,6 @@ from connectors.sdk.mapping.options import (
     IDENTITY_NAMES,
     EventOptions,
     MappingOptions,
-    ValueOptions,
     field_option,
     find_fields,
 )
@@ -43,6 +42,7 @@ from connectors.sdk.mapping.readers import (
     text_reader,
 )
 from connectors.sdk.mapping.reason_options import channel_of
+from connectors.sdk.mapping.value_options import ValueOptions
 from connectors.sdk.pseudonyms import join
 from models.codec import UnusableRecord
 from models.envelope import Envelope

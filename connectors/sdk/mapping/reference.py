@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 from connectors.sdk.config import Options, table
 from connectors.sdk.mapping.event_fields import CLOSED_LISTS, DEFAULTS, EVENT_MODELS, data_fields
-from connectors.sdk.mapping.options import EventOptions, FieldOptions, MappingOptions, TestOptions, ValueOptions
+from connectors.sdk.mapping.options import EventOptions, FieldOptions, MappingOptions
+from connectors.sdk.mapping.value_options import TestOptions, ValueOptions
 from models.locale import N_, translate
 
 PAGES: Final = {Path("docs/reference/mapping.md"): "en", Path("docs/reference/mapping.fr.md"): "fr"}

@@ -3,17 +3,15 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import msgspec
-
-from connectors.sdk.mapping.conversions import read_seconds, time_reader
+from connectors.sdk.mapping.conversions import ToTime, Unit, read_number, read_seconds, time_reader
 from connectors.sdk.mapping.fields import Record
 from models.identities import normalise_email, normalise_phone
-from models.locale import _
 
 TIME_FORMATS: Final = (
     "iso",
@@ -37,6 +35,23 @@ FEW_VALUES: Final = 30
 ID_FORMATS: Final = ("", "epoch")
 """Formats of times that an id may seem to have: Asterisk's ids begin with a time."""
 _EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
+_SERIALS: Final = (36_526, 73_050)
+"""Day numbers of Excel for the years 2000 to 2099."""
+_DAY_NAME: Final = re.compile(r"\bdate|\bjour\b|\bday\b|\ble\b")
+_CLOCK_NAME: Final = re.compile(r"heure|horaire|hour|\btime\b")
+_CLOCKS: Final = {
+    "%H:%M:%S": re.compile(r"\d?\d:\d\d:\d\d"),
+    "%H:%M": re.compile(r"\d?\d:\d\d"),
+    "%Hh%M": re.compile(r"\d?\dh\d\d"),
+}
+"""Times of day by format."""
+_YEARS: Final = range(1990, 2100)
+"""Years of plausible times: `0639980001` is one of the year 639 in the format `%Y%m%d%H%M%S`."""
+_NO_NUMBER: Final = re.compile(r"\D*(?:\d{1,5}\D*)?")
+"""Caller without a telephone number: withheld, or an extension."""
+_NUMBER: Final = re.compile(r"\d+([.,]\d+)?")
+_MINUTES: Final = re.compile(r"\bmin(?:utes?)?\b")
+_MILLISECONDS: Final = re.compile(r"\bms\b|milli")
 ROLES: Final = {
     "line": r"appelee?\b|called|dialled|\bdnis\b|\bsda\b|ligne|\bline\b",
     "phone": r"tel|phone|mobile|portable|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b|\bnumero\b",
@@ -46,7 +61,7 @@ ROLES: Final = {
     "procedure": r"demarche|procedure|teleservice|formulaire",
     "queue": r"queue|file|groupe|skill|pilote|motif",
     "contact_reason": r"motif|reason|qualif|wrap",
-    "service": r"service|direction|pole",
+    "service": r"service|direction|pole|\bdepartment",
     "site": r"\bsite|lieu|antenne|guichet|\bborne",
     "agent": r"agent|operateur|conseiller|\buser",
     "wait_seconds": r"attente|wait",
@@ -54,7 +69,7 @@ ROLES: Final = {
     "handle_seconds": r"talk|conversation|communication|billsec",
     "duration": r"duree|duration",
     "starts_at": r"\brdv\b|rendez|creneau|slot|appointment",
-    "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|closed|traite",
+    "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|\bclos\b|closed|traite",
     "changed_at": r"modif|chang|update|\bmaj\b|mise a jour",
     "answers": r"answer|repon|decroch|appel[ée] le|called|\bpris",
     "begins": r"start|debut|arriv|depo[ts]|recu|receiv|\bcree|creat|creation|calldate|enregistr|\bdate|\bheure|\btime\b|horodat",
@@ -63,6 +78,7 @@ ROLES: Final = {
     "score": r"\bnote\b|score|satisfaction",
 }
 """Words in the names of columns, without accents, by role. The first role that fits by name and values counts."""
+DURATION_ROLES: Final = ("wait_seconds", "ring_seconds", "handle_seconds", "duration")
 TIME_ROLES: Final = ("begins", "answers", "ends", "changed_at", "starts_at")
 
 
@@ -76,35 +92,67 @@ class Column:
     time_format: str
     """Format of its times; empty if the values are not times."""
     is_sometimes_empty: bool
+    is_day: bool = False
+    """True if the values are dates without a time of day."""
+    day: str = ""
+    """Name of the column with the date, for a column with a time of day. `time_format` is then that of both, joined."""
+
+    @property
+    def plain(self) -> str:
+        """Name in lower case without accents; with that of `day`."""
+        return plain_name(f"{self.day} {self.name}")
+
+    @property
+    def has_few_values(self) -> bool:
+        """True if the values may be names of a table."""
+        return 0 < len(self.distinct) <= FEW_VALUES
 
     @property
     def distinct(self) -> Counter[str]:
         """Number of records by value."""
         return Counter(self.values)
 
+    def fits_by_name(self, role: str) -> bool:
+        """Return whether the name fits a role."""
+        return re.search(ROLES[role], self.plain) is not None
+
     def fits(self, role: str) -> bool:
         """Return whether name and values fit a role."""
-        if not re.search(ROLES[role], plain_name(self.name)):
+        if not self.fits_by_name(role):
             return False
         match role:
             case _ if role in TIME_ROLES:
                 return bool(self.time_format)
             case "phone":
-                return self.is_mostly(_is_phone)
+                return self._has_callers
             case "email":
                 return self.is_mostly(normalise_email)
-            case "wait_seconds" | "ring_seconds" | "handle_seconds" | "duration":
+            case _ if role in DURATION_ROLES:
                 return self.is_mostly(_duration)
             case "score":
                 return self.is_mostly(_is_number)
             case "id" | "dossier":
-                is_phone = self.is_mostly(_is_phone)
+                is_phone = self.is_mostly(normalise_phone)
                 return self.time_format in ID_FORMATS and not is_phone and len(self.distinct) > len(self.values) / 2
             case "line":
-                return self.is_mostly(_is_phone) and len(self.distinct) <= len(self.values) / 2
+                return self.is_mostly(normalise_phone) and len(self.distinct) <= len(self.values) / 2
             case "procedure" | "queue" | "contact_reason" | "service" | "site" | "result" | "action":
-                return 0 < len(self.distinct) <= FEW_VALUES
+                return self.has_few_values
         return not self.time_format
+
+    @property
+    def _has_callers(self) -> bool:
+        """True if the values are telephone numbers, but for withheld ones and extensions."""
+        numbers = [value for value in self.values if not _NO_NUMBER.fullmatch(value)]
+        return len(numbers) > len(self.values) / 2 and replace(self, values=tuple(numbers)).is_mostly(normalise_phone)
+
+    @property
+    def unit(self) -> Unit:
+        """Unit of durations, by their form, else by the name of the column."""
+        if any(value.count(":") == 1 for value in self.values):
+            return "m:s"
+        plain = plain_name(self.name)
+        return "min" if _MINUTES.search(plain) else "ms" if _MILLISECONDS.search(plain) else "s"
 
     def is_mostly(self, test: Callable[[str], object]) -> bool:
         """Return whether nearly all values pass a test."""
@@ -115,14 +163,85 @@ def describe_column(name: str, records: Sequence[Record]) -> Column:
     """Return the column `name` of sample records."""
     raw = [value for record in records if (value := record.get(name)) not in (None, "")]
     texts = tuple(str(value).strip() for value in raw if not isinstance(value, dict | list))
-    return Column(name, texts, _find_time_format(raw), len(texts) < len(records))
+    time_format = _find_time_format(raw) or _find_serial_format(name, raw)
+    is_day = bool(time_format) and all(map(_is_day, raw))
+    return Column(name, texts, time_format, len(texts) < len(records), is_day)
+
+
+def join_times_of_day(columns: Sequence[Column]) -> list[Column]:
+    """Return the columns; those with a time of day are joined with the date in the nearest column before, or else after them.
+
+    The dates that were joined are left out.
+    """
+    day = next((column for column in columns if column.is_day), None)
+    joined, days = [], set()
+    for column in columns:
+        day = column if column.is_day else day
+        if day and day is not column and (time_format := _join_formats(day, column)):
+            days.add(day.name)
+            joined.append(replace(column, day=day.name, time_format=time_format))
+        else:
+            joined.append(column)
+    return [column for column in joined if column.name not in days]
+
+
+def _join_formats(day: Column, column: Column) -> str:
+    """Return the format of a date joined with a time of day; empty if `column` has no time of day."""
+    is_named = _CLOCK_NAME.search(plain_name(column.name)) or any(map(column.fits_by_name, TIME_ROLES))
+    if not is_named or column.time_format or any(map(column.fits_by_name, (*DURATION_ROLES, "queue"))):
+        return ""
+    if day.time_format == "excel":
+        is_part = column.is_mostly(_is_part_of_day) or column.is_mostly(_CLOCKS["%H:%M"].match)
+        return "excel" if is_part else ""
+    form = next((form for form, pattern in _CLOCKS.items() if column.is_mostly(pattern.fullmatch)), "")
+    if not form:
+        return ""
+    if day.time_format != "iso":
+        return f"{day.time_format} {form}"
+    is_iso = form != "%Hh%M" and all(value[1] != ":" for value in column.values)  # ISO 8601 has two digits of hours
+    return "iso" if is_iso else f"%Y-%m-%d {form}"
+
+
+def _is_day(value: Any) -> bool:
+    """Return whether a value that is a time has no time of day."""
+    if isinstance(value, date):
+        return not isinstance(value, datetime)
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        return ":" not in value
+    return read_number(value).is_integer()
+
+
+def _is_part_of_day(value: str) -> bool:
+    return _is_between(value, 0, 1)
+
+
+def _is_between(value: Any, low: float, high: float) -> bool:
+    try:
+        return low <= read_number(value) < high
+    except ValueError:
+        return False
+
+
+def _find_serial_format(name: str, values: Sequence[Any]) -> str:
+    """Return `excel` if the values are day numbers of Excel, by the name of the column too: postal codes are such numbers."""
+    if not values or not all(_is_between(value, *_SERIALS) for value in values):
+        return ""
+    has_fraction = not all(map(_is_day, values))
+    plain = plain_name(name)
+    is_time = _DAY_NAME.search(plain) or (has_fraction and any(re.search(ROLES[role], plain) for role in TIME_ROLES))
+    return "excel" if is_time else ""
+
+
+def find_column(words: re.Pattern[str], columns: Iterable[Column]) -> Column | None:
+    """Return the first column whose name has one of `words`; None if there is none."""
+    return next((column for column in columns if words.search(column.plain)), None)
 
 
 def _find_time_format(values: Sequence[Any]) -> str:
     if not values:
         return ""
     for name, (low, high) in _EPOCHS.items():
-        if all(_is_number(value) and low < float(value) < high for value in values):
+        if all(_is_between(value, low, high) for value in values):
             return name
     zone = ZoneInfo("Europe/Paris")
     for time_format in TIME_FORMATS:
@@ -132,19 +251,13 @@ def _find_time_format(values: Sequence[Any]) -> str:
     return ""
 
 
-def _can(read: Callable[[Any], object], value: Any) -> bool:
+def _can(read: ToTime, value: Any) -> bool:
     if isinstance(value, str) and len(value) < 8:
         return False
     try:
-        read(value)
+        return read(value).year in _YEARS
     except ValueError:
         return False
-    return True
-
-
-def _is_phone(value: str) -> bool:
-    """Return whether a text is a telephone number; `A260316001` is an id."""
-    return not re.search("[A-Za-z]", value) and bool(normalise_phone(value))
 
 
 def _duration(value: str) -> bool:
@@ -155,7 +268,7 @@ def _duration(value: str) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return re.fullmatch(r"\d+(\.\d+)?", str(value)) is not None
+    return _NUMBER.fullmatch(str(value)) is not None
 
 
 def plain_name(name: str) -> str:
@@ -168,20 +281,3 @@ def plain_name(name: str) -> str:
 def propose_label(value: str) -> str:
     """Return a name for a value of a source; empty if the value has no letter or digit."""
     return re.sub(r"[^a-z0-9.]+", "-", plain_name(value)).strip("-")[:64]
-
-
-def list_names(values: Counter[str], propose_name: Callable[[str], str] = propose_label) -> Iterator[str]:
-    """Yield the rows of a table of names, the most frequent value first."""
-    for value, count in values.most_common():
-        found = _("records: {count}", count=count)
-        yield f"{quote(value)} = {quote(propose_name(value))}  # {found}"
-
-
-def toml_key(name: str) -> str:
-    """Return a name as a key of TOML, with quotation marks if it needs them."""
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else quote(name)
-
-
-def quote(text: str) -> str:
-    """Return a text as a basic string of TOML."""
-    return msgspec.json.encode(text).decode()

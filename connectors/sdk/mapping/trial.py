@@ -8,15 +8,17 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Final
 
+from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
 from connectors.sdk.contract import Reject
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.conditions import all_of, find_closed_fields
 from connectors.sdk.mapping.event_fields import CLOSED_LISTS, data_fields, is_label
 from connectors.sdk.mapping.fields import Getter, Record, is_expression, sparse_text_getter, text_getter
 from connectors.sdk.mapping.impossible_order import SINGLE_EVENT_TYPES, find_disorder, find_without_wait, stay_of
-from connectors.sdk.mapping.options import ANY, EventOptions, MappingOptions, field_option, find_fields, value_table
+from connectors.sdk.mapping.options import EventOptions, MappingOptions, field_option, find_fields, value_table
 from connectors.sdk.mapping.readers import text_reader
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordKey, RecordMapping, fact_checksum
+from connectors.sdk.mapping.value_options import ANY
 from connectors.sdk.samples import PlacedRecord, flatten, split_records
 from models.codec import UnusableRecord
 from models.events import Event
@@ -64,6 +66,8 @@ class Trial:
 
     mapping: RecordMapping
     options: MappingOptions
+    contact_reasons: ContactReasons = NO_REASONS
+    """Reasons for contact, whose rules add events to those of the records."""
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
     """Number of records by value that the mapping does not name, by key: `values.queue`, or `ignored.<field>`."""
     _known: dict[RecordKey, tuple[bytes, str, dict[bytes, str]]] = field(default_factory=dict)
@@ -118,7 +122,7 @@ class Trial:
         def reject(_item: PreparedRecord, reason: Reason, detail: str) -> Reject:
             return Reject(reason, b"", detail)
 
-        outcome = map_or_reject(map_one, reject, prepared, now)
+        outcome = map_or_reject(map_one, reject, prepared, now, self.contact_reasons.add)
         if isinstance(outcome, Reject):
             return TriedRecord(record.place, rejected=(outcome.reason, outcome.detail))
         return TriedRecord(record.place, tuple(outcome))

@@ -18,6 +18,8 @@ from click.testing import Result
 from connectors.sdk.reread import last_reread_ms
 from connectors.sdk.runner import configure
 from streams.kafka.ports import free_port
+from streams.runtime.process_specs import configure_one_connector
+from streams.settings.loader import load
 from tests.support.commands import error, run
 from tests.support.demarches_server import serving_dossiers
 from tests.support.json_api import JsonApi, form, serving_switch
@@ -121,11 +123,27 @@ class TestCheck:
 
     def test_check_reads_only_the_beginning_of_a_long_log(self) -> None:
         configure_logs(siege="asterisk")
-        Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n" * 20_000)
+        Path("queue_log.1").write_text("1773650010|NONE|NONE|NONE|QUEUESTART|\n" * 20_000)
+        os.utime("queue_log.1", (time.time() - 86_400,) * 2)
+        Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n" * 60_000)
         output = command("check", "siege").stdout
+        assert "\nnot read yet: 3 MB\n" in output
         found = re.search(r"\(records read: the oldest (\d+); newer ones exist\)$", output, re.MULTILINE)
         assert found
         assert int(found[1]) < 20_000
+
+    def test_check_names_the_size_of_tables_that_were_not_read(self) -> None:
+        Path("accueil.toml").write_text(
+            '[connectors.mail]\nconnector = "table"\nfiles = "*.csv"\ntimezone = "UTC"\nid = "id"\n'
+            'events = [{ event = "email.received", time = "at" }]\n'
+        )
+        for number in range(3):
+            rows = (f"{number}-{row};2026-03-16 09:00:00;{'x' * 60}\n" for row in range(12_000))
+            Path(f"{number}.csv").write_text(f"id;at;subject\n{''.join(rows)}")
+            os.utime(f"{number}.csv", (time.time() - 86_400 + number,) * 2)
+        output = command("check", "mail").stdout
+        assert re.search(r"\(records read: the oldest (4000|8000|12000); newer ones exist\)\n", output)
+        assert re.search(r"\nnot read yet: [23] MB\n", output)  # a slow machine reads less
 
     def test_check_reads_rotated_logs_and_the_current_one(self) -> None:
         configure_logs(siege="asterisk")
@@ -416,23 +434,48 @@ class TestContactReasons:
         assert result.exit_code == 0, result.output
         assert re.findall(r" +(\d) +(\S+)\n", result.stdout) == [("3", "call.queued"), ("2", "contact.reason_set")]
 
+    def test_check_accepts_a_stored_reason_that_left_the_list(self) -> None:
+        settings = load()
+        instance = configure_one_connector(settings, "appels")
+        with (
+            instance.locked(settings.data / "connectors") as own,
+            closing(instance.connector.open(instance.config, own)) as source,
+        ):
+            assert source.read(0.0)  # and the process is killed: the outcomes are stored, not confirmed
+        self.write('[contact_reasons.rsa]\nqueues = ["rsa"]\n[contact_reasons.autre]\n')
+        mapping = Path("appels.toml")
+        mapping.write_text(mapping.read_text().replace('"voirie"', '"autre"'))
+        result = command("check", "appels")
+        assert "rejected" not in result.stdout, result.output
+        assert re.findall(r" +(\d) +(\S+)\n", result.stdout) == [("3", "call.queued"), ("2", "contact.reason_set")]
+
     @pytest.mark.parametrize(
-        ("arguments", "place"),
+        "arguments",
         [
-            (("config", "check"), "accueil.toml: connectors.appels"),
-            (("connectors", "check", "appels"), "accueil.toml: connectors.appels"),
-            (("connectors", "try", "appels.toml", "--with", "appels.csv"), "appels.toml:10:"),
-            (("connectors", "try", "accueil.toml"), "appels.toml:10:"),
-            (("connect",), "accueil.toml: connectors.appels"),
+            ("config", "check"),
+            ("connectors", "check", "appels"),
+            ("connectors", "try", "appels.toml", "--with", "appels.csv"),
+            ("connectors", "try", "accueil.toml"),
+            ("connect",),
         ],
     )
-    def test_unlisted_reason_is_a_fault_with_a_suggestion(self, arguments: tuple[str, ...], place: str) -> None:
+    def test_unlisted_reason_is_a_fault_of_the_mapping_file(self, arguments: tuple[str, ...]) -> None:
         self.write("[contact_reasons.voiries]\n")
         text = "'voirie' is not in contact_reasons for the channel call; did you mean voiries?"
-        assert f"{place} values.contact_reason.12 {text}" in error(*arguments)
+        assert error(*arguments).endswith(f"accueil: appels.toml:10: values.contact_reason.12 {text}\n")
+
+    def test_missing_option_of_the_connector_is_a_fault_of_the_settings(self) -> None:
+        Path("accueil.toml").write_text('[connectors.appels]\nconnector = "table"\nmapping = "appels.toml"\nid = ""\n')
+        lines = error("config", "check").splitlines()
+        assert lines[0].startswith("accueil: accueil.toml: connectors.appels.")
+        assert "accueil: accueil.toml: connectors.appels.files is missing" in lines
 
     def test_try_uses_the_reasons_of_the_settings(self) -> None:
         for file in ("appels.toml", "accueil.toml"):
             result = command("try", file, "--with", "appels.csv")
             assert result.exit_code == 0, result.output
-            assert "contact.reason_set" in result.stdout
+            reasons = [
+                line.split("  ")[-1] for line in result.stdout.splitlines() if line.startswith("  contact.reason_set")
+            ]
+            assert reasons == ["1 contact_reason=voirie", "2 contact_reason=rsa (set by a rule)"]
+            assert "\n       2  contact.reason_set\n" in result.stdout

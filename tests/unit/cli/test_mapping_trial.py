@@ -88,6 +88,12 @@ def test_lines_of_one_column_need_widths() -> None:
     assert not Path("calls.toml").exists()
 
 
+def test_a_title_of_one_cell_above_the_header_is_named() -> None:
+    Path("mail.csv").write_text("Registre 2026\nN°;Reçu le;Service\n1;2026-03-16;PMI\n")
+    refusal = error("connectors", "new", "mail", "--from", "mail.csv")
+    assert "mail.csv has no records: if the first line is a title, add --skip-lines" in refusal
+
+
 def test_lists_in_records_are_named() -> None:
     Path("forms.json").write_text(
         '[{"id": "1", "at": "2026-03-16", "steps": []}, {"id": "2", "at": "2026-03-16", "steps": [{"at": "2026-03-17"}]}]'
@@ -95,6 +101,15 @@ def test_lists_in_records_are_named() -> None:
     assert run("connectors", "new", "forms", "--from", "forms.json").exit_code == 0
     last = Path("forms.toml").read_text().splitlines()[-1]
     assert last.startswith("# Lists in a record: steps. Name a value in one as steps[0].…, or make a record of each")
+
+
+def test_a_list_of_one_record_is_no_envelope_of_its_history() -> None:
+    Path("forms.json").write_text('[{"id": "1", "created": "2026-03-16", "data": {"steps": [{"at": "2026-03-17"}]}}]')
+    result = run("connectors", "new", "forms", "--from", "forms.json", "--channel", "form")
+    assert result.exit_code == 0, result.output
+    proposed = tomllib.loads(Path("forms.toml").read_text())
+    assert ("records" in proposed, proposed["id"], proposed["events"][0]["time"]) == (False, "id", "created")
+    assert "# Lists in a record: data.steps." in Path("forms.toml").read_text()
 
 
 def test_presets_are_described_in_the_language_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:

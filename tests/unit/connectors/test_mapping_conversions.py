@@ -40,6 +40,9 @@ SPRING = datetime(2026, 5, 4, 7, 30, tzinfo=UTC)
         ("epoch_ms", "1777879800000"),
         ("excel", 46146.3958333333),
         ("excel", "46146,3958333333"),
+        ("excel", "46146 09:30:00"),
+        ("excel", "46146 9:30"),
+        ("excel", "46146 0.3958333333"),
         ("%d/%m/%Y %H:%M:%S", "04/05/2026 09:30:00"),
         ("%d/%m/%Y %H:%M:%S", "4/5/2026 9:30:00"),
         ("%d/%m/%Y %H:%M", "04/05/2026 09:30"),
@@ -122,7 +125,9 @@ def test_time_with_an_offset_is_exact_in_the_hour_that_occurs_twice() -> None:
             strict=False,
         ),
         *zip(repeat("epoch_ms"), ("x", 10**18, Decimal("sNaN")), strict=False),
-        *zip(repeat("excel"), ("x", "0639981234", 1e15, -1e15, float("nan")), strict=False),
+        *zip(
+            repeat("excel"), ("x", "0639981234", 1e15, -1e15, float("nan"), "46146 1.5", "46146.5 09:30"), strict=False
+        ),
         *zip(repeat("%d/%m/%Y"), ("31/02/2026", "04/13/2026", "4 mai 2026", 5, time(9, 30)), strict=False),
         ("%d/%m/%Y %H:%M:%S", "04/05/2026"),
         ("%d/%m/%Y %H:%M:%S", "04/05/2026 25:00:00"),

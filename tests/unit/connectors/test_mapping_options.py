@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
+from connectors.sdk import registry
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.mapping.config import MappedConfig, merge, read_mapping
@@ -91,8 +92,11 @@ def test_valid_mappings_have_no_problem() -> None:
             changed(CALLS, "events", 0, "event", to="agent.state_changed"),
             "essai.events #1.event is not an event of Accueil",
         ),
-        (changed(CALLS, "queeu", to="x"), "essai.queeu is unknown; did you mean queue?"),
-        (changed(CALLS, "events", 0, "tiem", to="x"), "essai.events #1.tiem is unknown; did you mean events #1.time?"),
+        (changed(CALLS, "queeu", to="x"), "essai.queeu is unknown; did you mean essai.queue?"),
+        (
+            changed(CALLS, "events", 0, "tiem", to="x"),
+            "essai.events #1.tiem is unknown; did you mean essai.events #1.time?",
+        ),
         (
             {"events": [{"event": "call.queued", "time": "start"}]},
             "essai.events #1.queue is missing; call.queued needs it",
@@ -221,6 +225,28 @@ def test_problem_of_a_file_is_named_with_it(tmp_path: Path, content: bytes, prob
     path.write_bytes(content)
     lines = problems({"mapping": str(path)})
     assert any(str(path) in line and problem in line for line in lines), lines
+
+
+def test_problem_is_named_where_the_option_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(
+        'id = "n"\nqueue = "q"\nevents = [\n  { event = "call.queued", time = "t" },\n  { event = "call.ended" },\n]\n'
+        '[values.queue]\nA = "é"\nB = "é"\nC = "c"\n',
+        encoding="utf-8",
+    )
+    given = {"mapping": str(path), "regoin": "FR", "values": {"queue": {"B": "b", "C": "ç"}}}
+    assert problems(given) == [
+        f"{path}:8: values.queue.A may have letters without accents, digits, . _ -",
+        "essai.values.queue.C may have letters without accents, digits, . _ -",
+        "essai.regoin is unknown; did you mean essai.region?",
+    ]
+    given = {"mapping": str(path), "values": {"queue": {"A": "a", "B": "b"}}}
+    assert problems(given) == [f"{path}:5: events #2.time is missing"]
+
+
+def test_preset_is_completed_in_the_settings() -> None:
+    with pytest.raises(ConfigError, match=r"^essai\.queue needs the table values\.queue"):
+        parse(registry.load("table").config, "essai", {"mapping": "teams-call-queue", "files": "/srv/*.csv"})
 
 
 def test_merge_adds_rows_of_values_only_to_tables() -> None:

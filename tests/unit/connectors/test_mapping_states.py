@@ -212,6 +212,20 @@ def test_an_element_is_rejected_alone() -> None:
     assert tried[1].rejected == (Reason.UNKNOWN_ENUM, "history.state: not in values.state")
 
 
+def test_a_list_in_an_object_has_its_path() -> None:
+    inner = {"history": [{"at": 1}, {"at": 2}], "ref": "x"}
+    records = [PlacedRecord({"number": 7, "attributes": inner}, "record 1"), PlacedRecord({"attributes": 1})]
+    first, second, third = split_records(records, "attributes.history")
+    assert (first.fields, first.place) == (
+        {"number": 7, "attributes": {"history": {"at": 1}, "ref": "x"}},
+        "record 1, attributes.history 1",
+    )
+    assert second.fields["attributes"]["history"] == {"at": 2}
+    assert third.problem == "attributes.history: not a list"
+    (column,) = split_records([PlacedRecord({"a.b": [1]})], "a.b")  # a name with a dot
+    assert column.fields == {"a.b": 1}
+
+
 @pytest.mark.parametrize("value", [None, "1", {"state": 1}, 7])
 def test_a_record_without_the_list_is_rejected(value: Any) -> None:
     (tried,) = run(HISTORY, {"number": 7, "history": value})

@@ -1,11 +1,12 @@
 """Trial of a mapping, and the mapping that is proposed for a sample."""
 
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pytest
 
+from connectors.sdk.contact_reasons import ContactReasons, ReasonRule
 from connectors.sdk.mapping.options import MappingOptions
 from connectors.sdk.mapping.proposal import propose
 from connectors.sdk.mapping.record_mapping import RecordMapping
@@ -49,6 +50,28 @@ def test_states_that_no_event_has_are_listed() -> None:
     found, trial = try_records(STATES, mail("new"), mail("done", 2))
     assert found == [[], ["email.received", "email.answered"]]
     assert trial.unknown == {"ignored.state": {"new": 1}}
+
+
+def test_rules_set_reasons_as_in_operation() -> None:
+    options = {
+        "timezone": "Europe/Paris",
+        "id": "n",
+        "queue": "q",
+        "values": {"queue": {"A": "a", "B": "b"}},
+        "events": [{"event": "call.queued", "time": "at"}],
+    }
+    mapping = MappingOptions.model_validate(options)
+    reasons = ContactReasons([ReasonRule("benefit", queues=("a",))])
+    trial = Trial(RecordMapping("table/try", mapping, PseudonymKey("general", b"k" * 32)), mapping, reasons)
+    rows = [("A", ""), ("A", "longer"), ("B", "")]
+    records = [PlacedRecord({"n": "7", "at": "2026-03-01", "q": q, "note": note}, "") for q, note in rows]
+    tried = list(trial.run(records, NOW))
+    assert [event.type for event in tried[0].events] == ["call.queued", "contact.reason_set"]
+    assert tried[1].is_repeated
+    assert ([event.type for event in tried[2].events], tried[2].replaced) == (
+        ["call.queued"],
+        ("call.queued", "contact.reason_set"),
+    )
 
 
 SLOTS = {
@@ -268,6 +291,15 @@ def test_voice_messages_and_callbacks_are_recognised() -> None:
     ]
 
 
+def test_times_of_another_format_than_the_callbacks_are_proposed_with_it() -> None:
+    records = [{"N°": "1", "Déposé le": "09/03/2026", "Heure": "19:17", "Rappelé le": "2026/03/10 09:00:00"}]
+    proposed = tomllib.loads(propose(records, "table"))
+    del proposed["connector"]
+    left, _called_back = proposed["events"]
+    assert left["time"] == {"field": ["Déposé le", "Heure"], "format": "%d/%m/%Y %H:%M"}
+    assert try_records(proposed, *records)[0] == [["call.callback_requested", "call.called_back"]]
+
+
 def test_a_sheet_of_callbacks_without_types_has_requests_only() -> None:
     records = [
         {"ID": str(day), "Left at": f"2026-03-1{day} 09:00", "Called back at": "2026-03-19 10:00"} for day in (1, 2)
@@ -303,3 +335,170 @@ def test_ids_direct_lines_and_reasons_of_calls_are_recognised() -> None:
         *2 * [answered],
         *2 * [["call.arrived", "call.queued", "call.abandoned"]],
     ]
+
+
+def propose_register(names: str, *rows: str) -> tuple[dict[str, Any], list[list[str]]]:
+    """Return the proposed mapping for rows of a register, and the event types that it gives for each."""
+    records = [dict(zip(names.split(";"), row.split(";"), strict=True)) for row in rows]
+    proposed = tomllib.loads(propose(records, "table"))
+    del proposed["connector"]
+    return proposed, try_records(proposed, *records)[0]
+
+
+def test_a_french_register_of_letters_with_their_direction_is_recognised() -> None:
+    proposed, found = propose_register(
+        "N°;Date;Sens;Correspondant;Objet;Service;Affranchissement;En réponse à",
+        "2026-001;05/01/2026;Arrivée;Mme Exemple;Aide;MDPH;;",
+        "2026-002;06/01/2026;Départ;Mme Exemple;Accusé;MDPH;Lettre verte;2026-001",
+        "2026-003;07/01/2026;Interne;RH;Note;RH;;",
+        "2026-004;08/01/2026;Départ;Préfecture;Acte;RH;Recommandé AR;",
+    )
+    assert (proposed["id"], proposed["ignored"]) == ("N°", {"Sens": ["Interne"]})
+    assert found == [["letter.arrived"], ["letter.answered", "letter.sent"], [], ["letter.sent"]]
+
+
+def test_an_english_register_of_letters_with_their_direction_is_recognised() -> None:
+    proposed, found = propose_register(
+        "Ref;Direction;Received;Posted;Subject;Department",
+        "L-1;In;2026-01-05;;Request;Housing",
+        "L-2;Out;;2026-01-06;Decision;Roads",
+    )
+    assert (proposed["service"], proposed["events"][1]["time"]) == ("Department", "Posted")
+    assert proposed["events"][1]["postage"] == {"value": "lettre_verte"}
+    assert found == [["letter.arrived"], ["letter.sent"]]
+
+
+def test_the_numbers_of_two_series_are_not_mixed() -> None:
+    proposed, found = propose_register(
+        "N° d'ordre;A/D;Date d'enregistrement;Expéditeur / Destinataire;Objet;Clos le",
+        "1;A;05/01/2026;Mme Exemple;Aide;09/01/2026",
+        "1;D;06/01/2026;M. Exemple;Décision;",
+        "2;A;06/01/2026;M. Exemple;Recours;",
+        "2;D;07/01/2026;Mme Exemple;Décision;",
+    )
+    assert proposed["id"] == ["A/D", "N° d'ordre"]
+    assert found == [["letter.arrived", "letter.closed"], ["letter.sent"], ["letter.arrived"], ["letter.sent"]]
+
+
+@pytest.mark.parametrize(
+    ("names", "rows"),
+    [
+        ("id;sens;appelant;debut;fin;duree", ("1;entrant;0639980001;2026-01-05 09:00;2026-01-05 09:05;300",)),
+        ("N° chrono;Date;Statut", ("1;05/01/2026;Reçu", "2;05/01/2026;Envoyé")),
+        ("N° chrono;Date;Classe", ("1;05/01/2026;A", "2;05/01/2026;D")),
+        ("N° chrono;Date;Nature", ("1;05/01/2026;Courrier entrant", "2;05/01/2026;Colis", "3;05/01/2026;Pli sortant")),
+    ],
+)
+def test_other_columns_are_not_taken_for_the_direction_of_letters(names: str, rows: tuple[str, ...]) -> None:
+    records = [dict(zip(names.split(";"), row.split(";"), strict=True)) for row in rows]
+    assert "letter.sent" not in propose(records, "table")
+
+
+def test_durations_have_the_unit_in_the_name_of_their_column() -> None:
+    records = [
+        {
+            "id": f"A{number}",
+            "start": "2026-03-16 09:00",
+            "queue": "RSA",
+            "Durée attente (min)": "0,5",
+            "talk_ms": "180000",
+        }
+        for number in range(2)
+    ]
+    proposed = tomllib.loads(propose(records, "table", Channel.CALL))
+    assert proposed["events"][1]["wait_seconds"] == {"field": "Durée attente (min)", "unit": "min"}
+    assert proposed["events"][2]["handle_seconds"] == {"field": "talk_ms", "unit": "ms"}
+
+
+def test_withheld_numbers_and_extensions_do_not_hide_the_column_of_callers() -> None:
+    numbers = [*PHONES, "anonyme", "601"]
+    records = [{"Appelant": number, "Date": "16/03/2026 09:00:00"} for number in numbers]
+    assert tomllib.loads(propose(records, "table"))["phone"] == "Appelant"
+    assert "phone" not in tomllib.loads(propose(records[3:], "table"))
+
+
+def test_telephone_numbers_are_not_taken_for_times() -> None:
+    text = propose([{"N°": "R-1", "Téléphone": PHONES[0]}], "table")
+    assert "time_format" not in text
+
+
+@pytest.mark.parametrize(
+    ("day", "clock", "time_format"),
+    [
+        ("16/03/2026", "9:05", "%d/%m/%Y %H:%M"),
+        ("16/03/2026", "09:05:00", "%d/%m/%Y %H:%M:%S"),
+        ("16/03/2026", "9h05", "%d/%m/%Y %Hh%M"),
+        ("2026-03-16", "09:05", "iso"),
+        ("2026-03-16", "9:05", "%Y-%m-%d %H:%M"),
+        (date(2026, 3, 16), "9h05", "%Y-%m-%d %Hh%M"),
+        (date(2026, 3, 16), time(9, 5), "iso"),
+        (46097.0, time(9, 5), "excel"),
+        (46097, "9:05", "excel"),
+        ("46097", "0,378472222", "excel"),
+    ],
+)
+def test_a_time_of_day_apart_is_joined_with_its_date(day: Any, clock: Any, time_format: str) -> None:
+    records = [{"N° chrono": "1", "Date": day, "Service": "PMI", "Heure": clock, "Clos le": day}]
+    proposed = tomllib.loads(propose(records, "table", Channel.MAIL))
+    assert proposed["events"][0]["time"] == ["Date", "Heure"]
+    assert proposed.get("time_format", "iso") == time_format
+    del proposed["connector"]
+    mapping = MappingOptions.model_validate(proposed)
+    trial = Trial(RecordMapping("table/try", mapping, PseudonymKey("general", b"k" * 32)), mapping)
+    (tried,) = trial.run([PlacedRecord(record) for record in records], NOW)
+    assert [event.time.isoformat() for event in tried.events] == [
+        "2026-03-16T08:05:00+00:00",
+        "2026-03-15T23:00:00+00:00",
+    ]
+
+
+def test_each_time_of_day_is_a_time_of_its_own_and_durations_are_none() -> None:
+    records = [
+        {
+            "id": "A1",
+            "date": "16/03/2026",
+            "heure début": "09:00:00",
+            "heure fin": "09:05:00",
+            "file": "RSA",
+            "durée": "00:05:00",
+            "temps d'attente": "00:00:10",
+        }
+    ]
+    events = tomllib.loads(propose(records, "table", Channel.CALL))["events"]
+    assert [event["time"] for event in events if event["event"] in {"call.queued", "call.ended"}] == [
+        ["date", "heure début"],
+        ["date", "heure fin"],
+    ]
+
+
+def test_numbers_of_other_columns_are_no_days_of_excel() -> None:
+    records = [{"N° chrono": number, "Code postal": 44000, "Arrivée": 46097} for number in (45001, 45002)]
+    text = propose(records, "table", Channel.MAIL)
+    assert "excel" not in text
+    assert 'id = "N° chrono"' in text
+    assert "excel" in propose([record | {"Arrivée": 46097.375} for record in records], "table", Channel.MAIL)
+
+
+def test_outcomes_of_appointments_without_a_time_of_change_are_proposed() -> None:
+    records = [
+        {
+            "Réf RDV": f"R-{number}",
+            "Date RDV": "16/03/2026",
+            "Heure": "9:30",
+            "Pris le": "09/03/2026 10:00",
+            "Statut": state,
+        }
+        for number, state in enumerate(("Honoré", "Absent"))
+    ]
+    text = propose(records, "table")
+    proposed = tomllib.loads(text)
+    assert proposed["starts_at"] == ["Date RDV", "Heure"]
+    assert proposed["events"] == [{"event": "appointment.booked", "time": "Pris le"}]
+    event = '{ event = "appointment.missed", time = ["Date RDV", "Heure"], when = { Statut = [] } },'
+    assert f"  # {event}" in text
+    assert text.count('"Honoré", "Absent"') == 1
+    del proposed["connector"]
+    completed = event.replace("[]", '["Absent"]')
+    proposed["events"] += tomllib.loads(f"events = [{completed}]")["events"]
+    proposed["ignored"] = {"Statut": ["*"]}
+    assert try_records(proposed, *records)[0] == [["appointment.booked"], ["appointment.booked", "appointment.missed"]]

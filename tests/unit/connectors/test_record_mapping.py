@@ -297,7 +297,7 @@ def test_identities_are_pseudonyms_the_strongest_first() -> None:
     assert not [value for value in values.values() if value.lower() in encode(event).decode().lower()]
 
 
-@pytest.mark.parametrize("value", ["", "anonyme", "12", None, "0", "x" * 10_000])
+@pytest.mark.parametrize("value", ["", "anonyme", "12", None, "0", "x" * 10_000, "DEM-2026-00001"])
 def test_unusable_phone_number_is_left_out(value: Any) -> None:
     (event,) = map_one({**LETTER, "phone": "phone"}, {**RECORD, "phone": value})
     assert event.identities == ""
