@@ -1,6 +1,7 @@
 """Closed list of reasons for which a record cannot be used."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class Reason(StrEnum):
@@ -39,7 +40,7 @@ class Reason(StrEnum):
     """The event's time is further ahead of the local clock than clocks may differ."""
     TIME_IN_PAST = "time_in_past"
     """The event's time is further in the past than the longest history that can be replayed."""
-    DUPLICATE = "told_again"
+    DUPLICATE = "duplicate"
     """The event is not later than the latest deleted row of its source. It is an unanswered ring, or its contact has no row or
     only one that begins later. Most likely it was counted in a deleted row. Checked for calls and visits, and for all events of a
     source that is read again."""
@@ -49,3 +50,19 @@ class Reason(StrEnum):
     """A line or record of a source system has an unknown kind, or concerns an object that is unknown or not configured."""
     INTERNAL_ERROR = "internal_error"
     """A defect in Accueil. The record is stored and can be replayed after the fix."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Reason | None":
+        return _FORMER.get(value)
+
+
+_FORMER: Final[dict[object, Reason]] = {"told_again": Reason.DUPLICATE}
+"""Values that earlier releases stored in dead letters and rows of progress."""
+
+
+def read_stored_reason(value: str) -> str:
+    """Return the current value of a stored reason; an unknown reason, for example of a later release, is unchanged."""
+    try:
+        return Reason(value).value
+    except ValueError:
+        return value

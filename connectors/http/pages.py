@@ -81,7 +81,7 @@ def step_back(pagination: Pagination, page: PageName) -> PageName:
 
 def _follow(pagination: Pagination, url: httpx.URL, headers: Mapping[str, str], body: Any) -> str | None:
     if pagination.next is None:
-        return _path_of(_linked(headers), url, "Link")
+        return _path_of(find_next_link(headers), url, "Link")
     try:
         value = search(pagination.next, body)
     except ValueError:
@@ -96,7 +96,7 @@ def _follow(pagination: Pagination, url: httpx.URL, headers: Mapping[str, str], 
     return _path_of(text, url, "pagination.next") if pagination.by == "link" else text
 
 
-def _linked(headers: Mapping[str, str]) -> str:
+def find_next_link(headers: Mapping[str, str]) -> str:
     """Return the target of the first link with the relation `next` (RFC 8288); empty if there is none."""
     for link in _LINK.finditer(headers.get("Link", "")):
         relation = _RELATION.search(link["parameters"])

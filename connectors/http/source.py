@@ -15,6 +15,7 @@ import structlog
 
 from connectors.http.authentication import TokenRenewal, make_auth
 from connectors.http.config import SIGNED_PARAMETERS, AuthOptions, HttpConfig
+from connectors.http.further_pages import describe_further_pages
 from connectors.http.pages import PageName, first_page, next_page, request_of, step_back, without_parameters
 from connectors.http.poll_position import PollPosition, time_writer
 from connectors.http.responses import EMPTY, ResponseError, read_body
@@ -258,8 +259,18 @@ class HttpSource(RecordSource):
         return Page(records, {**other, self._part: msgspec.msgpack.encode(position)})
 
 
-class _PatientSource(HttpSource):
-    """Waits for the pause between two requests in each `read`, so that it returns nothing only at the end of a poll."""
+class _ProbedSource(HttpSource):
+    """Waits for the pause between two requests in each `read`, so that it returns nothing only at the end of a poll.
+
+    If the list has no `pagination`, `further_pages` names signs of further pages in the last response; empty without any.
+    """
+
+    further_pages = ""
+
+    def _next_page(self, page: PageName, count: int, answer: Answer, body: Any) -> PageName | None:
+        if self._config.pagination is None:
+            self.further_pages = describe_further_pages(answer.headers, body, count)
+        return super()._next_page(page, count, answer, body)
 
     def read(self, wait_seconds: float) -> Sequence[Outcome]:
         return super().read(max(wait_seconds, min(2 / self._config.requests_per_second, WAIT_SECONDS)))
@@ -267,9 +278,13 @@ class _PatientSource(HttpSource):
 
 def probe(config: HttpConfig, context: Context) -> Sequence[Outcome]:
     """Read the next pages for a short time and map them. Raises `SourceUnavailableError`."""
-    with scratch(context) as own, closing(_PatientSource(config, own)) as source:
+    with scratch(context) as own, closing(_ProbedSource(config, own)) as source:
         outcomes = read_available(source, WAIT_SECONDS)
         outcomes.has_more = outcomes.has_more or source.is_polling
+        if config.pagination is None:
+            outcomes.extent = _("one page; no pagination is set")
+        if source.further_pages:
+            outcomes.trouble = _("only one page is read: {sign}", sign=source.further_pages)
         return outcomes
 
 

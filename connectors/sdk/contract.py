@@ -130,8 +130,9 @@ class Source(ABC, Generic[Raw, Position]):
         return Reject(reason, raw if isinstance(raw, bytes) else repr(raw).encode(), detail)
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - other sources need it
-        """Map a record again that was read and rejected at `read_at`, using only the data in `reject`.
+        """Map a rejected record again, using only the data in `reject`.
 
+        `read_at` is the time at which it was read; for a record with a time in the future, the time of the replay.
         Reads nothing and leaves the position unchanged. Raises `UnusableRecord`. This implementation is for the same records as
         `reject`.
         """

@@ -41,6 +41,8 @@ class ProbedOutcomes(list[Outcome]):
 
     has_more = False
     """True if the source has newer records that were not read."""
+    extent = ""
+    """What a source read that cannot know whether it has newer records; empty for other sources."""
     trouble = ""
     """Reason why part of the source is not read; empty if all parts are."""
     unread_bytes = 0
@@ -63,6 +65,8 @@ class ProbeResult(NamedTuple):
     """Most frequent details by reason, without values, each with its number of records."""
     has_more: bool | None = None
     """True if newer records were not read; None if unknown."""
+    extent: str = ""
+    """What was read, in words; empty if `has_more` says it."""
     trouble: str = ""
     """Reason why part of the source is not read; empty if all parts are."""
     unread_bytes: int = 0
@@ -162,7 +166,9 @@ def sum_up(read: Sequence[Outcome], contact_reasons: ContactReasons = NO_REASONS
     found = ProbeResult(len(outcomes), ignored, Counter(events.values()), rejected, details)
     if probed is None:
         return found
-    return found._replace(has_more=probed.has_more, trouble=probed.trouble, unread_bytes=probed.unread_bytes)
+    return found._replace(
+        has_more=probed.has_more, extent=probed.extent, trouble=probed.trouble, unread_bytes=probed.unread_bytes
+    )
 
 
 def _complete(outcome: Outcome, add_reasons: Callable[[Sequence[Event]], Sequence[Event]]) -> Outcome:

@@ -16,7 +16,7 @@ import msgspec
 
 from connectors.sdk.attempts import REFUSED
 from connectors.sdk.contract import Context, Outcome, Reject, Source
-from connectors.sdk.errors import ConnectorError
+from connectors.sdk.errors import ConnectorError, SourceUnavailableError
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.config import MappedConfig
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordKey, RecordMapping, fact_checksum
@@ -29,7 +29,7 @@ from models.reasons import Reason
 __all__ = ["POSITION_FILES", "Page", "PlacedRecord", "RecordSource"]
 
 _EARLY: Final = b"early:"
-"""Prefix of the stored digest of a record that was rejected because of a time in the future. It is mapped at each reading."""
+"""Begins the stored digest of a record that was rejected because of a time in the future. It is mapped again at each reading."""
 MAX_RETRACTIONS: Final = 1000
 """Contacts retracted in one transaction, of records that are gone."""
 POSITION_FILES: Final = (FILE,)
@@ -82,7 +82,11 @@ class RecordSource(Source[Outcome, int]):
             outcomes, self._unconfirmed = self._unconfirmed, []
             self._position = self._store.batch
             return outcomes
-        page = self.read_page()
+        try:
+            page = self.read_page()
+        except SourceUnavailableError:
+            self._store.tidy()
+            raise
         self.is_at_end = not page.records and not page.positions and not page.listing
         if self.is_at_end:
             self._store.tidy()
@@ -115,7 +119,10 @@ class RecordSource(Source[Outcome, int]):
         return Reject(reason, repr(raw).encode(), detail)
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Map a rejected record again. Return no events if a later record of its contact was read. Raises `UnusableRecord`."""
+        """Map a rejected record again. Return no events if its contact has a later record. Raises `UnusableRecord`.
+
+        With states, a later record does not prevent that, unless this one had a time in the future: its source corrected it.
+        """
         try:
             record = msgspec.json.decode(reject.record, type=dict[str, Any])
         except msgspec.DecodeError:
@@ -124,6 +131,8 @@ class RecordSource(Source[Outcome, int]):
         known = self._store.find({item.key}).get(item.key)
         if known and known.facts is not None and not self._has_states:
             return ()
+        if known and reject.reason is Reason.TIME_IN_FUTURE and not _has_contents(known, item.digest):
+            return ()
         return self._mapping.map(item, read_at, version=known.version if known else 0)
 
     def position(self) -> int:
@@ -131,7 +140,7 @@ class RecordSource(Source[Outcome, int]):
         return self._position
 
     def acknowledge(self, position: int) -> None:
-        """Remove the outcomes up to this batch from the store."""
+        """Note that the outcomes up to this batch are no longer needed."""
         self._store.confirm(position)
 
     def close(self) -> None:
@@ -142,10 +151,10 @@ class RecordSource(Source[Outcome, int]):
         """Return for each record whether it, or one of its parts, is new or has other contents than when it was last stored."""
         with self._attempts.batch():
             prepared = [[self._prepare(part) for part in split_records([record], self._each)] for record in records]
-        found = self._store.find({item.key for items in prepared for item in items})
-        return [
-            any(item.key not in found or found[item.key].digest != item.digest for item in items) for items in prepared
-        ]
+        last = {item.key: item.digest for items in prepared for item in items}
+        found = self._store.find(last)
+        news = {key for key, digest in last.items() if not _has_contents(found.get(key), digest)}
+        return [any(item.key in news for item in items) for items in prepared]
 
     def damaged(self) -> ConnectorError:
         """Return the error to raise if a saved position is damaged."""
@@ -187,7 +196,8 @@ class RecordSource(Source[Outcome, int]):
             before = known.get(item.key) or found.get(item.key)
             if before and before.digest == item.digest:
                 continue
-            if not self._has_states and item.key in found and found[item.key].digest == last[item.key]:
+            newest = last[item.key]
+            if not self._has_states and newest != item.digest and _has_contents(found.get(item.key), newest):
                 continue  # a later record of the page replaced it before: a number used twice, in a table that is read again
             change = _Change(record, item, before)
             if self._attempts.is_careful:
@@ -244,6 +254,11 @@ class _Change(NamedTuple):
     record: PlacedRecord
     item: PreparedRecord
     before: KnownRecord | None
+
+
+def _has_contents(known: KnownRecord | None, digest: bytes) -> bool:
+    """Return whether a record was last read with the contents of this digest. `known` is what is known of it, if anything."""
+    return known is not None and known.digest in {digest, _EARLY + digest}
 
 
 def _reject(origin: str, change: _Change, reason: Reason, detail: str) -> Reject:

@@ -5,6 +5,7 @@ therefore neither loses nor repeats a record: the stored outcomes are published 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -114,17 +115,29 @@ class RecordStore:
         return self._database.damaged()
 
     def find(self, keys: Iterable[RecordKey]) -> dict[RecordKey, KnownRecord]:
-        """Return what is known of the records with these keys, without the unknown ones."""
+        """Return what is known of the records with these keys, without the unknown ones.
+
+        Records that a former version stored without a prefix get theirs.
+        """
         wanted = msgspec.json.encode(list(keys))
         found: dict[RecordKey, KnownRecord] = {}
+        without_prefix: list[RecordKey] = []
         for records in self._records:
             rows = self._database.execute(
-                "SELECT value ->> 0, name, digest, facts, state, version"  # noqa: S608 - a query of this module
-                f" FROM json_each(?) CROSS JOIN ({records}) ON prefix IN (value ->> 0, '') AND name = value ->> 1"
-                " ORDER BY prefix",
+                "SELECT prefix, value ->> 0, name, digest, facts, state, version"  # noqa: S608 - a query of this module
+                f" FROM json_each(?) CROSS JOIN ({records}) ON prefix IN (value ->> 0, '') AND name = value ->> 1",
                 wanted,
             )
-            found |= {RecordKey(prefix, name): KnownRecord(*record) for prefix, name, *record in rows}
+            for stored_prefix, prefix, name, *record in rows:
+                key = RecordKey(prefix, name)
+                found[key] = KnownRecord(*record)
+                if stored_prefix != prefix:
+                    without_prefix.append(key)
+        if without_prefix:
+            with self._database.transaction():
+                self._database.execute_all(
+                    "UPDATE main.records SET prefix = ? WHERE prefix = '' AND name = ?", without_prefix
+                )
         return found
 
     def note_listed(self, keys: Iterable[RecordKey], *, is_first: bool) -> None:
@@ -135,12 +148,12 @@ class RecordStore:
             self._database.execute_all("INSERT OR IGNORE INTO listed VALUES (?)", [(key.name,) for key in keys])
 
     def find_unlisted(self, limit: int) -> dict[RecordKey, KnownRecord]:
-        """Return at most `limit` known records that are not in the noted list and whose contacts have events.
+        """Return at most `limit` known records that are not in the noted list and whose contacts have, or may have, events.
 
         Names that begin with `#` are left out: they identify a record, not its contact.
         """
         rows = self._database.execute(
-            "SELECT prefix, name, digest, facts, state, version FROM records WHERE length(facts) > 0"
+            "SELECT prefix, name, digest, facts, state, version FROM records WHERE (facts IS NULL OR length(facts) > 0)"
             " AND substr(name, 1, 1) <> '#' AND name NOT IN (SELECT key FROM listed) LIMIT ?",
             limit,
         )
@@ -182,11 +195,10 @@ class RecordStore:
             self._confirmed = 0
 
     def close(self) -> None:
-        """Remove the confirmed outcomes and close the file."""
-        try:
+        """Remove the confirmed outcomes, if the disk permits, and close the file."""
+        with suppress(ConnectorError):
             self.tidy()
-        finally:
-            self._database.close()
+        self._database.close()
 
     def _complete(self, former: Path) -> None:
         """Take the records of a former version's table, and the retracted contacts of the file that a reread has moved aside.
@@ -219,14 +231,15 @@ class RecordStore:
         if records := self._select_records("base"):
             self._records.insert(0, records)
             self._database.execute(
-                f"CREATE TEMP VIEW records AS SELECT * FROM main.records UNION ALL SELECT * FROM ({records})"  # noqa: S608
-                " WHERE (prefix, name) NOT IN (SELECT prefix, name FROM main.records)"
+                f"CREATE TEMP VIEW records AS SELECT * FROM main.records UNION ALL SELECT * FROM ({records}) AS former"  # noqa: S608
+                " WHERE NOT EXISTS"
+                " (SELECT 1 FROM main.records AS own WHERE own.prefix = former.prefix AND own.name = former.name)"
             )
 
     def _select_records(self, schema: str) -> str:
         """Return a query of the known records in a database file; empty if it has none.
 
-        A former version had the table `known` without prefixes. `find` finds such records, with the prefix "", too.
+        A former version had the table `known` without prefixes.
         """
         if self._has_table(schema, "known"):
             return f"SELECT '' AS prefix, key AS name, digest, facts, state, version, day FROM {schema}.known"  # noqa: S608

@@ -17,6 +17,7 @@ from streams.core.figures.figure import (
     bucket_key,
     day_key,
     decode_figure,
+    decode_progress,
     encode_figure,
     parse_key,
     total_key,
@@ -99,7 +100,6 @@ def _copy_progress(row: Progress) -> Progress:
 
 
 _encode_progress: Final = msgspec.json.Encoder().encode
-_decode_progress: Final = msgspec.json.Decoder(Progress).decode
 
 CONTACTS: Final[Codec[bytes, Contact]] = Codec(
     bytes, _contact_key, contact.encode, lambda _, value: contact.decode(value), copy
@@ -112,5 +112,5 @@ DAYS: Final[Codec[DayKey, Figure]] = Codec(
     lambda key: day_key(*key), _load_day_key, encode_figure, _load_figure, copy_figure
 )
 PROGRESS: Final[Codec[bytes, Progress]] = Codec(
-    bytes, _progress_key, _encode_progress, lambda _, value: _decode_progress(value), _copy_progress
+    bytes, _progress_key, _encode_progress, lambda _, value: decode_progress(value), _copy_progress
 )

@@ -4,7 +4,8 @@ import gettext
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -133,26 +134,31 @@ class Group(click.Group):
         return command.get_short_help_str(MAX_HELP_CHARACTERS) if command else ""
 
 
+@contextmanager
+def connector_errors() -> Iterator[None]:
+    """Turn errors of connectors and files in a `with` block into `OperatorError`."""
+    try:
+        yield
+    except InstanceInUseError as error:
+        hint = _("stop it first")
+        raise OperatorError(f"{error}{_(':')} {hint}") from None
+    except ConnectorError as error:
+        is_permanent = isinstance(error, SourceRefusedError | SourceMisconfiguredError)
+        code = EXIT_RESTART if isinstance(error, SourceUnavailableError) and not is_permanent else EXIT_CONFIGURATION
+        raise OperatorError(str(error), code) from None
+    except BrokenPipeError:
+        raise  # click ends the process
+    except OSError as error:
+        raise OperatorError(f"{error.filename}: {os_error_cause(error)}") from None
+
+
 class ConnectorGroup(Group):
     """A group whose commands end with one line for an error of a connector or of its files."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Turn errors of connectors and files into `OperatorError`."""
-        try:
+        """Run the command within `connector_errors`."""
+        with connector_errors():
             return super().invoke(ctx)
-        except InstanceInUseError as error:
-            hint = _("stop it first")
-            raise OperatorError(f"{error}{_(':')} {hint}") from None
-        except ConnectorError as error:
-            is_permanent = isinstance(error, SourceRefusedError | SourceMisconfiguredError)
-            code = (
-                EXIT_RESTART if isinstance(error, SourceUnavailableError) and not is_permanent else EXIT_CONFIGURATION
-            )
-            raise OperatorError(str(error), code) from None
-        except BrokenPipeError:
-            raise  # click ends the process
-        except OSError as error:
-            raise OperatorError(f"{error.filename}: {os_error_cause(error)}") from None
 
 
 def config_file(context: click.Context) -> Path | None:

@@ -19,7 +19,7 @@ from connectors.sdk.probe import ProbeResult, probe
 from connectors.sdk.scaffold import Kind, begin
 from models.locale import _, user_language
 from streams.cli import mapping_trial
-from streams.cli.base import ConnectorGroup, config_file, confirm, pass_settings
+from streams.cli.base import ConnectorGroup, config_file, confirm, connector_errors, pass_settings
 from streams.cli.mapping_trial import CHANNELS, CONNECTORS, create_mapping
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, print_table, yes_option
 from streams.locale.reason_texts import describe as describe_reason
@@ -75,18 +75,40 @@ def _describe_connector(name: str) -> str:
 
 
 @group.command(
-    help=_("Test the connection of an instance to its source, without publishing."),
+    help=_("Test the connection of an instance, or of all, to the source, without publishing."),
     epilog=_(
         "Exit codes: 0 = reached; 2 = fix the configuration first (secret refused, file missing, "
-        "most records rejected); 70 = not reachable now."
+        "most records rejected); 70 = not reachable now. Without NAME: 0 = all reached; 1 = some have a problem."
     ),
 )
-@click.argument("name")
+@click.argument("name", required=False)
 @click.pass_context
 @pass_settings
-def check(settings: Settings, context: click.Context, name: str) -> None:
-    """Check the configuration of an instance, read its next records for a short time, and count them by type. Print no values."""
+def check(settings: Settings, context: click.Context, name: str | None) -> None:
     settings, config = _find_settings(settings, context)
+    if name is not None:
+        _check(settings, config, name)
+        return
+    if not settings.connectors:
+        raise OperatorError(_("no connector is configured"), EXIT_NOT_FOUND)
+    failed = []
+    for number, each in enumerate(settings.connectors):
+        if number:
+            click.echo()
+        try:
+            with connector_errors():
+                _check(settings, config, each)
+        except OperatorError as error:
+            failed.append(each)
+            click.echo(f"{each}{_(':')} {error.message}", err=True)
+    if failed:
+        click.echo()
+        counts = {"failed": len(failed), "total": len(settings.connectors), "names": ", ".join(failed)}
+        raise OperatorError(_("connectors with a problem: {failed} of {total} ({names})", **counts), EXIT_NOT_FOUND)
+
+
+def _check(settings: Settings, config: Path | None, name: str) -> None:
+    """Check the configuration of an instance, read its next records for a short time, and count them by type. Print no values."""
     instance = configure_one_connector(settings, name, config)
     try:
         found = probe(instance, settings.data / "connectors")
@@ -123,6 +145,8 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
 
 
 def _describe_read(found: ProbeResult) -> str:
+    if found.extent and not found.has_more:
+        return _("records read: {number}; {extent}", number=found.records, extent=found.extent)
     if found.has_more:
         return _("records read: the oldest {number}; newer ones exist", number=found.records)
     if found.has_more is None:
@@ -222,9 +246,10 @@ def _explain_reread(settings: Settings, instance: Instance, own: Context) -> Ite
         days=days,
     )
     yield _(
-        "older contacts may have been counted: they become dead letters (told_again); events never "
-        "read before count now"
+        "older contacts may have been counted before, so they do not count a second time: their events are kept among "
+        "the dead letters with the reason duplicate. This is expected and needs no action"
     )
+    yield _("later events that were never read count now")
     if is_lost is None:
         yield _("if Kafka's data were lost, all events count as new")
 

@@ -10,12 +10,12 @@ from typing import Any, Final, NamedTuple
 import click
 
 from connectors.sdk.config_errors import suggest
-from models.events import Event
+from models.events import Event, LetterRegistered
 from models.locale import _
 from models.timestamps import milliseconds
 from models.topics import CONTACTS, SOURCES, Channel
 from streams.cli.base import pass_running_settings
-from streams.cli.figure_labels import figure_label
+from streams.cli.figure_labels import describe_figure, figure_label, figures_title
 from streams.cli.output_tables import check_known, code_or_label, format_time, json_option, limit_option, print_table
 from streams.cli.time_options import DayParam, TimeParam
 from streams.core.contacts.contact import Contact
@@ -26,17 +26,19 @@ from streams.core.figures.figure_explanation import (
     SERVICE_LEVEL,
     CountedFact,
     FigureQuery,
+    channel_figures,
     counted_facts,
-    figure_channels,
     figure_names,
     formula_of,
 )
-from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA
+from streams.core.figures.figure_schemas import SLA
 from streams.kafka.state_reader import read_events, scan_contacts
 from streams.runtime.instance_lock import find_readable_cluster, kafka_errors
 from streams.settings.schema import Settings
 
 CHANNELS: Final = [*(channel.value for channel in Channel), SLA]
+LISTED_FIGURES: Final = 20
+"""Most figures of a channel that an error message lists."""
 _QUEUE_RATIOS: Final = frozenset({SERVICE_LEVEL, ABANDONMENT})
 _RECEIVED: Final = "received"
 """Figure of written channels. The board shows `offered` of calls and visits under the same title."""
@@ -56,7 +58,7 @@ class Counted(NamedTuple):
     help=_(
         "Show the numerator and denominator of a figure, and each contact that it counts. FIGURE is "
         "service_level, abandonment or a count: offered, answered, received, booked, breached, "
-        "waiting … Without FIGURE, it lists all. SLA figures belong to the channel of their contacts. "
+        "waiting … Without FIGURE, it lists all, or those of --channel. SLA figures belong to the channel of their contacts. "
         "Contacts closed longer than worker.keep_closed_days are missing."
     ),
 )
@@ -81,15 +83,13 @@ class Counted(NamedTuple):
 @pass_running_settings
 def command(settings: Settings, /, *, figure: str | None, limit: int, events: bool, **options: Any) -> None:
     if figure is None:
-        width = max(map(len, figure_names()))
-        labels = ((name, figure_label(name)) for name in figure_names())
-        click.echo("\n".join(name if label == name else f"{name.ljust(width)}  {label}" for name, label in labels))
+        _print_figures(options["channels"])
         return
     zone = settings.web.zone
     channels = options["channels"] or ((Channel.CALL.value,) if figure in _QUEUE_RATIOS else ())
     formula = _find_formula(settings, figure, channels, options["formula"])
     since, until, span = _choose_time(options["day"], options["since"], options["until"], zone)
-    _check_channels(figure, formula, channels)
+    _check_channels(figure, channels)
     query = FigureQuery(channels, options["site"], options["service"], options["queue"], since, until)
     with kafka_errors():
         counted, dimensions = _count(settings, formula, query)
@@ -162,25 +162,42 @@ def _find_formula(settings: Settings, figure: str, channels: Collection[str], fo
         ) from None
 
 
-def _check_channels(figure: str, formula: FigureFormula, channels: Collection[str]) -> None:
+def _print_figures(channels: Collection[str]) -> None:
+    """Print the names of all figures, or of those that count contacts of `channels`, with what they count."""
+    groups = dict(group for channel in channels for group in channel_figures(channel)) or {"": figure_names()}
+    width = max(len(name) for names in groups.values() for name in names)
+    for number, (kind, names) in enumerate(groups.items()):
+        if kind:
+            click.echo(("\n" if number else "") + figures_title(kind))
+        for name in names:
+            click.echo(f"{name:<{width}}  {describe_figure(name)}".rstrip())
+
+
+def _check_channels(figure: str, channels: Collection[str]) -> None:
     """Raise `click.UsageError` if no figures of the channels' contacts have this one: a zero would be wrong."""
-    wanted = {term.name for term in (*formula.numerator, *formula.denominator)}
-
-    def has_figure(channel: str) -> bool:
-        figure_schemas = map(FIGURE_SCHEMAS.__getitem__, figure_channels(channel))
-        return any(wanted & {*figure_schema.facts, *figure_schema.stocks} for figure_schema in figure_schemas)
-
-    if channels and not any(map(has_figure, channels)):
-        having = filter(has_figure, CHANNELS)
-        raise click.UsageError(
-            _(
-                "{channels} has no figure {figure}; channels with it: {having}",
-                channels=", ".join(channels),
-                figure=figure,
-                having=", ".join(having),
-            )
-            + (f"\n{_offered_hint()}" if figure == _RECEIVED and QUEUE_CHANNELS.intersection(channels) else "")
+    names_by_channel = {
+        channel: [name for _kind, names in channel_figures(channel) for name in names] for channel in CHANNELS
+    }
+    if not channels or any(figure in names_by_channel[channel] for channel in channels):
+        return
+    having = [channel for channel, names in names_by_channel.items() if figure in names]
+    lines = [
+        _(
+            "{channels} has no figure {figure}; channels with it: {having}",
+            channels=", ".join(channels),
+            figure=figure,
+            having=", ".join(having),
         )
+    ]
+    for channel in channels:
+        names = names_by_channel[channel]
+        near = [name for name in names if name.startswith(f"{figure}_")] or names[:LISTED_FIGURES]
+        if near:
+            lines.append(_("figures of {channel}: {names}", channel=channel, names=", ".join(near)))
+        lines.append(_("accueil explain --channel {channel} lists all", channel=channel))
+    if figure == _RECEIVED and QUEUE_CHANNELS.intersection(channels):
+        lines.append(_offered_hint())
+    raise click.UsageError("\n".join(lines))
 
 
 def _offered_hint() -> str:
@@ -281,7 +298,14 @@ def _print_facts(shown: list[Counted], events: dict[str, list[Event]], zone: tzi
 
 def _describe_event(event: Event, zone: tzinfo) -> str:
     time = event.time.astimezone(zone).isoformat(" ", "seconds")
-    return f"{time}  {code_or_label('type', event.type)}  {event.id}"
+    reference = _find_reference(event)
+    number = "  " + _("register number {reference}", reference=reference) if reference else ""
+    return f"{time}  {code_or_label('type', event.type)}{number}  {event.id}"
+
+
+def _find_reference(event: Event) -> str:
+    """Return the number of a letter in the mail register; empty for other events."""
+    return event.data.chrono if isinstance(event, LetterRegistered) else ""
 
 
 def _format_start(fact: CountedFact, zone: tzinfo) -> str:
@@ -315,5 +339,8 @@ def _to_json(counted: Counted, events: list[Event] | None, zone: tzinfo) -> dict
         **fact.dimensions._asdict(),
     }
     if events is not None:
-        fields["events"] = [{"id": event.id, "type": event.type, "time": event.time.isoformat()} for event in events]
+        fields["events"] = [
+            {"id": event.id, "type": event.type, "time": event.time.isoformat(), "reference": _find_reference(event)}
+            for event in events
+        ]
     return fields

@@ -13,6 +13,7 @@ from streams.cli.base import Group, config_file, pass_settings, start_logging
 from streams.settings.errors import OperatorError
 
 if TYPE_CHECKING:
+    from streams.settings.loader import SettingDescription
     from streams.settings.schema import Settings
 
 LAZY = {
@@ -51,6 +52,11 @@ SECTIONS = (
 
 SIMULATORS = "accueil.simulators"
 """Entry point group of click commands under `accueil simulate` that simulate several sources together."""
+
+MAX_SETTING_WIDTH = 100
+"""Longest line of a setting in `accueil config check`, without its origin, in characters; longer lines are cut."""
+ALIGNED_WIDTH = 60
+"""Longest line of a setting whose origin is aligned with the others, in characters."""
 
 
 @click.group(
@@ -193,31 +199,49 @@ def config_() -> None:
     """Check the settings."""
 
 
-@config_.command(help=_("Print all settings in force and their origin."))
+@config_.command(help=_("Check all settings, and print those that are set, with their origin."))
+@click.option("--all", "everything", is_flag=True, help=_("Print also the defaults, and long values in full."))
 @click.pass_context
-def check(context: click.Context) -> None:
+def check(context: click.Context, *, everything: bool) -> None:
     from streams.runtime import process_specs  # noqa: PLC0415
     from streams.runtime.prechecks import find_warnings  # noqa: PLC0415
-    from streams.settings.loader import describe, find_origin, load  # noqa: PLC0415
+    from streams.runtime.unknown_names import find_unknown_names  # noqa: PLC0415
+    from streams.settings.loader import describe, find_file, find_origin, load  # noqa: PLC0415
     from streams.settings.sla_file import load_policies  # noqa: PLC0415
 
     settings = load(config_file(context))
-    process_specs.configure_connectors(settings, config=config_file(context))
+    instances = process_specs.configure_connectors(settings, config=config_file(context))
     settings.kafka.client_options()
     if settings.timeline.url:
         from streams.runtime.timeline_database import check_driver  # noqa: PLC0415 - brings the database's libraries
 
         check_driver(settings)
     load_policies(settings.sla, find_origin("sla", config_file(context)))
-    lines = [
-        (f"{key} = {json.dumps(value, ensure_ascii=False)}", origin)
-        for key, value, origin in describe(settings, config_file(context))
-    ]
-    width = max(len(line) for line, _ in lines)
-    for line, origin in lines:
-        click.echo(f"{line:<{width}}  # {origin}")
-    for warning in find_warnings(settings):
+    known = list(describe(settings, config_file(context)))
+    shown = known if everything else [setting for setting in known if setting.origin]
+    _print_settings(shown, None if everything else MAX_SETTING_WIDTH)
+    if left := len(known) - len(shown):
+        click.echo("# " + _("settings left at their defaults: {left} (--all shows them)", left=left))
+    configs = [instance.config for instance in instances]
+    warnings = find_warnings(settings) + find_unknown_names(settings, configs, config_file(context))
+    for warning in warnings:
         click.echo(f"accueil: {warning}", err=True)
+    path = find_file(config_file(context))
+    checked = ", ".join(str(file) for file in (path, settings.sla) if file) or _("defaults")
+    found = _("warnings: {count}", count=len(warnings)) if warnings else _("no mistakes found")
+    click.echo(f"# {checked}{_(':')} {found}")
+
+
+def _print_settings(settings: "list[SettingDescription]", max_width: int | None) -> None:
+    """Print a line per setting, with its origin. Cut lines longer than `max_width` characters; None: print them in full."""
+    lines = []
+    for setting in settings:
+        line = f"{setting.key} = {json.dumps(setting.value, ensure_ascii=False)}"
+        lines.append(line if max_width is None or len(line) <= max_width else f"{line[: max_width - 1]}…")
+    width = max((len(line) for line in lines if len(line) <= ALIGNED_WIDTH), default=0)
+    for line, setting in zip(lines, settings, strict=True):
+        origin = setting.origin or _("default")
+        click.echo(f"{line:<{width}}  # {origin}")
 
 
 @main.command(help=_("Print the version."))

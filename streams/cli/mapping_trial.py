@@ -24,6 +24,7 @@ from connectors.sdk.mapping.record_mapping import RecordMapping
 from connectors.sdk.mapping.trial import MISSING_TABLE, Trial, find_unnamed
 from connectors.sdk.probe import scratch
 from connectors.sdk.record_source import RecordSource
+from connectors.sdk.record_store import FILE
 from connectors.sdk.runner import configure
 from connectors.sdk.samples import PlacedRecord, find_lists, flatten, read_json_sample, seems_title
 from models.locale import _, user_language
@@ -78,8 +79,7 @@ def command(
     assert isinstance(config, MappedConfig)  # as its connector supports samples
     directory = settings.data / "connectors"
     parts = _read_samples(instance, samples) if samples else [_read_source(instance, directory)]
-    with instance.locked(directory, lasting=False) as context:
-        key = context.pseudonym_key(config.sector)
+    key = instance.context(directory, lasting=False).pseudonym_key(config.sector)
     mapping = RecordMapping(instance.source, config, key, instance.contact_reasons)
     trial, now = Trial(mapping, config, instance.reasons_after_map), datetime.now(UTC)
     tried = [list(trial.run(records, now)) for records in parts]
@@ -333,11 +333,14 @@ def _read_samples(instance: Instance, samples: Sequence[Path]) -> list[Sequence[
 
 
 def _read_source(instance: Instance, directory: Path) -> Sequence[PlacedRecord]:
-    """Return the first records of the source, from its beginning. Change nothing there. Raise `OperatorError`."""
+    """Return the first records of the source, from its beginning. Change nothing there. Raise `OperatorError`.
+
+    The instance may be running: its stored state is not read.
+    """
     if not instance.connector.position_files(instance.config):
         raise OperatorError(_("{name} receives its records: add --with FILE", name=instance.source))
     with (
-        scratch(instance.context(directory, lasting=False), "records.db") as own,
+        scratch(instance.context(directory, lasting=False), FILE, "*") as own,
         closing(instance.connector.open(instance.config, own)) as source,
     ):
         assert isinstance(source, RecordSource)

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from kafka import KafkaProducer, TopicPartition
 
+from models.reasons import read_stored_reason
 from models.topics import DEAD_LETTERS, REPLAYED_FROM_HEADER
 from streams.kafka.topic_reader import ONE_SHOT_CLIENT, open_client, open_consumer, read_until
 
@@ -141,7 +142,8 @@ def _decode(record: Any) -> DeadLetter | ReplayResult:
     if position := own.get(REPLAYED):
         return ReplayResult(position, record.timestamp)
     try:
-        origin: dict[str, Any] = {name: own[name] for name in ("reason", "detail", "origin_topic")}
+        origin: dict[str, Any] = {name: own[name] for name in ("detail", "origin_topic")}
+        origin["reason"] = read_stored_reason(own["reason"])
         origin |= {name: int(own[name]) for name in ORIGIN_NUMBERS}
     except (KeyError, ValueError):
         origin = {"reason": "unknown", "detail": "not written by a worker", "origin_topic": ""}

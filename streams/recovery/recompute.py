@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from kafka import TopicPartition
 
 from models.policies import Policies
-from models.reasons import Reason
+from models.reasons import Reason, read_stored_reason
 from models.topics import CONTACTS, DEAD_LETTERS, FIGURES, SLA, SOURCES, TIMELINE
 from streams.agents import codecs
 from streams.agents.contacts import ContactJob, WorkerTimings
@@ -249,7 +249,7 @@ class _Log:
         for _, letters in self.read({DEAD_LETTERS.name: self._consumer.end_offsets([partition])[partition]}):
             for letter in letters:
                 headers = dict(letter.headers)
-                if headers.get("reason") == Reason.DUPLICATE.encode():
+                if read_stored_reason(headers.get("reason", b"").decode(errors="replace")) == Reason.DUPLICATE:
                     refused.add((headers["origin_topic"].decode(), int(headers["origin_offset"])))
         return refused
 

@@ -15,6 +15,7 @@ from streams.core.figures.figure import (
     Figure,
     Progress,
     decode_figure,
+    decode_progress,
     local_time,
     merge,
     merge_into_day,
@@ -28,7 +29,6 @@ from streams.web.merged_rows import complete_until
 from streams.web.topic_view import RawRows, ReaderState, TopicView
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
-_decode_progress = msgspec.json.Decoder(Progress).decode
 
 
 class HistoryError(Exception):
@@ -119,7 +119,7 @@ class HistoryView(TopicView[_Rows]):
             try:
                 kind, start, dimensions = parse_key(key)
                 if dimensions is None:
-                    progress[partition] = _decode_progress(value)
+                    progress[partition] = decode_progress(value)
                     continue
                 figure_schema = FIGURE_SCHEMAS[dimensions.channel]
                 figure = decode_figure(value, figure_schema)

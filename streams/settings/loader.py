@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Final, TypeGuard, get_args, get_origin
+from typing import Any, Final, NamedTuple, TypeGuard, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
@@ -89,30 +89,44 @@ def load(config: Path | None = None, named_by: str = CONFIG_OPTION) -> Settings:
     return settings
 
 
-def describe(settings: Settings, config: Path | None = None) -> Iterator[tuple[str, Any, str]]:
-    """Yield (key, value, origin) of every setting. The origin is a variable, a file or "default"; `config` as in `load`.
+class SettingDescription(NamedTuple):
+    """A setting with a value that may be shown."""
 
-    Masked values: secrets, including those of connectors; unknown settings of connectors; what `mask` masks.
+    key: str
+    value: Any
+    """Value without secrets."""
+    origin: str
+    """Variable or file that sets it; empty for a default."""
+
+
+def describe(settings: Settings, config: Path | None = None) -> Iterator[SettingDescription]:
+    """Yield a description of every setting; `config` as in `load`.
+
+    Masked values: secrets, including those of connectors; unknown settings of connectors; what `mask` masks. Paths of the web
+    addresses of connectors are shown.
     """
     origins = _read_origins(find_file(config))
     for keys, value in _leaves(settings.model_dump(mode="json")):
-        yield (
+        yield SettingDescription(
             format_key_path(keys),
-            MASK if value and _is_secret(settings, keys) else mask(value, keys[-1]),
-            _find_origin(origins, keys) or _("default"),
+            MASK if value and _is_secret(settings, keys) else mask(value, keys[-1], shows_path=keys[0] == "connectors"),
+            _find_origin(origins, keys),
         )
 
 
-def mask(value: Any, key: str) -> Any:
+def mask(value: Any, key: str, *, shows_path: bool = False) -> Any:
     """Return the value of the setting `key` without passwords and tokens in URLs, and without arguments of commands."""
     if isinstance(value, list):
-        shown = [mask(item, key) for item in value]
+        shown = [mask(item, key, shows_path=shows_path) for item in value]
         return [*shown[:1], *([MASK] if len(shown) > 1 else [])] if key.endswith("command") else shown
-    return mask_url(value) if isinstance(value, str) and "://" in value else value
+    return mask_url(value, shows_path=shows_path) if isinstance(value, str) and "://" in value else value
 
 
-def mask_url(url: str) -> str:
-    """Return a URL with its password and parameters masked; of web addresses only the host, since the rest may hold a token."""
+def mask_url(url: str, *, shows_path: bool = False) -> str:
+    """Return a URL with its password and parameters masked.
+
+    Of web addresses only the host is shown, since the rest may hold a token; with `shows_path` also the path.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -120,6 +134,10 @@ def mask_url(url: str) -> str:
     account, at, host = parts.netloc.rpartition("@")
     user, colon, _password = account.partition(":")
     if parts.scheme in {"http", "https"}:
+        if shows_path:
+            user_info = f"{MASK}@" if at else ""
+            has_parameters = bool(parts.query or parts.fragment)
+            return f"{parts.scheme}://{user_info}{host}{parts.path}{f'?{MASK}' if has_parameters else ''}"
         has_more = bool(at or parts.path.strip("/") or parts.query or parts.fragment)
         return f"{parts.scheme}://{host}/{MASK}" if has_more else url
     # Not `urlunsplit`, which drops slashes of URLs without a host.

@@ -16,6 +16,7 @@ from streams.core.figures.figure import (
     Figure,
     Progress,
     decode_figure,
+    decode_progress,
     merge,
     new_figure,
     parse_key,
@@ -41,7 +42,6 @@ _Key = tuple[int, Dimensions]
 _TOTAL: Final = 0
 _DUE: Final = SLA_SCHEMA.index["due"]
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
-_decode_progress = msgspec.json.Decoder(Progress).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class MergedRows:
     def _put(self, partition: int, key: bytes, value: bytes | None) -> None:
         kind, start, dimensions = parse_key(key)
         if dimensions is None:
-            self.progress[partition] = _decode_progress(value or b"")
+            self.progress[partition] = decode_progress(value or b"")
             return
         if dimensions.channel not in FIGURE_SCHEMAS:
             raise LookupError("unknown channel, perhaps of a newer release")

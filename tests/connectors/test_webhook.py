@@ -3,6 +3,7 @@
 import hmac
 import re
 import socket
+import subprocess
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import which
 from typing import Any
 from zlib import crc32
 
@@ -133,6 +135,22 @@ def test_repeated_message_is_accepted_once_and_answered_twice(running: RunningSo
         running.acknowledges = True
         assert [status.result(30) for status in statuses] == [204, 204]
     assert running.bodies_read == [BODY, other]
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
+@pytest.mark.skipif(not (which("curl") and which("openssl")), reason="needs curl and openssl")
+def test_commands_of_the_readme_send_a_signed_message(running: RunningSource, tmp_path: Path, page: str) -> None:
+    text = Path(webhook.__file__).with_name(page).read_text(encoding="utf-8")
+    (commands,) = (block for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) if "curl" in block)
+    secret = tmp_path / "secret"
+    secret.write_text(f"{OPTIONS['secret']}\n")
+    commands = commands.replace("/etc/accueil/guichets.secret", str(secret)).replace("8701", str(running.port))
+    sent = subprocess.run(["bash", "-c", commands], capture_output=True, text=True, timeout=30, check=True)
+    assert "204 No Content" in sent.stdout
+    assert running.bodies_read == [b'{"type": "desk.opened"}']
+    secret.write_text(f"{OTHER_SECRET}\n")
+    sent = subprocess.run(["bash", "-c", commands], capture_output=True, text=True, timeout=30, check=True)
+    assert "401 Unauthorized" in sent.stdout
 
 
 @pytest.fixture

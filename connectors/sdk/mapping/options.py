@@ -17,6 +17,9 @@ from models.envelope import Label
 from models.locale import N_, _
 from models.topics import Channel
 
+NAMED_EVENTS: Final = 4
+"""Most events of other channels that a message names."""
+
 
 def _check_event(name: str) -> str:
     if name not in EVENT_MODELS:
@@ -235,10 +238,18 @@ def _find_problems(mapping: MappingOptions) -> Iterator[Problem]:
         yield from _check_states(mapping, mapping.state)
     for name in sorted(FIELD_NAMES - used):
         if getattr(mapping, name) is not None:
-            yield Problem((name,), _("is in no event of this mapping"))
+            yield Problem((name,), _("is in no event of this mapping") + _name_events(mapping, name))
     without_id = mapping.id is None and any(event.id is None for event in mapping.events)
     if without_id and (mapping.rows == "events" or mapping.state is not None):
         yield Problem(("id",), _('is missing; `state` and `rows = "events"` need it'))
+
+
+def _name_events(mapping: MappingOptions, name: str) -> str:
+    """Return a hint with the events that have the option `name`: those of the mapping's channels, or else the first ones."""
+    events = [event for event in EVENT_MODELS if name in data_fields(event)]
+    kinds = {event.event.partition(".")[0] for event in mapping.events}
+    own = [event for event in events if event.partition(".")[0] in kinds]
+    return _("; it belongs to {events}", events=", ".join(own or events[:NAMED_EVENTS]))
 
 
 def _check_states(mapping: MappingOptions, state: ValueOptions) -> Iterator[Problem]:

@@ -63,10 +63,10 @@ class RecordKey(NamedTuple):
     """Identifies a record in its source."""
 
     prefix: str
-    """Digest of the first half of the contact's id as the source writes it; empty if the record has no such id.
+    """If the contact's id is a keyed digest: a keyed digest of the first half of the id as the source writes it. Otherwise empty.
 
-    Most sources number their records in sequence. Records with the same prefix are stored together, and new ones are mostly next
-    to each other."""
+    Most sources number their records in sequence. Such records have the same prefix and are stored next to each other; digests
+    alone would be in random order."""
     name: str
     """Id of the record's contact. It is `#` and a digest if each record is about one event, or if the record has an error."""
 
@@ -296,9 +296,10 @@ class _CommonReader:
 
         Raises `UnusableRecord`.
         """
-        native = self._native(record)
-        prefix = self._digest_prefix(native[: (len(native) + 1) // 2]) if self._has_id else ""
-        return safe_contact_id(native, self._key), prefix
+        text = self._native(record)
+        native = safe_contact_id(text, self._key)
+        prefix = self._digest_prefix(text[: (len(text) + 1) // 2]) if self._has_id and native != text else ""
+        return native, prefix
 
     def read(self, record: Record, native: str) -> _CommonValues:
         """Return the values of `record`, whose contact has the id `native`. Raises `UnusableRecord`."""

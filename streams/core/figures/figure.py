@@ -11,6 +11,7 @@ a day are therefore the sum of its `day` row and its remaining buckets.
 `counts + corrected` never decreases, as Prometheus requires of a counter.
 """
 
+from collections import Counter
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
@@ -20,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from models.reasons import read_stored_reason
 from streams.core.figures.figure_schemas import LEFT_COUNTS, QUEUE_SCHEMA, FigureSchema
 
 BUCKET_SECONDS: Final = 300
@@ -287,6 +289,19 @@ class Progress(msgspec.Struct):
     added: dict[str, list[tuple[int, int]]] = {}
     """Channel, or name in its place → for each release that added counts: index of the first, and time from which the partition
     counts them."""
+
+
+_decode_progress: Final = msgspec.json.Decoder(Progress).decode
+
+
+def decode_progress(value: bytes) -> Progress:
+    """Return a decoded row, with the current values of reasons. Raises `msgspec.DecodeError` for an invalid row."""
+    row = _decode_progress(value)
+    dead_letters: Counter[str] = Counter()
+    for reason, number in row.dead_letters.items():
+        dead_letters[read_stored_reason(reason)] += number
+    row.dead_letters = dict(dead_letters)
+    return row
 
 
 # ---------------------------------------------------------------------------------------- keys of accueil.figures.v1

@@ -3,11 +3,13 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from models import policies
 from models.events import FeedbackScale
 from models.topics import Channel
 from streams.core.contacts.contact import Contact
 from streams.core.contacts.queue_stay import transfer_dimensions
 from streams.core.contacts.stay_outcome import stay_result
+from streams.core.figures.case_facts import FACTS
 from streams.core.figures.facts import (
     case_facts,
     clock_dimensions,
@@ -28,6 +30,7 @@ from streams.core.figures.figure import (
 from streams.core.figures.figure_schemas import (
     CALLBACK_CHANNEL,
     CLOSED_COUNTS,
+    CONTACT_CHANNELS,
     FIGURE_SCHEMAS,
     LEFT_COUNTS,
     LINE_CHANNEL,
@@ -58,6 +61,20 @@ def figure_names() -> tuple[str, ...]:
     for figure_schema in FIGURE_SCHEMAS.values():
         found += [*figure_schema.facts, *figure_schema.stocks]
     return tuple(dict.fromkeys(found))
+
+
+def channel_figures(channel: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the names of the figures that count contacts of `channel`, by the channel of the figure, its own first."""
+    return tuple((kind, names) for kind in _figure_channels(channel) if (names := _names(kind)))
+
+
+def _names(channel: str) -> tuple[str, ...]:
+    """Return the names of the figures of a channel, or of the name in its place: shares, sums, counts and stocks."""
+    figure_schema = FIGURE_SCHEMAS[channel]
+    counted = FACTS[Channel(channel)] if channel in FACTS else figure_schema.facts
+    shares = (SERVICE_LEVEL, ABANDONMENT) if channel in QUEUE_CHANNELS else ()
+    sums = tuple(name for name, parts in SUMS.items() if not set(parts).isdisjoint(counted))
+    return (*shares, *sums, *counted, *figure_schema.stocks)
 
 
 def formula_of(name: str, formula: Formula, target_seconds: int, short_seconds: int) -> FigureFormula:
@@ -126,10 +143,16 @@ _CONTACT_CHANNEL_OF: Final = {
 }
 
 
-def figure_channels(channel: str) -> tuple[str, ...]:
+def _figure_channels(channel: str) -> tuple[str, ...]:
     """Return the channels whose figures may count contacts of `channel`: itself, and those of derived figures."""
-    of_channel = (kind for kind, counted in _CONTACT_CHANNEL_OF.items() if counted == channel)
-    return (channel, SLA, TRANSFER_CHANNEL, REASON_CHANNEL, *of_channel)
+    derived = [kind for kind, counted in _CONTACT_CHANNEL_OF.items() if counted == channel]
+    if channel in QUEUE_CHANNELS:
+        derived.append(TRANSFER_CHANNEL)
+    if channel in policies.QUEUE_CHANNELS | policies.WRITTEN_CHANNELS:
+        derived.append(SLA)
+    if channel in CONTACT_CHANNELS:
+        derived.append(REASON_CHANNEL)
+    return (channel, *derived)
 
 
 def _contact_channel(dimensions: Dimensions) -> str:

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from prometheus_client.core import Metric
 
-from models.events import CloseOutcome, FormDecision, PostageClass
+from models.events import PostageClass
 from models.topics import Channel
+from streams.core.figures.case_facts import OUTCOMES, SENT, STEPS
 from streams.core.figures.figure import Figure
 from streams.core.figures.figure_schemas import CASE_SCHEMA, FIGURE_SCHEMAS
 from streams.web.metrics.families import gauge_family
@@ -23,33 +24,6 @@ from streams.web.metrics.measure import (
 )
 from streams.web.view import Snapshot
 
-STEPS: Final = {
-    Channel.MAIL: ("registered", "assigned", "acknowledged"),
-    Channel.EMAIL: ("acknowledged",),
-    Channel.FORM: ("assigned", "correction_requested", "corrected"),
-}
-"""Channel → its possible intermediate steps; a channel has no series of other steps."""
-OUTCOMES: Final = {
-    Channel.MAIL: ("answered", *(outcome.value for outcome in CloseOutcome)),
-    Channel.EMAIL: ("answered",),
-    Channel.FORM: tuple(decision.value for decision in FormDecision),
-}
-"""Channel → possible outcomes of its cases."""
-SENT: Final = {postage.value: f"sent_{postage}" for postage in PostageClass}
-"""Class of postage → name of its count; only for letters."""
-FACTS: Final = {
-    channel: (
-        "received",
-        *(("scanned",) if channel is Channel.MAIL else ()),
-        *steps,
-        "responded",
-        "reopened",
-        *(f"closed_{outcome}" for outcome in OUTCOMES[channel]),
-        *(SENT.values() if channel is Channel.MAIL else ()),
-    )
-    for channel, steps in STEPS.items()
-}
-"""Channel → the facts of `CASE_SCHEMA` that it can have."""
 _CENTS: Final = {(postage.value,): CASE_SCHEMA.index[f"postage_cents_{postage}"] for postage in PostageClass}
 
 

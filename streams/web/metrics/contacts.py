@@ -6,6 +6,7 @@ from typing import Final
 
 from models.events import FeedbackScale
 from models.topics import Channel
+from streams.core.figures.case_facts import FACTS, SENT, STEPS
 from streams.core.figures.figure import Figure
 from streams.core.figures.figure_schemas import (
     APPOINTMENT_SCHEMA,
@@ -19,7 +20,6 @@ from streams.core.figures.figure_schemas import (
 )
 from streams.core.figures.satisfaction import score_names
 from streams.web.board.queues import flows_of
-from streams.web.metrics.cases import FACTS, SENT, STEPS
 from streams.web.metrics.figure_readers import (
     ReadByChannel,
     ReadFigure,

@@ -127,6 +127,20 @@ def test_probe_reads_pages_at_the_allowed_rate(api: JsonApi, tmp_path: Path, cou
     assert (found.records == count) is not has_more
 
 
+def test_probe_says_that_a_list_without_pagination_is_one_page(api: JsonApi, tmp_path: Path) -> None:
+    whole = harness(api, tmp_path).probe()
+    assert (whole.records, whole.extent, whole.trouble) == (25, "one page; no pagination is set", "")
+    api.wrap = lambda records: {"data": {"items": records[:20]}, "total": len(records)}
+    part = harness(api, tmp_path).probe()
+    assert (part.records, part.trouble) == (20, "only one page is read: the response has 20 records, but total = 25")
+
+
+@pytest.mark.parametrize("api", [("", "page")], indirect=True)
+def test_probe_of_a_list_with_pagination_reads_up_to_the_newest(api: JsonApi, tmp_path: Path) -> None:
+    found = harness(api, tmp_path).probe()
+    assert (found.has_more, found.extent, found.trouble) == (False, "", "")
+
+
 def test_damaged_position_is_reported(api: JsonApi, tmp_path: Path) -> None:
     connector = harness(api, tmp_path)
     connector.read_all(confirm=True)

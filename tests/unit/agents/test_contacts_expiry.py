@@ -56,7 +56,7 @@ def test_deleted_and_then_erased_call_is_not_counted_again() -> None:
     before = numbers(worker)
     worker.fold(erasure(50 * 86_400))
     step = worker.fold(*answered_call())
-    assert [letter.reason for letter in step.dead_letters] == ["told_again"] * 4
+    assert [letter.reason for letter in step.dead_letters] == ["duplicate"] * 4
     assert numbers(worker) == before
 
 

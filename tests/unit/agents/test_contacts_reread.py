@@ -49,7 +49,7 @@ def test_old_event_of_a_deleted_and_recreated_contact_is_rejected() -> None:
     pass_hours(worker, 3)
     read(worker, [make("call.queued", 49 * 86_400, **IN_QUEUE, visit=2)])
     counted = worker.sums()
-    assert {*read(worker, call)} == {"told_again"}
+    assert {*read(worker, call)} == {"duplicate"}
     assert compare(worker.sums(), counted) == []
 
 
@@ -64,7 +64,7 @@ def test_old_ring_of_a_deleted_and_recreated_agent_is_rejected() -> None:
     pass_hours(worker, 3)
     assert not worker.job.agents.rows
     counted = worker.sums()
-    assert read(worker, shift) == ["told_again"]
+    assert read(worker, shift) == ["duplicate"]
     assert worker.job.agents.rows
     assert compare(worker.sums(), counted) == []
 
@@ -77,7 +77,7 @@ def test_opinion_after_the_deletion_of_its_call_does_not_recreate_the_call() -> 
     during = make("feedback.given", 10, survey="enquete", scale="csat_1_5", score=4)
     assert read(worker, [during]) == []
     counted = worker.sums()
-    assert read(worker, call) == ["told_again"] * 4
+    assert read(worker, call) == ["duplicate"] * 4
     assert compare(worker.sums(), counted) == []
 
 
@@ -102,7 +102,7 @@ def test_letter_counts_once_when_its_source_is_reread_and_a_late_letter_is_accep
         worker.commit()
         return [letter.reason for letter in step.dead_letters]
 
-    assert read_again(*letters) == ["told_again"] * 2
+    assert read_again(*letters) == ["duplicate"] * 2
     assert compare(worker.sums(), counted) == []
     late = make("letter.arrived", 3_600, subject="letter:maarch/siege:2", channel="mail")
     assert read(worker, [late]) == []  # published for the first time after weeks, as happens with letters
@@ -115,7 +115,7 @@ def test_state_of_an_earlier_release_rejects_events_that_it_may_have_deleted() -
     worker.now = START_MS + 50 * DAY_MS
     before = Progress(step_at=worker.now, told_at={"asterisk/siege": START_MS + 49 * DAY_MS})
     worker.job.progress.rows[PROGRESS_KEY] = before
-    assert {*read(worker, answered_call())} == {"told_again"}
+    assert {*read(worker, answered_call())} == {"duplicate"}
     assert read(worker, answered_call("call:asterisk/annexe:1")) == []
     assert read(worker, answered_call(at=20 * 86_400)) == []
 
@@ -125,7 +125,7 @@ def test_upgrade_while_a_history_is_read_continues_it() -> None:
     worker.now = START_MS + 400 * DAY_MS
     before = Progress(step_at=worker.now, told_at={"asterisk/siege": START_MS + 49 * DAY_MS})
     worker.job.progress.rows[PROGRESS_KEY] = before
-    assert {*read(worker, answered_call(at=48 * 86_400))} == {"told_again"}
+    assert {*read(worker, answered_call(at=48 * 86_400))} == {"duplicate"}
     assert read(worker, answered_call(at=50 * 86_400)) == []
 
 
@@ -143,4 +143,4 @@ def test_progress_row_stays_small_with_many_sources() -> None:
     assert not worker.job.contacts.rows
     assert len(PROGRESS.dump(worker.job.progress.rows[PROGRESS_KEY])) < MAX_ROW_BYTES
     for number in (0, 599):
-        assert read(worker, [abandoned(number)]) == ["told_again"]
+        assert read(worker, [abandoned(number)]) == ["duplicate"]

@@ -82,7 +82,7 @@ def test_config_check_prints_settings_and_origins_as_toml(monkeypatch: pytest.Mo
     Path("accueil.toml").write_text('partitions = 8\n[connectors.siege]\nconnector = "asterisk"\npath = "/q"\n')
     monkeypatch.setenv("ACCUEIL_WEB__PORT", "8082")
     monkeypatch.setenv("ACCUEIL_KAFKA__SASL_PASSWORD", "hush")
-    result = run("config", "check")
+    result = run("config", "check", "--all")
     assert result.exit_code == 0, result.output
     shown = [line for line in result.output.splitlines() if "= null" not in line]
     values = tomllib.loads("\n".join(shown))
@@ -91,6 +91,31 @@ def test_config_check_prints_settings_and_origins_as_toml(monkeypatch: pytest.Mo
     assert any(re.fullmatch(r"web\.port = 8082 +# ACCUEIL_WEB__PORT", line) for line in shown)
     assert any(re.fullmatch(r"partitions = 8 +# accueil\.toml", line) for line in shown)
     assert "hush" not in result.output
+
+
+def test_config_check_prints_only_settings_that_are_set_and_says_that_they_are_valid(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calendar = [f"Closed on {day} November for the inventory of the archives" for day in range(10, 20)]
+    Path("accueil.toml").write_text(
+        'partitions = 8\n[connectors.siege]\nconnector = "asterisk"\npath = "/q"\n'
+        f"[contact_reasons.archives]\nlabel_fr = 'Archives'\nlabel_en = 'Archives'\nsubject_words = {calendar}\n"
+    )
+    monkeypatch.setenv("ACCUEIL_WEB__PORT", "8082")
+    *shown, left, last = run("config", "check").output.splitlines()
+    assert [line.partition(" =")[0] for line in shown] == [
+        "partitions",
+        "web.port",
+        *(f"contact_reasons.archives.{name}" for name in ("label_fr", "label_en", "subject_words")),
+        "connectors.siege.connector",
+        "connectors.siege.path",
+    ]
+    value, origin = shown[4].split("…")
+    assert (len(value), origin) == (99, "  # accueil.toml")
+    assert re.fullmatch(r"# settings left at their defaults: \d+ \(--all shows them\)", left)
+    assert last == "# accueil.toml: no mistakes found"
+    monkeypatch.setenv("ACCUEIL_WORKER__PROCESSES", "9")
+    assert run("config", "check").stdout.splitlines()[-1] == "# accueil.toml: warnings: 1"
 
 
 @pytest.mark.parametrize(
@@ -120,6 +145,20 @@ def test_config_check_prints_settings_and_origins_as_toml(monkeypatch: pytest.Mo
 def test_invalid_setting_gives_one_line_and_exit_code_2(text: str, mistake: str) -> None:
     Path("accueil.toml").write_text(text)
     assert error("config", "check").startswith(mistake)
+
+
+def test_paths_are_relative_to_the_current_directory_except_that_of_the_sla_file() -> None:
+    Path("etc").mkdir()
+    settings = Path("etc/accueil.toml")
+    settings.write_text(
+        'sla = "sla.toml"\n[connectors.mem]\nconnector = "maarch"\nurl = "https://maarch.example.org/rest"\n'
+        'login = "accueil"\npassword_file = "secret"\n'
+    )
+    Path("etc/sla.toml").write_text("")
+    Path("etc/secret").write_text("un-mot-de-passe")
+    assert "(password_file) secret is not there" in error("--config", str(settings), "config", "check")
+    Path("etc/secret").rename("secret")
+    assert run("--config", str(settings), "config", "check").exit_code == 0
 
 
 def test_error_in_a_variable_of_a_connector_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:

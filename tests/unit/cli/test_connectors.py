@@ -5,6 +5,7 @@ import re
 import socket
 import sqlite3
 import time
+import tomllib
 from contextlib import closing
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -21,6 +22,7 @@ from streams.runtime.process_specs import configure_one_connector
 from streams.settings.loader import load
 from tests.support.commands import error, run
 from tests.support.demarches_server import serving_dossiers
+from tests.support.json_api import JsonApi, form, serving_switch
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +109,17 @@ class TestCheck:
         result = command("check", "mail")
         assert result.exit_code == 0, result.output
         assert result.stdout.splitlines()[1].startswith("warning: rows without a value in changed_at are not read")
+
+    def test_check_says_that_one_page_of_an_api_was_read(self) -> None:
+        with serving_switch() as switch:
+            api = JsonApi(records=[form(number) for number in range(20)], wrap=lambda records: records)
+            switch.switch_to(api)
+            Path("accueil.toml").write_text(
+                f'[connectors.forms]\nconnector = "http"\nurl = "{api.url}"\nid = "id"\nprocedure = {{ value = "x" }}\n'
+                'events = [{ event = "form.submitted", time = "submitted_at" }]\n'
+            )
+            lines = command("check", "forms").stdout.splitlines()
+        assert lines[0].endswith("(records read: 20; one page; no pagination is set)")
 
     def test_check_reads_only_the_beginning_of_a_long_log(self) -> None:
         configure_logs(siege="asterisk")
@@ -230,6 +243,36 @@ class TestCheck:
         assert command("check", "guichets").exit_code == 0
         assert command("check", "kiosque").exit_code == 2
 
+    def test_check_without_a_name_checks_all_instances(self) -> None:
+        Path("queue_log").write_text(self.LOG)
+        tables = {"siege": ("asterisk", "queue_log"), "annexe": ("asterisk", "missing"), "depot": ("asterix", "depot")}
+        Path("accueil.toml").write_text(
+            "\n".join(
+                f'[connectors.{name}]\nconnector = "{kind}"\npath = "{path}"\n' for name, (kind, path) in tables.items()
+            )
+        )
+        result = command("check")
+        assert result.exit_code == 1
+        first, *_, last = result.stdout.splitlines()
+        assert first.startswith("asterisk/siege: the settings are valid, the source is readable")
+        assert last == ""
+        settings, annexe, depot, failed = result.stderr.splitlines()
+        assert settings == "accueil: settings: accueil.toml"
+        assert annexe == "annexe: missing is not there: is the path right?"
+        assert depot.startswith("depot: accueil.toml: connectors.depot.connector: no connector 'asterix' is installed")
+        assert failed == "accueil: connectors with a problem: 2 of 3 (annexe, depot)"
+
+    def test_check_without_a_name_succeeds_if_all_instances_are_reached(self) -> None:
+        configure_webhooks(guichets=0, kiosque=0)
+        result = command("check")
+        assert result.exit_code == 0, result.output
+        assert [line.partition(":")[0] for line in result.stdout.splitlines() if line] == [
+            "webhook/guichets",
+            "webhook/kiosque",
+        ]
+        Path("accueil.toml").write_text("")
+        assert command("check").exit_code == 1
+
 
 class TestTry:
     MESSAGES = """
@@ -262,6 +305,22 @@ class TestTry:
             "visit.served",
         ]
 
+    def test_mapping_of_a_running_connector_is_tried(self) -> None:
+        Path("visits.csv").write_text("id;type;at\n1;in;2026-03-16T09:00:00Z\n")
+        Path("accueil.toml").write_text(
+            '[connectors.visits]\nconnector = "table"\nfiles = "visits.csv"\n' + self.MAPPING
+        )
+        running = configure("visits", "table", tomllib.loads(self.MAPPING) | {"files": "visits.csv"})
+        with (
+            running.locked(Path("accueil-data/connectors")) as own,
+            closing(running.connector.open(running.config, own)),
+        ):
+            before = {path: path.stat().st_mtime_ns for path in own.directory.iterdir()}
+            result = command("try", "accueil.toml", "--name", "visits")
+            assert {path: path.stat().st_mtime_ns for path in own.directory.iterdir()} == before
+        assert result.exit_code == 0, result.output
+        assert "visit.arrived" in result.stdout
+
     def test_connector_that_receives_records_needs_a_sample(self) -> None:
         configure_webhooks(guichets=0)
         assert "webhook/guichets receives its records: add --with FILE" in error("connectors", "try", "accueil.toml")
@@ -283,16 +342,17 @@ class TestReread:
         result = command("reread", "siege", "--yes")
         assert result.exit_code == 0, result.output
         known_since = datetime.now(ZoneInfo("Europe/Paris")).date() - timedelta(days=35)
-        assert result.stdout.splitlines()[:4] == [
+        assert result.stdout.splitlines()[:5] == [
             "asterisk/siege: the source goes back to 2026-03-16 09:33:20+01:00",
             (
                 f"asterisk/siege: contacts that are open, or closed since {known_since} (35 days), are known: "
                 "their events count once"
             ),
             (
-                "asterisk/siege: older contacts may have been counted: they become dead letters (told_again); "
-                "events never read before count now"
+                "asterisk/siege: older contacts may have been counted before, so they do not count a second time: their "
+                "events are kept among the dead letters with the reason duplicate. This is expected and needs no action"
             ),
+            "asterisk/siege: later events that were never read count now",
             "asterisk/siege: if Kafka's data were lost, all events count as new",
         ]
         assert "the next start reads it from its beginning; the old position is in" in result.stdout

@@ -87,6 +87,12 @@ def test_dead_letters_are_read_with_all_their_fields(written: DeadLetters) -> No
     assert letter.origin_timestamp == 1_764_000_000_000
 
 
+def test_reason_of_an_earlier_release_has_its_current_name(written: DeadLetters) -> None:
+    written.write("told_again", "a_later_reason")
+    assert sorted(letter.reason for letter in written.letters()) == ["a_later_reason", "duplicate"]
+    assert [letter.origin_offset for letter in written.letters(reason="duplicate")] == [100]
+
+
 def test_replay_writes_the_same_record_to_its_origin(written: DeadLetters) -> None:
     written.write("invalid_json", "missing_field")
     assert replay(written.bootstrap, written.letters()) == 2
@@ -214,7 +220,7 @@ def test_unreachable_broker_gives_one_line(monkeypatch: pytest.MonkeyPatch, addr
 
 
 def test_empty_list_has_no_table() -> None:
-    assert command("list", "--reason", "told_again").output == "no dead letters\n"
+    assert command("list", "--reason", "internal_error").output == "no dead letters\n"
 
 
 def test_replay_asks_for_confirmation(written: DeadLetters) -> None:

@@ -153,6 +153,47 @@ def test_unknown_names_are_refused_with_the_known_ones(arguments: tuple[str, ...
     assert reason in error("explain", *arguments)
 
 
+def test_figure_of_other_channels_is_refused_with_the_own_ones() -> None:
+    refused = error("explain", "cancelled", "--channel", "appointment").splitlines()
+    assert refused[-3:] == [
+        "Error: appointment has no figure cancelled; channels with it: mail, email, call, form, visit, sla",
+        "figures of appointment: cancelled_by_citizen, cancelled_by_service",
+        "accueil explain --channel appointment lists all",
+    ]
+    refused = error("explain", "abandoned", "--channel", "mail").splitlines()
+    assert refused[-2].startswith("figures of mail: closed, received, scanned, registered, ")
+
+
+def test_figures_of_a_channel_are_listed_with_what_they_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = lines("--channel", "appointment")
+    assert shown[0] == "appointment"
+    assert [line.split()[0] for line in shown[1 : shown.index("")]] == [
+        *("booked", "booked_by_citizen", "booked_by_service", "moved", "checked_in"),
+        *("cancelled_by_citizen", "cancelled_by_service", "attended", "missed"),
+        *("waiting", "in_progress", "pending_citizen"),
+    ]
+    assert shown[-2:] == ["reasons for contact", "reason_contacts       contacts with a reason"]
+    assert "missed                the citizen did not come" in shown
+    assert "SLA targets" in lines("--channel", "mail", "--channel", "email")
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert lines("--channel", "appointment")[:2] == ["Rendez-vous", "booked                pris"]
+
+
+def test_events_have_the_register_number_of_a_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "mail:ged/siege:1"
+    events = [
+        make("letter.arrived", 0, subject=name, site="siege"),
+        make("letter.registered", 60, subject=name, site="siege", chrono="2026/001"),
+    ]
+    monkeypatch.setattr(explain_cli, "read_events", lambda *_: {name: events})
+    shown = lines("received", "--day", MORNING, "--channel", "mail", "--events")
+    arrived, registered = (line for line in shown if "letter." in line)
+    assert "register number" not in arrived
+    assert f"  letter.registered  register number 2026/001  {events[1].id}" in registered
+    (fact,) = map(json.loads, lines("received", "--day", MORNING, "--channel", "mail", "--events", "--json"))
+    assert [event["reference"] for event in fact["events"]] == ["", "2026/001"]
+
+
 def test_names_from_the_settings_are_known_without_contacts() -> None:
     Path("accueil.toml").write_text(
         '[web.queues.nuit]\nsite = "annexe"\nservice = "garde"\nlabel_fr = "Nuit"\nlabel_en = "Night"\n'

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from connectors.http.authentication import sign_query
 from connectors.http.config import Pagination
+from connectors.http.further_pages import describe_further_pages
 from connectors.http.pages import FIRST, next_page, request_of, step_back, without_parameters
 from connectors.http.poll_position import PollPosition, time_writer
 from connectors.http.responses import ResponseError, read_body
@@ -253,3 +254,33 @@ def test_whole_list_is_requested_at_intervals() -> None:
     assert not position.begin(1, NOW + 99, 100).is_whole
     assert position.begin(1, NOW + 100, 100).is_whole
     assert not position.begin(1, NOW + 100, 0).is_whole
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "sign"),
+    [
+        ({"Link": "<?page=2>; rel=next"}, [], 'in its Link header: set pagination = { by = "link" }'),
+        ({}, {"next": "https://x.org/?p=2"}, "at next: set pagination = { by = 'link', next = 'next' }"),
+        ({}, {"meta": {"next_cursor": "eyJ"}}, "set pagination = { by = 'cursor', next = 'meta.next_cursor' }"),
+        ({}, {"_links": {"next": {"href": "/f?p=2"}}}, "by = 'link', next = '_links.next.href'"),
+        ({}, {"@odata.nextLink": "/f?p=2"}, "next = '\"@odata.nextLink\"'"),
+        ({}, {"meta": {"total": 57}}, "the response has 20 records, but meta.total = 57"),
+        ({"X-Total-Count": "57"}, [], "the response has 20 records, but X-Total-Count = 57"),
+    ],
+)
+def test_signs_of_further_pages_are_named(headers: dict[str, str], body: Any, sign: str) -> None:
+    assert sign in describe_further_pages(httpx.Headers(headers), body, 20)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [{"next": "2"}],
+        {"items": [{"next": "2", "total": 57}]},
+        {"next": None, "total": 20, "count": True},
+        {"links": {"next": ""}, "total": "many"},
+        None,
+    ],
+)
+def test_whole_list_has_no_sign_of_further_pages(body: Any) -> None:
+    assert describe_further_pages(httpx.Headers({"Link": "<?page=1>; rel=prev"}), body, 20) == ""

@@ -128,7 +128,10 @@ def test_valid_mappings_have_no_problem() -> None:
             changed(CALLS, "values", to={"queue": {"MDPH": "mdph"}, "queu": {}}),
             "essai.values.queu is unknown; did you mean values.queue?",
         ),
-        (changed(CALLS, "pages", to="pages"), "essai.pages is in no event of this mapping"),
+        (
+            changed(CALLS, "pages", to="pages"),
+            "essai.pages is in no event of this mapping; it belongs to letter.arrived",
+        ),
         (changed(CALLS, "events", 0, "pages", to="pages"), "essai.events #1.pages is not in call.queued"),
         (changed(CALLS, "events", 0, "time", to={"format": "iso"}), "essai.events #1.time needs either field or value"),
         (

@@ -6,7 +6,14 @@ from models.topics import Channel
 from streams.core.contacts.contact import Contact
 from streams.core.figures.figure import Figure, Formula
 from streams.core.figures.figure_counts import count_contact
-from streams.core.figures.figure_explanation import ABANDONMENT, FigureQuery, counted_facts, figure_names, formula_of
+from streams.core.figures.figure_explanation import (
+    ABANDONMENT,
+    FigureQuery,
+    channel_figures,
+    counted_facts,
+    figure_names,
+    formula_of,
+)
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, QUEUE_SCHEMA
 from tests.support.events import IN_QUEUE, START, answered_call, make
 from tests.support.figures import Figures, fold_contact
@@ -64,6 +71,19 @@ def test_transfers_have_their_target_queue_and_channel() -> None:
     ]
     assert listed == ["call:mdph:rsa"]
     assert not any(FigureQuery(["visit"]).fits(fact) for fact in counted_facts(row))
+
+
+def test_every_figure_belongs_to_a_channel() -> None:
+    listed = {name for channel in Channel for _kind, names in channel_figures(channel) for name in names}
+    assert listed == set(figure_names())
+
+
+def test_figures_of_a_channel_are_those_that_its_contacts_can_have() -> None:
+    letters = {name for _kind, names in channel_figures(Channel.MAIL) for name in names}
+    assert letters.isdisjoint({"closed_accepted", "correction_requested", "handed_on", "offered", "line_arrived"})
+    assert letters > {"received", "sent_economique", "breached", "reason_contacts"}
+    appointments = dict(channel_figures(Channel.APPOINTMENT))
+    assert list(appointments) == ["appointment", "reason"]
 
 
 def test_every_number_of_the_schemas_has_a_formula() -> None:

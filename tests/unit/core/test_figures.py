@@ -2,7 +2,16 @@
 
 import pytest
 
-from streams.core.figures.figure import Figure, Formula, decode_figure, merge, new_figure, service_level, within
+from streams.core.figures.figure import (
+    Figure,
+    Formula,
+    decode_figure,
+    decode_progress,
+    merge,
+    new_figure,
+    service_level,
+    within,
+)
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 
 
@@ -83,3 +92,8 @@ def test_row_with_fewer_counts_is_extended_with_zeros() -> None:
     row = decode_figure(b"[[4,1],[2],{},null]")
     assert row.counts == [4, 1] + [0] * (len(QUEUE_SCHEMA.counts) - 2)
     assert row.stocks == [2] + [0] * (len(QUEUE_SCHEMA.stocks) - 1)
+
+
+def test_progress_of_an_earlier_release_counts_dead_letters_by_current_reasons() -> None:
+    row = decode_progress(b'{"step_at": 1, "dead_letters": {"told_again": 2, "duplicate": 1, "a_later_reason": 4}}')
+    assert row.dead_letters == {"duplicate": 3, "a_later_reason": 4}

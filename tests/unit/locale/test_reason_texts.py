@@ -19,6 +19,10 @@ def test_every_reason_has_a_text() -> None:
     assert describe("no_such_reason") == ""
 
 
+def test_reason_stored_by_an_earlier_release_is_read() -> None:
+    assert Reason("told_again") is Reason.DUPLICATE
+
+
 @pytest.mark.parametrize("reason", bad_records())
 @pytest.mark.parametrize("language", ["C", "fr_FR.UTF-8"])
 def test_details_of_bad_records_have_texts(reason: Reason, language: str, monkeypatch: pytest.MonkeyPatch) -> None:

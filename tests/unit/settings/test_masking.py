@@ -27,6 +27,20 @@ def test_secrets_in_urls_are_masked(url: str, shown: str) -> None:
     assert mask_url(url) == shown
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://api.example.org/v2/courriers", "https://api.example.org/v2/courriers"),
+        ("https://hush@api.example.org/v2/?token=hush", f"https://{MASK}@api.example.org/v2/?{MASK}"),
+        ("https://api.example.org/v2#hush", f"https://api.example.org/v2?{MASK}"),
+        ("https://[hush", MASK),
+        ("postgresql://accueil:hush@db/accueil", f"postgresql://accueil:{MASK}@db/accueil"),
+    ],
+)
+def test_path_of_a_connector_is_shown(url: str, shown: str) -> None:
+    assert mask_url(url, shows_path=True) == shown
+
+
 def test_arguments_of_commands_are_masked() -> None:
     assert mask(["/usr/bin/pass", "show", "hush"], "token_command") == ["/usr/bin/pass", MASK]
     assert mask(["/usr/bin/pass"], "token_command") == ["/usr/bin/pass"]
@@ -47,9 +61,16 @@ def test_describe_masks_all_secrets(tmp_path: Path) -> None:
         host = "mail.example.org"
         username = "accueil@example.org"
         token_command = ["/usr/bin/oauth", "--secret", "hush"]
+        [connectors.courrier]
+        connector = "maarch"
+        url = "https://maarch.example.org/rest"
+        login = "accueil"
+        password_file = "password"
         """
     )
     shown = {key: value for key, value, _ in describe(load(file), file)}
     assert "hush" not in repr(shown).lower()
     assert shown["connectors.boite.token_command"] == ["/usr/bin/oauth", MASK]
+    assert shown["connectors.courrier.url"] == "https://maarch.example.org/rest"
+    assert shown["connectors.courrier.password_file"] == "password"
     assert shown["timeline.url"].startswith("postgresql+psycopg://accueil:")

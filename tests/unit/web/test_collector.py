@@ -11,10 +11,11 @@ from models.events import CloseOutcome, FormDecision
 from models.reasons import Reason
 from models.topics import Channel
 from streams.core.figures import facts
+from streams.core.figures.case_facts import FACTS, STEPS
 from streams.core.figures.figure import Dimensions, total_key
 from streams.core.figures.figure_schemas import CASE_SCHEMA, CLOSED_COUNTS, FEEDBACK, FIGURE_SCHEMAS
 from streams.web.collector import FiguresCollector
-from streams.web.metrics.cases import AGES, FACTS, OLDEST, STEPS
+from streams.web.metrics.cases import AGES, OLDEST
 from streams.web.options import WebOptions
 from streams.web.topic_view import ReaderState
 from streams.web.view import FiguresView
