@@ -54,6 +54,8 @@ class FormDecision(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     NO_ACTION = "no_action"
+    RESOLVED = "resolved"
+    """Decided, but the source does not say how."""
 
 
 class FormDecidedData(EventPart):

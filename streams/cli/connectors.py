@@ -20,7 +20,7 @@ from connectors.sdk.scaffold import Kind, begin
 from models.locale import _, user_language
 from streams.cli import mapping_trial
 from streams.cli.base import ConnectorGroup, config_file, confirm, connector_errors, pass_settings
-from streams.cli.mapping_trial import CHANNELS, create_mapping
+from streams.cli.mapping_trial import CHANNELS, CONNECTORS, create_mapping
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, print_table, yes_option
 from streams.locale.reason_texts import describe as describe_reason
 from streams.locale.reason_texts import explain as explain_detail
@@ -296,6 +296,11 @@ def _read_widths(_context: click.Context, _option: click.Parameter, given: str |
     help=_("File with sample records: CSV, fixed width, Excel, OpenDocument or JSON."),
 )
 @click.option(
+    "--connector",
+    type=click.Choice(CONNECTORS),
+    help=_("Connector that will read the source. Default: http for JSON, otherwise table."),
+)
+@click.option(
     "--channel", type=click.Choice(CHANNELS), help=_("Channel of the records. Default: guessed from the columns.")
 )
 @click.option(
@@ -321,6 +326,7 @@ def _read_widths(_context: click.Context, _option: click.Parameter, given: str |
 def new(
     name: str,
     sample: Path | None,
+    connector: str | None,
     channel: str | None,
     widths: tuple[int, ...],
     skip_lines: int,
@@ -328,7 +334,7 @@ def new(
     into: Path,
 ) -> None:
     if sample is not None:
-        create_mapping(name, sample, channel, widths, skip_lines, into)
+        create_mapping(name, sample, connector, channel, widths, skip_lines, into)
         return
     root = begin(name, kind, into)
     for path in sorted(path for path in root.rglob("*") if path.is_file()):

@@ -42,6 +42,9 @@ TRIAL_NAME: Final = "try"
 """Name of the instance in the ids of events, for a mapping file that no settings use."""
 CHANNELS: Final = tuple(channel.value for channel in Channel)
 JSON_SUFFIXES: Final = frozenset({".json", ".jsonl", ".ndjson"})
+DATABASE_SUFFIXES: Final = frozenset({".db", ".db3", ".sqlite", ".sqlite3"})
+CONNECTORS: Final = ("table", "sql", "http", "webhook")
+"""Connectors with a mapping that a sample may be proposed for. The last two read JSON."""
 SAMPLE_RECORDS: Final = 1000
 """Records from which a mapping is proposed."""
 Options = dict[str, str | int | list[str | int]]
@@ -81,9 +84,10 @@ def command(
     trial, now = Trial(mapping, config, instance.reasons_after_map), datetime.now(UTC)
     tried = [list(trial.run(records, now)) for records in parts]
     shown = [[record for record in part if not rejected or record.rejected or record.has_warning] for part in tried]
-    print_records(shown, rows, ZoneInfo(config.timezone or "UTC"))
+    zone = ZoneInfo(config.timezone or "UTC")
+    print_records(shown, rows, zone)
     everything = [record for part in tried for record in part]
-    print_summary(everything, trial.count_without_wait())
+    print_summary(everything, trial, zone)
     print_unnamed(find_unnamed(config, (record.fields for part in parts for record in part if not record.problem)))
     reasons = allowed_reasons(config, instance.contact_reasons)
     print_unknown(trial.unknown, config, {**CLOSED_LISTS, "contact_reason": reasons})
@@ -123,30 +127,39 @@ def schema(connector: str) -> None:
 
 
 def create_mapping(
-    name: str, sample: Path, channel: str | None, widths: tuple[int, ...], skip_lines: int, into: Path
+    name: str,
+    sample: Path,
+    connector: str | None,
+    channel: str | None,
+    widths: tuple[int, ...],
+    skip_lines: int,
+    into: Path,
 ) -> None:
     """Write the mapping file `NAME.toml` proposed for a sample. Raise `OperatorError` if it exists or there are no records.
 
-    `widths` has the widths of the columns of a file of fixed width, in characters; `skip_lines` is the number of lines above the
-    header.
+    Without a `connector`, the one that reads such files is proposed. `widths` has the widths of the columns of a file of fixed
+    width, in characters; `skip_lines` is the number of lines above the header.
     """
     path = into / f"{name}.toml"
     if path.exists():
         raise OperatorError(_("{path} already exists", path=path))
-    connector = "http" if sample.suffix.lower() in JSON_SUFFIXES else DEFAULT_CONNECTOR
-    records, options = _read_json(sample) if connector != DEFAULT_CONNECTOR else _read_table(sample, widths, skip_lines)
+    connector = _choose_connector(connector, sample, has_form=bool(widths or skip_lines))
+    is_json = sample.suffix.lower() in JSON_SUFFIXES
+    records, options = _read_json(sample) if is_json else _read_table(sample, widths, skip_lines)
     title_advice = _("if the first line is a title, add --skip-lines with the number of lines above the header")
     if not records:
-        advice = f"{_(':')} {title_advice}" if connector == DEFAULT_CONNECTOR else ""
+        advice = "" if is_json else f"{_(':')} {title_advice}"
         raise OperatorError(_("{sample} has no records", sample=sample) + advice)
-    if len(records[0]) == 1 and connector == DEFAULT_CONNECTOR:
+    if len(records[0]) == 1 and not is_json:
         advice = _("for columns of fixed width, add their widths in characters, such as --widths 10,8,20")
         raise OperatorError(_("{sample} has only one column", sample=sample) + f"{_(':')} {advice}")
-    if connector == DEFAULT_CONNECTOR and seems_title([*records[0]]):
+    if not is_json and seems_title([*records[0]]):
         raise OperatorError(_("{sample} has only one named column", sample=sample) + f"{_(':')} {title_advice}")
+    if connector == "sql":
+        options |= {"table": sample.stem}
     into.mkdir(parents=True, exist_ok=True)
     text = propose(records, connector, Channel(channel) if channel else None, options)
-    if connector != DEFAULT_CONNECTOR:
+    if is_json:
         text += _describe_lists(sample, options)
     path.write_text(text, encoding="utf-8")
     click.echo(path)
@@ -154,6 +167,30 @@ def create_mapping(
     step = _("check every line of {path}", path=path)
     click.echo(f"  {step}")
     click.echo(f"  accueil connectors try {path} --with {sample}")
+
+
+def _choose_connector(connector: str | None, sample: Path, *, has_form: bool) -> str:
+    """Return the connector for a sample. Raise `OperatorError` if it cannot read such a file.
+
+    `has_form` is true with options on the form of a table, such as the widths of its columns.
+    """
+    suffix = sample.suffix.lower()
+    if suffix in DATABASE_SUFFIXES:
+        advice = _(
+            "export a table as CSV and add --connector sql, or describe the database in accueil.toml "
+            "and run: accueil connectors try accueil.toml --name NAME"
+        )
+        raise OperatorError(_("{sample} is a database", sample=sample) + f"{_(':')} {advice}")
+    is_json = suffix in JSON_SUFFIXES
+    chosen = connector or ("http" if is_json else DEFAULT_CONNECTOR)
+    if (chosen in {"http", "webhook"}) is not is_json:
+        needed = _("a sample in JSON") if not is_json else _("a table such as CSV")
+        raise OperatorError(_("{connector} needs {needed}", connector=chosen, needed=needed))
+    if chosen == "sql" and (suffix != ".csv" or has_form):
+        raise OperatorError(
+            _("{connector} needs {needed}", connector=chosen, needed=_("an export as CSV with a header"))
+        )
+    return chosen
 
 
 def _read_json(sample: Path) -> tuple[Sequence[Mapping[str, Any]], Options]:

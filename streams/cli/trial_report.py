@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -12,8 +12,9 @@ import msgspec
 
 from connectors.sdk.config_errors import format_key_path
 from connectors.sdk.mapping.config import MappedConfig
+from connectors.sdk.mapping.doubtful_values import find_midnights
 from connectors.sdk.mapping.sample_columns import propose_label
-from connectors.sdk.mapping.trial import MISSING_TABLE, TriedRecord
+from connectors.sdk.mapping.trial import MISSING_TABLE, Trial, TriedRecord
 from models.events import Event
 from models.locale import _
 from models.reasons import Reason
@@ -80,6 +81,8 @@ def _print_record(record: TriedRecord, zone: ZoneInfo, shorten: Callable[[str], 
         click.secho(f"  {_describe_disorder(*pair)}", fg="yellow")
     for kind in record.second:
         click.secho(f"  {_describe_second(kind)}", fg="yellow")
+    for pair in record.long:
+        click.secho(f"  {_describe_long(*pair)}", fg="yellow")
 
 
 def _describe_disorder(later: str, earlier: str) -> str:
@@ -88,6 +91,10 @@ def _describe_disorder(later: str, earlier: str) -> str:
 
 def _describe_second(kind: str) -> str:
     return _("warning: a second {kind} of the same contact, with other data", kind=kind)
+
+
+def _describe_long(kind: str, name: str) -> str:
+    return _("warning: {name} of {kind} is two hours or more: is its unit right?", kind=kind, name=name)
 
 
 def _describe(event: Event, zone: ZoneInfo) -> str:
@@ -110,8 +117,8 @@ def print_unnamed(columns: Sequence[str]) -> None:
         click.echo(_("Not named, so they never leave the connector: {columns}", columns=", ".join(columns)))
 
 
-def print_summary(tried: Sequence[TriedRecord], without_wait: Mapping[str, int]) -> None:
-    """Print the sums. `without_wait` has the number of calls by type of the event that ends a wait of unknown length."""
+def print_summary(tried: Sequence[TriedRecord], trial: Trial, zone: ZoneInfo) -> None:
+    """Print the sums and the warnings."""
     click.echo()
     click.echo(_("records: {count}", count=len(tried)))
     counts = Counter[str](event.type for record in tried for event in record.events)
@@ -124,21 +131,43 @@ def print_summary(tried: Sequence[TriedRecord], without_wait: Mapping[str, int])
     for count, text in (
         (silent, _("without an event")),
         (repeated, _("skipped: same contents as an earlier record")),
-        (replacing, _('replace an earlier record with the same id; if each row is one event, set rows = "events"')),
+        (
+            replacing,
+            _(
+                'replace an earlier record with the same id; if each row is one event, set rows = "events"; '
+                "if the id is not unique, add a column to it"
+            ),
+        ),
     ):
         if count:
             click.echo(f"{count:>8}  {text}")
-    for pair, count in Counter(pair for record in tried for pair in record.disorder).most_common():
-        click.secho(f"{count:>8}  {_describe_disorder(*pair)}", fg="yellow")
-    for kind, count in Counter(kind for record in tried for kind in record.second).most_common():
-        click.secho(f"{count:>8}  {_describe_second(kind)}", fg="yellow")
-    for waited, count in without_wait.items():
-        text = _("warning: {kind} without call.queued or wait_seconds: the wait counts as 0", kind=waited)
-        click.secho(f"{count:>8}  {text}", fg="yellow")
+    for found, text in _list_warnings(tried, trial, zone):
+        click.secho(f"{found or '':>8}  {text}", fg="yellow")
     reasons = Counter(record.rejected for record in tried if record.rejected)
     for (reason, detail), count in reasons.most_common():
         text = _describe_rejected(reason, detail)
         click.echo(_("{count:>8}  rejected: {reason}", count=count, reason=text))
+
+
+def _list_warnings(tried: Sequence[TriedRecord], trial: Trial, zone: ZoneInfo) -> Iterator[tuple[int, str]]:
+    """Yield each warning with the number of its records or contacts; 0 for one about all of them."""
+    for pair, count in Counter(pair for record in tried for pair in record.disorder).most_common():
+        yield count, _describe_disorder(*pair)
+    for kind, count in Counter(kind for record in tried for kind in record.second).most_common():
+        yield count, _describe_second(kind)
+    for kind, count in trial.count_without_wait().items():
+        missing = _("call.queued or wait_seconds") if kind.startswith("call.") else "visit.arrived"
+        yield count, _("warning: {kind} without {missing}: the wait counts as 0", kind=kind, missing=missing)
+    for (kind, beginning), count in trial.count_uncounted().most_common():
+        text = _("warning: {kind} without {beginning}: the contact counts in no figure", kind=kind, beginning=beginning)
+        yield count, text
+    for pair, count in Counter(pair for record in tried for pair in record.long).most_common():
+        yield count, _describe_long(*pair)
+    for kind in find_midnights((event for record in tried for event in record.events), zone):
+        yield (
+            0,
+            _("warning: nearly all times of {kind} are at midnight: has another column the time of day?", kind=kind),
+        )
 
 
 def _describe_rejected(reason: Reason, detail: str) -> str:

@@ -113,7 +113,21 @@ def test_mappings_are_valid(blocks: list[Block], tmp_path: Path) -> None:
     assert count > 6
 
 
-@pytest.mark.parametrize("name", ["standard", "dossiers", "guichet", "lignes", "rappels", "forms", "appointments"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "standard",
+        "dossiers",
+        "demandes",
+        "contact",
+        "registre",
+        "guichet",
+        "lignes",
+        "rappels",
+        "forms",
+        "appointments",
+    ],
+)
 def test_recipe_gives_each_of_its_events(blocks: list[Block], name: str) -> None:
     samples = [path for path in save_files(blocks) if path.stem == name and path.suffix != ".toml"]
     mapping = tomllib.loads(Path(f"{name}.toml").read_text(encoding="utf-8"))

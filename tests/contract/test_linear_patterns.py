@@ -17,8 +17,9 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from connectors.sdk.mapping.proposal import _CHANNELS
-from connectors.sdk.mapping.sample_columns import ROLES
+from connectors.sdk.mapping.column_roles import _CHANNELS, _RESTARTING, _ROLES_BY_CHANNEL
+from connectors.sdk.mapping.sample_columns import PREFERRED, ROLES
+from connectors.sdk.mapping.state_proposal import _STATES
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDERS: Final = ("models", "connectors", "streams")
@@ -39,7 +40,16 @@ EXAMPLES: Final = {
     ("connectors/sdk/mapping/readers.py", "value.pattern"): [],
     ("connectors/sdk/mapping/conversions.py", "pattern"): [r"([0-9]{2})/([0-9]{2})/([0-9]{4})\ ([0-9]{2}):([0-9]{2})"],
     ("connectors/sdk/mapping/sample_columns.py", "ROLES[role]"): list(ROLES.values()),
-    ("connectors/sdk/mapping/proposal.py", "_CHANNELS[channel]"): list(_CHANNELS.values()),
+    ("connectors/sdk/mapping/sample_columns.py", "words or ROLES[role]"): [
+        *ROLES.values(),
+        *PREFERRED.values(),
+        *(words for roles in _ROLES_BY_CHANNEL.values() for words in roles.values()),
+    ],
+    ("connectors/sdk/mapping/column_roles.py", "words"): list(_CHANNELS.values()),
+    ("connectors/sdk/mapping/column_roles.py", "_RESTARTING[channel]"): list(_RESTARTING.values()),
+    ("connectors/sdk/mapping/state_proposal.py", "state.words"): [
+        state.words for states in _STATES.values() for state in states
+    ],
     ("streams/locale/error_messages.py", "pattern"): [],  # `find_expressions` finds its tables
 }
 """Expressions that code builds at run time → examples of them."""

@@ -31,8 +31,21 @@ _CHAINS: Final = (
     ("feedback.invited", "feedback.given"),
 )
 """Event types whose first events happen in this order."""
-SINGLE_EVENT_TYPES: Final = frozenset({"letter.arrived", "form.submitted", "appointment.booked"})
+SINGLE_EVENT_TYPES: Final = frozenset(
+    {"letter.arrived", "form.submitted", "appointment.booked", "visit.arrived", "call.arrived"}
+)
 """Event types that a contact has once."""
+BEGINNINGS: Final = SINGLE_EVENT_TYPES | {"call.queued", "email.received"}
+"""Event types with which a contact begins."""
+_CASE_BEGINNINGS: Final = {
+    "letter": "letter.arrived",
+    "email": "email.received",
+    "form": "form.submitted",
+    "appointment": "appointment.booked",
+}
+"""Event type without which a contact counts in no figure, by the first part of its event types."""
+_OWN_BEGINNINGS: Final = frozenset({"letter.sent", "post.counted"})
+"""Event types that count without a beginning."""
 
 
 def find_disorder(events: Iterable[Event]) -> Iterator[tuple[str, str]]:
@@ -62,11 +75,23 @@ def stay_of(event: Event) -> int:
 
 
 def find_without_wait(events: Sequence[Event]) -> set[str]:
-    """Return the types of a call's events that end a wait of unknown length: without `call.queued` and `wait_seconds`."""
-    if any(event.type == "call.queued" for event in events):
-        return set()
-    return {
+    """Return the types of a call's or visit's events that end a wait of unknown length: without the event that begins it."""
+    kinds: set[str] = {event.type for event in events}
+    found = set[str]() if "visit.arrived" in kinds else kinds & {"visit.called", "visit.served", "visit.left"}
+    if "call.queued" in kinds:
+        return found
+    return found | {
         event.type
         for event in events
         if isinstance(event, CallAnswered | CallAbandoned) and event.data.wait_seconds is None
     }
+
+
+def find_uncounted(events: Sequence[Event]) -> set[tuple[str, str]]:
+    """Return the types of a contact's events if it lacks the beginning without which it counts in no figure.
+
+    Each type comes with that of the beginning.
+    """
+    kinds = {event.type for event in events} - _OWN_BEGINNINGS
+    pairs = {(kind, _CASE_BEGINNINGS.get(kind.partition(".")[0], "")) for kind in kinds}
+    return {(kind, beginning) for kind, beginning in pairs if beginning and beginning not in kinds}

@@ -112,7 +112,7 @@ class FieldOptions(Options):
     items: Value | None = None
     """Number of items of counted post."""
     decision: Value | None = None
-    """Decision on a form."""
+    """Decision on a form; `resolved` if the source does not say how the service decided."""
     starts_at: Value | None = None
     """Time of an appointment."""
     by: Value | None = None

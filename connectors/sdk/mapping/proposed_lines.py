@@ -33,7 +33,12 @@ def event_table(event: str, options: Mapping[str, str]) -> str:
 
 def when_table(column: Column, test: str) -> str:
     """Return the option `when` with one test, which is in TOML."""
-    return f"{{ {toml_key(column.name)} = {test} }}"
+    return f"{{ {list_test(column, test)} }}"
+
+
+def list_test(column: Column, test: str) -> str:
+    """Return a test of a column, which is in TOML, as a part of `when`."""
+    return f"{toml_key(column.name)} = {test}"
 
 
 def time_option(column: Column, main_format: str) -> str:

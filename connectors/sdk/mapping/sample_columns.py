@@ -19,8 +19,14 @@ TIME_FORMATS: Final = (
     "%d/%m/%Y %H:%M",
     "%d/%m/%Y",
     "%d-%m-%Y %H:%M:%S",
+    "%d-%m-%Y %H:%M",
+    "%d-%m-%Y",
     "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y",
     "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d",
     "%m/%d/%Y %H:%M:%S",
     "%d/%m/%y %H:%M:%S",
     "%d/%m/%y %H:%M",
@@ -38,7 +44,8 @@ _EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
 _SERIALS: Final = (36_526, 73_050)
 """Day numbers of Excel for the years 2000 to 2099."""
 _DAY_NAME: Final = re.compile(r"\bdate|\bjour\b|\bday\b|\ble\b")
-_CLOCK_NAME: Final = re.compile(r"heure|horaire|hour|\btime\b")
+_CLOCK_NAME: Final = re.compile(r"heure|horaire|hour|\btime\b|appel|depart|parti\b")
+_NO_CLOCK_NAME: Final = re.compile(r"temps|delai")
 _CLOCKS: Final = {
     "%H:%M:%S": re.compile(r"\d?\d:\d\d:\d\d"),
     "%H:%M": re.compile(r"\d?\d:\d\d"),
@@ -52,32 +59,52 @@ _NO_NUMBER: Final = re.compile(r"\D*(?:\d{1,5}\D*)?")
 _NUMBER: Final = re.compile(r"\d+([.,]\d+)?")
 _MINUTES: Final = re.compile(r"\bmin(?:utes?)?\b")
 _MILLISECONDS: Final = re.compile(r"\bms\b|milli")
+_CALLER: Final = r"tel|phone|mobile|portable|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b"
+_QUEUE: Final = r"queue|file|groupe|skill|pilote"
 ROLES: Final = {
     "line": r"appelee?\b|called|dialled|\bdnis\b|\bsda\b|ligne|\bline\b",
-    "phone": r"tel|phone|mobile|portable|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b|\bnumero\b",
-    "email": r"mail|courriel",
-    "id": r"\bid\b|uid|uuid|uniqueid|\bref|reference|\bnumero\b|\bnum\b|\bn\b|chrono|dossier|ticket|\bcode\b",
-    "dossier": r"dossier",
-    "procedure": r"demarche|procedure|teleservice|formulaire",
-    "queue": r"queue|file|groupe|skill|pilote|motif",
-    "contact_reason": r"motif|reason|qualif|wrap",
+    "phone": rf"{_CALLER}|\bnumero\b|\bnumber\b",
+    "email": r"mail|courriel|\bmel\b",
+    "id": (
+        r"\bid\b|uid|uuid|uniqueid|\bref|reference|\bnumero\b|\bnumber\b|\bnum\b|\bn\b|\bno\b|chrono|\bregistre|dossier|ticket"
+        r"|\bcode\b"
+    ),
+    "dossier": r"dossier|\bcase\b",
+    "procedure": r"demarche|procedure|teleservice|formulaire|\bnature|\btype (?:de |d )(?:demande|dossier|aide)",
+    "queue": rf"{_QUEUE}|motif",
+    "contact_reason": r"motif|reason|qualif|wrap|objet|\bcode (?:de )?(?:fin|cloture)\b",
     "service": r"service|direction|pole|\bdepartment",
-    "site": r"\bsite|lieu|antenne|guichet|\bborne",
-    "agent": r"agent|operateur|conseiller|\buser",
+    "site": r"\bsite|lieu|antenne|\bborne",
+    "agent": r"agent|operateur|conseiller|\buser$|\busername\b|\bposte\b",
     "wait_seconds": r"attente|wait",
     "ring_seconds": r"sonnerie|\bring",
     "handle_seconds": r"talk|conversation|communication|billsec",
     "duration": r"duree|duration",
-    "starts_at": r"\brdv\b|rendez|creneau|slot|appointment",
+    "starts_at": r"\brdv\b|rendez|creneau|slot|appointment|\bprevu|scheduled",
     "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|\bclos\b|closed|traite",
-    "changed_at": r"modif|chang|update|\bmaj\b|mise a jour",
+    "changed_at": r"modif|chang|update|\bmaj\b|mise a jour|depuis|\bsince\b",
     "answers": r"answer|repon|decroch|appel[ée] le|called|\bpris",
-    "begins": r"start|debut|arriv|depo[ts]|recu|receiv|\bcree|creat|creation|calldate|enregistr|\bdate|\bheure|\btime\b|horodat",
+    "begins": (
+        r"start|debut|arriv|depo[ts]|recu|receiv|\bcree|creat|creation|calldate|enregistr|\bdate|\bheure|\btime\b|\bat\b|\bjour\b"
+        r"|horodat"
+    ),
     "result": r"result|statut|status|\betat\b|state|disposition|issue",
     "action": r"\bevent|evenement|\bevt\b|\baction",
+    "decision": r"decision|\bavis\b",
     "score": r"\bnote\b|score|satisfaction",
 }
 """Words in the names of columns, without accents, by role. The first role that fits by name and values counts."""
+PREFERRED: Final = {"phone": _CALLER, "queue": _QUEUE, "procedure": r"demarche|procedure|teleservice|formulaire"}
+"""Words that fit a role better than the others in `ROLES`."""
+_NO_ROLE: Final = re.compile(r"naissance|\bne le\b|\bnee le\b|birth|\blangue\b|\blanguage\b")
+"""Words in the names of columns that have no role: a date of birth is no time of a contact."""
+_PHONE: Final = re.compile(r"0[1-9]\d{8}|(?:\+|00)[1-9]\d{7,13}|33[1-9]\d{8}", re.ASCII)
+"""French or international telephone number without its separators. `2026-07786` is none."""
+_BETWEEN_DIGITS: Final = re.compile(r"[ .()/\u00a0\u202f-]")
+_FLAG: Final = re.compile(r"0|1|true|false|yes|no|oui|non|integer", re.IGNORECASE)
+"""Value of a column that says whether something is so; `INTEGER` is in a line of types below the header."""
+_TOTAL: Final = re.compile(r"(?:sous )?total\b|somme\b")
+_NUMBER_OF_CASE: Final = re.compile(r"\d{2}")
 DURATION_ROLES: Final = ("wait_seconds", "ring_seconds", "handle_seconds", "duration")
 TIME_ROLES: Final = ("begins", "answers", "ends", "changed_at", "starts_at")
 
@@ -92,6 +119,7 @@ class Column:
     time_format: str
     """Format of its times; empty if the values are not times."""
     is_sometimes_empty: bool
+    is_often_empty: bool = False
     is_day: bool = False
     """True if the values are dates without a time of day."""
     day: str = ""
@@ -112,32 +140,44 @@ class Column:
         """Number of records by value."""
         return Counter(self.values)
 
-    def fits_by_name(self, role: str) -> bool:
-        """Return whether the name fits a role."""
-        return re.search(ROLES[role], self.plain) is not None
+    @property
+    def has_phones(self) -> bool:
+        """True if nearly all values are French or international telephone numbers."""
+        return self.is_mostly(_is_phone)
 
-    def fits(self, role: str) -> bool:
-        """Return whether name and values fit a role."""
-        if not self.fits_by_name(role):
+    @property
+    def _is_varied(self) -> bool:
+        """True if more than half of the values differ."""
+        return len(self.distinct) > len(self.values) / 2
+
+    def fits_by_name(self, role: str, words: str = "") -> bool:
+        """Return whether the name fits a role. `words` replaces those of `ROLES`."""
+        return re.search(words or ROLES[role], self.plain) is not None and not _NO_ROLE.search(self.plain)
+
+    def fits(self, role: str, words: str = "") -> bool:  # noqa: C901 - a case for each kind of role
+        """Return whether name and values fit a role. `words` replaces those of `ROLES`."""
+        if not self.fits_by_name(role, words):
             return False
         match role:
             case _ if role in TIME_ROLES:
                 return bool(self.time_format)
             case "phone":
-                return self._has_callers
+                return self.has_phones or (re.search(_CALLER, self.plain) is not None and self._has_callers)
             case "email":
                 return self.is_mostly(normalise_email)
             case _ if role in DURATION_ROLES:
                 return self.is_mostly(_duration)
             case "score":
                 return self.is_mostly(_is_number)
-            case "id" | "dossier":
-                is_phone = self.is_mostly(normalise_phone)
-                return self.time_format in ID_FORMATS and not is_phone and len(self.distinct) > len(self.values) / 2
+            case "id":
+                return self.time_format in ID_FORMATS and not self.has_phones and self._is_varied
+            case "dossier":
+                is_number = self.is_mostly(_NUMBER_OF_CASE.search) and not self.has_phones
+                return is_number and not self.time_format and self._is_varied
             case "line":
-                return self.is_mostly(normalise_phone) and len(self.distinct) <= len(self.values) / 2
-            case "procedure" | "queue" | "contact_reason" | "service" | "site" | "result" | "action":
-                return self.has_few_values
+                return self.is_mostly(normalise_phone) and not self._is_varied
+            case "procedure" | "queue" | "contact_reason" | "service" | "site" | "result" | "action" | "decision":
+                return self.has_few_values and not self.time_format and not self.is_mostly(_FLAG.fullmatch)
         return not self.time_format
 
     @property
@@ -165,7 +205,8 @@ def describe_column(name: str, records: Sequence[Record]) -> Column:
     texts = tuple(str(value).strip() for value in raw if not isinstance(value, dict | list))
     time_format = _find_time_format(raw) or _find_serial_format(name, raw)
     is_day = bool(time_format) and all(map(_is_day, raw))
-    return Column(name, texts, time_format, len(texts) < len(records), is_day)
+    is_often_empty = len(texts) < MIN_SHARE * len(records)
+    return Column(name, texts, time_format, len(texts) < len(records), is_often_empty, is_day)
 
 
 def join_times_of_day(columns: Sequence[Column]) -> list[Column]:
@@ -189,6 +230,8 @@ def _join_formats(day: Column, column: Column) -> str:
     """Return the format of a date joined with a time of day; empty if `column` has no time of day."""
     is_named = _CLOCK_NAME.search(plain_name(column.name)) or any(map(column.fits_by_name, TIME_ROLES))
     if not is_named or column.time_format or any(map(column.fits_by_name, (*DURATION_ROLES, "queue"))):
+        return ""
+    if _NO_CLOCK_NAME.search(plain_name(column.name)):
         return ""
     if day.time_format == "excel":
         is_part = column.is_mostly(_is_part_of_day) or column.is_mostly(_CLOCKS["%H:%M"].match)
@@ -232,6 +275,11 @@ def _find_serial_format(name: str, values: Sequence[Any]) -> str:
     return "excel" if is_time else ""
 
 
+def seems_total(record: Record) -> bool:
+    """Return whether a record may be a row of totals: one of its texts begins with a word such as `Total`."""
+    return any(isinstance(value, str) and _TOTAL.match(plain_name(value).strip()) for value in record.values())
+
+
 def find_column(words: re.Pattern[str], columns: Iterable[Column]) -> Column | None:
     """Return the first column whose name has one of `words`; None if there is none."""
     return next((column for column in columns if words.search(column.plain)), None)
@@ -258,6 +306,10 @@ def _can(read: ToTime, value: Any) -> bool:
         return read(value).year in _YEARS
     except ValueError:
         return False
+
+
+def _is_phone(value: str) -> bool:
+    return _PHONE.fullmatch(_BETWEEN_DIGITS.sub("", value)) is not None
 
 
 def _duration(value: str) -> bool:

@@ -12,12 +12,21 @@ from connectors.sdk.contact_reasons import NO_REASONS, ContactReasons
 from connectors.sdk.contract import Reject
 from connectors.sdk.flow import map_or_reject
 from connectors.sdk.mapping.conditions import all_of, find_closed_fields
+from connectors.sdk.mapping.doubtful_values import find_long_durations
 from connectors.sdk.mapping.event_fields import CLOSED_LISTS, data_fields, is_label
 from connectors.sdk.mapping.fields import Getter, Record, is_expression, sparse_text_getter, text_getter
-from connectors.sdk.mapping.impossible_order import SINGLE_EVENT_TYPES, find_disorder, find_without_wait, stay_of
+from connectors.sdk.mapping.impossible_order import (
+    BEGINNINGS,
+    SINGLE_EVENT_TYPES,
+    find_disorder,
+    find_uncounted,
+    find_without_wait,
+    stay_of,
+)
 from connectors.sdk.mapping.options import EventOptions, MappingOptions, field_option, find_fields, value_table
 from connectors.sdk.mapping.readers import text_reader
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordKey, RecordMapping, fact_checksum
+from connectors.sdk.mapping.sample_columns import seems_total
 from connectors.sdk.mapping.value_options import ANY
 from connectors.sdk.samples import PlacedRecord, flatten, split_records
 from models.codec import UnusableRecord
@@ -48,6 +57,8 @@ class TriedRecord:
     """Events that this record puts into an impossible order, as `find_disorder` yields them."""
     second: tuple[str, ...] = ()
     """Event types that a contact has once, and that this record gives again with other data."""
+    long: tuple[tuple[str, str], ...] = ()
+    """Durations of hours: the event type and the field of each."""
 
     @property
     def replaces(self) -> bool:
@@ -57,7 +68,7 @@ class TriedRecord:
     @property
     def has_warning(self) -> bool:
         """True if the events of the record may be wrong."""
-        return bool(self.disorder or self.second)
+        return bool(self.disorder or self.second or self.long)
 
 
 @dataclass(slots=True)
@@ -78,11 +89,14 @@ class Trial:
 
     def run(self, records: Iterable[PlacedRecord], now: datetime) -> Iterator[TriedRecord]:
         """Yield what becomes of each record, as in operation. Records of an earlier run are known."""
+        own: set[RecordKey] = set()
         for record in split_records(records, self.options.each):
             prepared = self.mapping.prepare(record.fields, record.problem)
-            if not prepared.is_ignored:
-                self._note_unknown(record.fields)
             digest, state, facts = self._known.get(prepared.key, (b"", "", {}))
+            if not prepared.is_ignored:
+                unknown = set(find_unknown(self.options, record.fields))
+                if unknown and not self._is_useless_total(record, prepared, state, now):
+                    self._note_unknown(unknown)
             if digest == prepared.digest:
                 yield TriedRecord(record.place, is_repeated=True)
                 continue
@@ -101,7 +115,9 @@ class Trial:
                 self._ids.update(event.id for event in news)
             types = {signature: event.type for signature, event in signed.items()}
             self._known[prepared.key] = prepared.digest, prepared.state, facts | types
-            second = () if replaced else _find_second(self._contacts, news)
+            is_correction = bool(replaced) and prepared.key not in own
+            second = () if is_correction else _find_second(self._contacts, news, replaces=bool(replaced))
+            own.add(prepared.key)
             yield replace(
                 tried,
                 events=news,
@@ -109,11 +125,23 @@ class Trial:
                 is_known=bool(signed) and not news,
                 disorder=_find_new_disorder(self._contacts, news, replaces=bool(replaced)),
                 second=second,
+                long=tuple(find_long_durations(news)),
             )
 
     def count_without_wait(self) -> Counter[str]:
-        """Return the number of calls by type of the event that ends a wait of unknown length."""
+        """Return the number of calls and visits by type of the event that ends a wait of unknown length."""
         return Counter(kind for events in self._contacts.values() for kind in find_without_wait(events))
+
+    def count_uncounted(self) -> Counter[tuple[str, str]]:
+        """Return the number of contacts that count in no figure, by the type of an event and of the missing beginning."""
+        return Counter(pair for events in self._contacts.values() for pair in find_uncounted(events))
+
+    def _is_useless_total(self, record: PlacedRecord, prepared: PreparedRecord, state: str, now: datetime) -> bool:
+        """Return whether a record is a row of totals, and is rejected whatever the tables of names contain."""
+        if not seems_total(record.fields):
+            return False
+        rejected = self._try(record, prepared, state, now).rejected
+        return rejected is not None and rejected[0] is not Reason.UNKNOWN_ENUM
 
     def _try(self, record: PlacedRecord, prepared: PreparedRecord, state: str, now: datetime) -> TriedRecord:
         def map_one(item: PreparedRecord) -> tuple[Event, ...]:
@@ -127,8 +155,8 @@ class Trial:
             return TriedRecord(record.place, rejected=(outcome.reason, outcome.detail))
         return TriedRecord(record.place, tuple(outcome))
 
-    def _note_unknown(self, record: Record) -> None:
-        for key, value in set(find_unknown(self.options, record)):
+    def _note_unknown(self, unknown: Iterable[tuple[str, str]]) -> None:
+        for key, value in unknown:
             self.unknown.setdefault(key, Counter())[value] += 1
 
 
@@ -147,15 +175,21 @@ def _find_new_disorder(
     return tuple(found)
 
 
-def _find_second(contacts: Mapping[str, Sequence[Event]], news: Sequence[Event]) -> tuple[str, ...]:
-    """Return the types of new events that their contacts have had with other data, though they happen once."""
-    return tuple(
-        event.type
-        for event in news
-        if event.type in SINGLE_EVENT_TYPES
-        and {fact_checksum(former) for former in contacts.get(event.subject, ()) if former.type == event.type}
-        - {fact_checksum(event)}
-    )
+def _find_second(contacts: Mapping[str, Sequence[Event]], news: Sequence[Event], *, replaces: bool) -> tuple[str, ...]:
+    """Return the types of new events that their contacts have had with other data, though they happen once.
+
+    If the record replaces another one of the same sample, these are the events with which it begins at another time.
+    """
+    found = []
+    for event in news:
+        same = [former for former in contacts.get(event.subject, ()) if former.type == event.type]
+        if replaces and event.type in BEGINNINGS:
+            is_second = any(former.time != event.time for former in same)
+        else:
+            is_second = event.type in SINGLE_EVENT_TYPES and bool({*map(fact_checksum, same)} - {fact_checksum(event)})
+        if is_second:
+            found.append(event.type)
+    return tuple(found)
 
 
 def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str, str]]:

@@ -315,6 +315,50 @@ def test_for_an_unknown_code_the_reasons_of_the_settings_are_printed() -> None:
     assert '# the names may be: roads\n"ZZ9" = ""  # records: 1\n' in result.stdout, result.output
 
 
+VISITS = "N°;Arrivée le;Appelé à\n1;2026-03-16 09:00:00;2026-03-16 09:05:00\n"
+MESSAGES = """{"msg": {"uid": "WF-1", "etat": "depose", "at": "2026-03-16T09:00:00Z"}, "formulaire": {"code": "contact"}}
+{"msg": {"uid": "WF-1", "etat": "refuse", "at": "2026-03-17T09:00:00Z"}, "formulaire": {"code": "contact"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("connector", "sample", "text"),
+    [
+        ("table", "x.csv", VISITS),
+        ("sql", "x.csv", VISITS),
+        ("http", "x.jsonl", MESSAGES),
+        ("webhook", "x.jsonl", MESSAGES),
+    ],
+)
+def test_the_proposed_mapping_is_for_the_chosen_connector(connector: str, sample: str, text: str) -> None:
+    Path(sample).write_text(text, encoding="utf-8")
+    result = run("connectors", "new", "mine", "--from", sample, "--connector", connector)
+    assert result.exit_code == 0, result.output
+    assert tomllib.loads(Path("mine.toml").read_text(encoding="utf-8"))["connector"] == connector
+    tried = run("connectors", "try", "mine.toml", "--with", sample)
+    assert tried.exit_code == 0, tried.output
+    assert ("form.submitted" in tried.output) is ("form.decided" in tried.output) is (text == MESSAGES)
+
+
+@pytest.mark.parametrize(
+    ("connector", "sample", "refusal"),
+    [
+        ("http", "x.csv", "http needs a sample in JSON"),
+        ("table", "x.json", "table needs a table such as CSV"),
+        ("sql", "x.json", "sql needs a table such as CSV"),
+        ("sql", "x.xlsx", "sql needs an export as CSV with a header"),
+        (
+            "sql",
+            "x.db",
+            "x.db is a database: export a table as CSV and add --connector sql, or describe the database in",
+        ),
+    ],
+)
+def test_a_connector_that_cannot_read_the_sample_is_refused(connector: str, sample: str, refusal: str) -> None:
+    Path(sample).write_text("x", encoding="utf-8")
+    assert refusal in error("connectors", "new", "mine", "--from", sample, "--connector", connector)
+
+
 def test_a_trial_with_files_needs_no_password() -> None:
     settings = """
 [connectors.calls]

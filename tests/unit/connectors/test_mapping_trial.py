@@ -494,11 +494,10 @@ def test_outcomes_of_appointments_without_a_time_of_change_are_proposed() -> Non
     proposed = tomllib.loads(text)
     assert proposed["starts_at"] == ["Date RDV", "Heure"]
     assert proposed["events"] == [{"event": "appointment.booked", "time": "Pris le"}]
-    event = '{ event = "appointment.missed", time = ["Date RDV", "Heure"], when = { Statut = [] } },'
+    event = '{ event = "appointment.missed", time = ["Date RDV", "Heure"], when = { Statut = ["Absent"] } },'
     assert f"  # {event}" in text
     assert text.count('"Honoré", "Absent"') == 1
     del proposed["connector"]
-    completed = event.replace("[]", '["Absent"]')
-    proposed["events"] += tomllib.loads(f"events = [{completed}]")["events"]
+    proposed["events"] += tomllib.loads(f"events = [{event}]")["events"]
     proposed["ignored"] = {"Statut": ["*"]}
     assert try_records(proposed, *records)[0] == [["appointment.booked"], ["appointment.booked", "appointment.missed"]]

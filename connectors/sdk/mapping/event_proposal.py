@@ -1,0 +1,158 @@
+"""Proposed events of a channel, one per line, with their times, conditions and durations."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from connectors.sdk.mapping.proposed_lines import (
+    event_table,
+    list_test,
+    quote,
+    quote_list,
+    time_option,
+    toml_key,
+    when_table,
+)
+from connectors.sdk.mapping.sample_columns import FEW_VALUES, Column
+from models.locale import _
+from models.topics import Channel
+
+_EVENTS: Final[Mapping[Channel, tuple[tuple[str, str], ...]]] = {
+    Channel.CALL: (
+        ("call.queued", "begins"),
+        ("call.answered", "answers"),
+        ("call.ended", "ends"),
+        ("call.abandoned", "ends"),
+    ),
+    Channel.MAIL: (("letter.arrived", "begins"), ("letter.answered", "answers"), ("letter.closed", "ends")),
+    Channel.EMAIL: (("email.received", "begins"), ("email.answered", "answers")),
+    Channel.FORM: (("form.submitted", "begins"), ("form.decided", "ends")),
+    Channel.APPOINTMENT: (("appointment.booked", "begins"), ("appointment.attended", "ends")),
+    Channel.VISIT: (
+        ("visit.arrived", "begins"),
+        ("visit.called", "answers"),
+        ("visit.served", "ends"),
+        ("visit.left", "ends"),
+    ),
+    Channel.FEEDBACK: (("feedback.given", "begins"),),
+}
+"""Events of a channel, each with the role of the column that has its time."""
+_DURATIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "call.answered": ("wait_seconds", "ring_seconds"),
+    "call.abandoned": ("wait_seconds",),
+    "call.ended": ("handle_seconds",),
+}
+"""Durations that an event has if columns have their roles."""
+_AFTER: Final[Mapping[str, tuple[str, ...]]] = {
+    "call.answered": ("wait_seconds",),
+    "call.abandoned": ("wait_seconds",),
+    "call.ended": ("wait_seconds", "handle_seconds"),
+}
+"""Durations that are added to the start of a call to get the time of an event, if no column has that time."""
+
+
+def list_actions(roles: Mapping[str, Column], channel: Channel, main_format: str) -> Iterator[str]:
+    """Yield an event per line, to be completed with the values of the column that says what a row is about."""
+    action = roles["action"]
+    values = ", ".join(map(quote, list(action.distinct)[:FEW_VALUES]))
+    advice = _(
+        "each row is one event: put each value into one of the next lines or into [ignored]: {values}", values=values
+    )
+    yield f"  # {advice}"
+    time = time_option(roles["begins"], main_format) if "begins" in roles else quote("")
+    for event, _role in _EVENTS[channel]:
+        yield f"  # {event_table(event, {'time': time, 'when': when_table(action, '[]')})},"
+
+
+def format_reason(roles: Mapping[str, Column], main_format: str) -> str:
+    """Return a comment with the event of a reason, which needs the list of reasons in the settings."""
+    reason = roles["contact_reason"]
+    advice = _("if contact_reasons in the settings and values.contact_reason name the reasons")
+    options = {
+        "time": time_option(roles["begins"], main_format),
+        "contact_reason": quote(reason.name),
+        "when": when_table(reason, "true"),
+    }
+    return f"  # {event_table('contact.reason_set', options)},  # {advice}"
+
+
+def list_events(roles: Mapping[str, Column], channel: Channel, main_format: str) -> Iterator[str]:
+    """Yield the events of a channel, each with the column that has its time; without such a column, as a comment."""
+    if "line" in roles:
+        yield format_event("call.arrived", "begins", roles, main_format)
+    yield from (format_event(event, role, roles, main_format) for event, role in _EVENTS[channel])
+
+
+def format_beginning(roles: Mapping[str, Column], channel: Channel, main_format: str) -> str:
+    """Return the line of the first event of a channel."""
+    return format_event(*_EVENTS[channel][0], roles, main_format)
+
+
+def format_event(event: str, role: str, roles: Mapping[str, Column], main_format: str) -> str:
+    """Return the line of an event, whose time is in the column with this role. `main_format` is the format of most times."""
+    column = roles.get(role)
+    after = [roles[name] for name in _AFTER.get(event, ()) if name in roles]
+    is_derived = {"begins", "wait_seconds", "handle_seconds"} <= roles.keys() and event in _AFTER
+    if (column is None and not is_derived) or (event == "visit.left" and "answers" not in roles):
+        missing = _("no column found")
+        return f"  # {event_table(event, {'time': quote('')})},  # {missing}"
+    time = time_option(column, main_format) if column else _sum_times(roles["begins"], after, main_format)
+    options = {"time": time}
+    if event == "form.decided":
+        options["decision"] = quote(roles["decision"].name) if "decision" in roles else '{ value = "resolved" }'
+    options |= {name: _duration_value(roles[name]) for name in _DURATIONS.get(event, ()) if name in roles}
+    if role != "begins":
+        options["when"] = _condition(event, column, roles)
+    line = f"  {event_table(event, options)},"
+    hints = list(_list_hints(event, role, roles))
+    return f"{line}  # {'; '.join(hints)}" if hints else line
+
+
+def _list_hints(event: str, role: str, roles: Mapping[str, Column]) -> Iterator[str]:
+    """Yield what a person should check or complete in the line of an event."""
+    if event == "form.decided" and "decision" not in roles:
+        yield _("or accepted, rejected, no_action, if a column says it")
+    if event == "call.ended" and "duration" in roles and roles["duration"] is roles.get("handle_seconds"):
+        yield _("if {column} is the conversation without the wait", column=toml_key(roles["duration"].name))
+    if event == "letter.arrived" and "procedure" in roles:
+        values = ", ".join(list(roles["procedure"].distinct)[:FEW_VALUES])
+        yield _("if all are letters: {column} has {values}", column=toml_key(roles["procedure"].name), values=values)
+    if "result" in roles and role != "begins":
+        values = ", ".join(list(roles["result"].distinct)[:FEW_VALUES])
+        yield _("or by {column}: {values}", column=toml_key(roles["result"].name), values=values)
+
+
+def _condition(event: str, column: Column | None, roles: Mapping[str, Column]) -> str:
+    """Return the test of an event that not every record gives."""
+    answers = roles.get("answers")
+    is_abandoned = event == "call.abandoned"
+    has_value = "false" if is_abandoned else "true"
+    if answers and event in {"call.ended", "call.abandoned"}:
+        return when_table(answers, has_value)
+    if column and answers and event in {"visit.served", "visit.left"}:
+        called = list_test(answers, "true" if event == "visit.served" else "false")
+        return f"{{ {called}, {list_test(column, 'true')} }}"
+    if column and not is_abandoned:
+        return when_table(column, has_value)
+    talk = roles.get("handle_seconds")
+    if talk is None:
+        return '{ "" = true }'
+    if talk.is_sometimes_empty:
+        return when_table(talk, has_value)
+    if any(":" in value for value in talk.values):
+        pattern = "[0:]*" if is_abandoned else "[0:]*[1-9].*"
+        return when_table(talk, f"{{ pattern = {quote(pattern)} }}")
+    return when_table(talk, f"{{ {'below' if is_abandoned else 'at_least'} = 1 }}")
+
+
+def _sum_times(begins: Column, durations: Sequence[Column], main_format: str) -> str:
+    """Return the option `time` of a time with durations added to it."""
+    time = time_option(begins, main_format)
+    time = time[2:-2] if time.startswith("{") else f"field = {time}"
+    units = [column.unit for column in durations if column.unit != "s"]
+    unit = f", unit = {quote(units[0])}" if units else ""
+    return f"{{ {time}, plus = {quote_list(column.name for column in durations)}{unit} }}"
+
+
+def _duration_value(column: Column) -> str:
+    name = quote(column.name)
+    return name if column.unit == "s" else f"{{ field = {name}, unit = {quote(column.unit)} }}"
