@@ -8,6 +8,7 @@ import glob
 import os
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -16,10 +17,11 @@ import structlog
 
 from connectors.sdk.attempts import REFUSED
 from connectors.sdk.config_errors import suggest
-from connectors.sdk.contract import Context
+from connectors.sdk.contract import Context, Outcome
 from connectors.sdk.errors import ConfigError, describe_os_error, source_error
 from connectors.sdk.mapping.fields import may_be_column
 from connectors.sdk.mapping.options import find_fields
+from connectors.sdk.probe import WAIT_SECONDS, read_available, scratch
 from connectors.sdk.record_source import Page, PlacedRecord, RecordSource
 from connectors.sdk.samples import seems_title
 from connectors.table.config import TableConfig
@@ -58,6 +60,17 @@ def read_sample(config: TableConfig, path: Path) -> Sequence[PlacedRecord]:
         raise ConfigError(describe_os_error(error, path)) from None
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None
+
+
+def probe(config: TableConfig, context: Context) -> Sequence[Outcome]:
+    """Map the first rows, and report if there is no file to read. Raises `SourceUnavailableError`."""
+    with scratch(context) as own, closing(TableSource(config, own)) as source:
+        outcomes = read_available(source, WAIT_SECONDS)
+        if not source.has_files:
+            outcomes.trouble = _(
+                "no file matches {files}, or all are empty: are upper and lower case right?", files=config.files
+            )
+        return outcomes
 
 
 class FilePosition(msgspec.Struct, array_like=True, frozen=True):
@@ -106,6 +119,10 @@ class TableSource(RecordSource):
         self._listed_at = float("-inf")
         self._checked: dict[str, tuple[int, float]] = {}
         """Inode and time of the last check of a file that has grown."""
+        self._seen: dict[str, tuple[int, int, float]] = {}
+        """Of a file from the future: size, time of modification, and when it was first seen with them."""
+        self.has_files = False
+        """True if the last listing has found a file that is not empty."""
 
     @property
     def trouble(self) -> str:
@@ -165,10 +182,11 @@ class TableSource(RecordSource):
             files = self._list_files()
         except OSError as error:
             raise source_error(error, self._config.directory) from None
+        self.has_files = bool(files)
         self._troubles = {name: self._troubles[name] for path, *_ in files if (name := str(path)) in self._troubles}
         for path, size, modified_ns in files:
             name = str(path)
-            is_settled = time.time() - modified_ns / 1e9 >= self._config.settle_seconds
+            is_settled = self._is_settled(name, size, modified_ns)
             known = self._files.get(name)
             if (
                 known
@@ -193,7 +211,7 @@ class TableSource(RecordSource):
         self._listed_at = time.monotonic()
 
     def _list_files(self) -> list[tuple[Path, int, int]]:
-        """Return the files, the oldest first, with size and time of modification. Raises OSError."""
+        """Return the files that are not empty, the oldest first, with size and time of modification. Raises OSError."""
         with os.scandir(self._config.directory):
             pass  # `glob` finds nothing in a directory that may not be read
         found = []
@@ -205,9 +223,25 @@ class TableSource(RecordSource):
                 status = path.stat()
             except OSError:
                 continue  # just removed or renamed
-            if path.is_file():
+            if path.is_file() and status.st_size:
                 found.append((path, status.st_size, status.st_mtime_ns))
         return sorted(found, key=lambda file: (file[2], file[0]))
+
+    def _is_settled(self, name: str, size: int, modified_ns: int) -> bool:
+        """Return whether a file has not changed for `settle_seconds`.
+
+        If its time is in the future, as on a file server whose clock is ahead, the time counts from when it was first seen so.
+        """
+        age_seconds = time.time() - modified_ns / 1e9
+        if age_seconds >= 0:
+            self._seen.pop(name, None)
+            return age_seconds >= self._config.settle_seconds
+        now = time.monotonic()
+        seen_size, seen_ns, since = self._seen.get(name, (size, modified_ns, now))
+        if (seen_size, seen_ns) != (size, modified_ns):
+            since = now
+        self._seen[name] = size, modified_ns, since
+        return now - since >= self._config.settle_seconds
 
     def _open_file(
         self, path: Path, size: int, modified_ns: int, known: FilePosition | None, *, is_settled: bool

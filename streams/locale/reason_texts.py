@@ -115,6 +115,10 @@ DETAILS: Final = {
     r"a quotation mark is not closed": N_("a quotation mark is not closed"),
     r"a quoted value contains lines that look like rows": N_("a quoted value contains lines that look like rows"),
     r"a line longer than (?P<limit>\d+) bytes": N_("a line longer than {limit} bytes"),
+    r"a quotation mark within a quoted value is not doubled": N_(
+        "a quotation mark within a quoted value is not doubled"
+    ),
+    r"a value longer than (?P<limit>\d+) characters": N_("a value longer than {limit} characters"),
     r"not a row of a table": N_("not a row of a table"),
     r"not a JSON object": N_("not a JSON object"),
     r"cannot be divided into its records": N_("cannot be divided into its records"),

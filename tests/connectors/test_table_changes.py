@@ -1,6 +1,7 @@
 """Connector `table`: files that grow, change and disappear; each row counts once."""
 
 import os
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,20 @@ import pytest
 
 from connectors.sdk.errors import SourceMisconfiguredError
 from connectors.sdk.testing import run_until_idle
-from tests.support.tables import COLUMNS, calls_of, csv_text, expected, lines, read, row, rows, stored, table_harness
+from tests.support.processes import wait_until
+from tests.support.tables import (
+    COLUMNS,
+    calls_of,
+    csv_text,
+    expected,
+    lines,
+    read,
+    row,
+    rows,
+    stored,
+    table_harness,
+    write_xlsx,
+)
 
 
 def put(path: Path, content: str, age_seconds: float = 100) -> None:
@@ -213,3 +227,49 @@ def test_missing_directory_is_reported(tmp_path: Path) -> None:
     (tmp_path / "in").rmdir()
     with harness.opened() as (flow, _), pytest.raises(SourceMisconfiguredError, match="in is not there"):
         flow.step()
+
+
+def test_empty_file_is_no_trouble_and_is_read_once_it_has_rows(tmp_path: Path) -> None:
+    harness, path = table_harness(tmp_path), tmp_path / "in/a.csv"
+    put(path, csv_text(range(3)))
+    assert read(harness) == expected(range(3))
+    put(path, "")
+    with harness.opened() as (flow, publisher):
+        run_until_idle(flow, harness.records_read)
+        assert flow.trouble == ""
+        assert publisher.events == []
+    put(path, csv_text(range(2, 6)))
+    assert read(harness) == expected(range(3, 6))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.xlsx"])
+def test_file_of_a_server_whose_clock_is_ahead_is_read(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 0.0)
+    harness, path = table_harness(tmp_path, name, settle_seconds=0.2), tmp_path / "in" / name
+    if name == "a.csv":
+        put(path, csv_text(range(3)).removesuffix("\r\n"))
+    else:
+        write_xlsx(path, [COLUMNS, *rows(range(3))])
+    os.utime(path, (time.time() + 7200,) * 2)
+    with harness.opened() as (flow, publisher):
+        flow.step()
+        assert calls_of(publisher.events) == expected(range(2) if name == "a.csv" else ())
+
+        def has_all_rows() -> bool:
+            flow.step()
+            return calls_of(publisher.events) == expected(range(3))
+
+        wait_until(has_all_rows, "all rows", 30)
+
+
+def test_check_says_that_no_file_matches(tmp_path: Path) -> None:
+    harness, path = table_harness(tmp_path), tmp_path / "in/APPELS.CSV"
+    put(path, csv_text(range(3)))
+    assert harness.probe().trouble == (
+        f"no file matches {tmp_path}/in/*.csv, or all are empty: are upper and lower case right?"
+    )
+    path.rename(path.with_name("appels.csv"))
+    found = harness.probe()
+    assert (found.trouble, found.records) == ("", 3)
