@@ -160,7 +160,7 @@ def _prepare_driver(engine: Engine, connection: Any, info: MutableMapping[Any, A
 
 def _read_unusual_times(connection: Any, data_error: type[Exception]) -> None:
     """Make psycopg return times that Python cannot represent, such as `infinity`, as texts. It would fail for the whole page."""
-    for name in ("date", "timestamp", "timestamptz"):
+    for name in ("date", "timestamp", "timestamptz", "time", "timetz", "interval"):
         oid = connection.adapters.types[name].oid
         loader = connection.adapters.get_loader(oid, _TEXT_FORMAT)
         connection.adapters.register_loader(oid, _make_lenient(loader, data_error))

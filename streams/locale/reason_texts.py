@@ -104,6 +104,7 @@ DETAILS: Final = {
     r"(?P<field>.+): not a whole number": N_("{field}: not a whole number"),
     r"(?P<field>.+): too large a number": N_("{field}: too large a number"),
     r"(?P<field>.+): not a valid text": N_("{field}: not a valid text"),
+    r"(?P<field>.+): binary data": N_("{field}: binary data, which `query` must convert to text"),
     r"(?P<field>.+): not a list": N_("{field}: not a list"),
     r"(?P<field>.+): not one of (?P<values>[\w, ]+)": N_("{field}: not one of {values}"),
     r"(?P<field>.+): does not match the pattern": N_("{field}: does not match the pattern"),
