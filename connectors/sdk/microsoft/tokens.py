@@ -199,6 +199,10 @@ class _HttpClient:
             response = self._client.request(method, url, **request)
         except httpx.TimeoutException:
             raise _NoAnswerError(_("does not answer in time")) from None
+        except httpx.ProxyError:
+            raise _NoAnswerError(
+                _("cannot be reached through the proxy: check HTTPS_PROXY, and that the proxy allows this server")
+            ) from None
         except httpx.HTTPError:
             raise _NoAnswerError(_("cannot be reached: is the network there?")) from None
         self.failed = response.is_error

@@ -89,6 +89,12 @@ def test_entra_out_of_order_is_retried(mailbox: GraphMailbox) -> None:
         assert len(publisher.events) == 1
 
 
+def test_refusal_of_a_proxy_is_named(mailbox: GraphMailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", mailbox.fake.url)  # which refuses CONNECT
+    error = refusal_of(mailbox, login_url="https://login.example.org")
+    assert "login.example.org cannot be reached through the proxy: check HTTPS_PROXY" in str(error)
+
+
 def test_token_is_kept_and_renewed_after_a_refusal(mailbox: GraphMailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.sdk.pull.Interval.due", True)
     mailbox.put(*MAILS)
