@@ -6,6 +6,7 @@ read before are known and are skipped.
 
 import glob
 import os
+import stat
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -179,11 +180,14 @@ class TableSource(RecordSource):
     def _open_next(self) -> None:
         """Open the oldest file that has changed since it was read; none if no file has."""
         try:
-            files = self._list_files()
+            files, unreadable = self._list_files()
         except OSError as error:
             raise source_error(error, self._config.directory) from None
-        self.has_files = bool(files)
-        self._troubles = {name: self._troubles[name] for path, *_ in files if (name := str(path)) in self._troubles}
+        self.has_files = bool(files or unreadable)
+        names = {*unreadable, *(str(path) for path, *_ in files)}
+        self._troubles = {name: trouble for name, trouble in self._troubles.items() if name in names}
+        for name, refused in unreadable.items():
+            self._report(name, _Trouble(describe_os_error(refused, name), None))
         for path, size, modified_ns in files:
             name = str(path)
             is_settled = self._is_settled(name, size, modified_ns)
@@ -193,6 +197,7 @@ class TableSource(RecordSource):
                 and (known.size, known.modified_ns) == (size, modified_ns)
                 and (known.is_settled or not is_settled)
             ):
+                self._troubles.pop(name, None)
                 continue
             trouble = self._troubles.get(name)
             if (trouble and trouble.status == (size, modified_ns)) or (
@@ -210,22 +215,29 @@ class TableSource(RecordSource):
                 return
         self._listed_at = time.monotonic()
 
-    def _list_files(self) -> list[tuple[Path, int, int]]:
-        """Return the files that are not empty, the oldest first, with size and time of modification. Raises OSError."""
+    def _list_files(self) -> tuple[list[tuple[Path, int, int]], dict[str, OSError]]:
+        """Return the files that are not empty, the oldest first, with size and time of modification; and those without access.
+
+        Raises OSError.
+        """
         with os.scandir(self._config.directory):
             pass  # `glob` finds nothing in a directory that may not be read
-        found = []
+        found: list[tuple[Path, int, int]] = []
+        unreadable: dict[str, OSError] = {}
         for name in glob.glob(self._config.files):  # noqa: PTH207 - an absolute pattern
             path = Path(name)
             if path.name.startswith(LOCK_PREFIX):
                 continue
             try:
                 status = path.stat()
-            except OSError:
+            except FileNotFoundError:
                 continue  # just removed or renamed
-            if path.is_file() and status.st_size:
+            except OSError as error:  # a directory that may not be entered, or a network share that is away
+                unreadable[name] = error
+                continue
+            if stat.S_ISREG(status.st_mode) and status.st_size:
                 found.append((path, status.st_size, status.st_mtime_ns))
-        return sorted(found, key=lambda file: (file[2], file[0]))
+        return sorted(found, key=lambda file: (file[2], file[0])), unreadable
 
     def _is_settled(self, name: str, size: int, modified_ns: int) -> bool:
         """Return whether a file has not changed for `settle_seconds`.

@@ -210,6 +210,45 @@ def test_file_that_cannot_be_opened_is_tried_again(
         assert flow.trouble == ""
 
 
+@pytest.mark.parametrize(
+    ("refused", "problem"),
+    [
+        (PermissionError(13, "Permission denied"), "may not be read by this user"),
+        (OSError(116, "Stale file handle"), "Stale file handle"),
+    ],
+)
+def test_file_without_access_is_reported_and_read_later(
+    tmp_path: Path, refused: OSError, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The directory may not be entered, or is on a network share that is away."""
+    monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 0.0)
+    harness, path = table_harness(tmp_path), tmp_path / "in/a.csv"
+    put(path, csv_text(range(3)))
+    stat = Path.stat
+
+    def refuse(asked: Path, **how: Any) -> os.stat_result:
+        if asked == path:
+            raise refused
+        return stat(asked, **how)
+
+    with harness.opened() as (flow, publisher):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "stat", refuse)
+            run_until_idle(flow, harness.records_read)
+            assert flow.trouble.startswith(str(path))
+            assert problem in flow.trouble
+        run_until_idle(flow, harness.records_read)
+        assert calls_of(publisher.events) == expected(range(3))
+        assert flow.trouble == ""
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "stat", refuse)
+            run_until_idle(flow, harness.records_read)
+            assert problem in flow.trouble
+        run_until_idle(flow, harness.records_read)
+        assert flow.trouble == ""
+        assert len(publisher.events) == 6
+
+
 def test_trouble_of_a_file_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 0.0)
     harness, path = table_harness(tmp_path), tmp_path / "in/a.csv"
