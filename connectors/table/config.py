@@ -24,7 +24,7 @@ class TableConfig(MappedConfig):
 
     files: Annotated[str, StringConstraints(min_length=1)]
     """Path of the files; `*` and `?` stand for any characters: `/srv/calls/*.csv`. The files are only read. Those that end with
-    `.xlsx`, `.xls`, `.xlsb` or `.ods` are spreadsheets, all others are text."""
+    `.xlsx`, `.xlsm`, `.xls`, `.xlsb` or `.ods` are spreadsheets, all others are text."""
     columns: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = ()
     """Names of the columns, for files without a header."""
     more_columns: bool = False
