@@ -322,7 +322,15 @@ def _check_columns(named: Sequence[str], columns: Sequence[str]) -> None:
         text = _("it has no column {missing} among {count}", missing=", ".join(missing), count=len(columns))
         if seems_title(columns):
             text += _("; if the first line is a title, set skip_lines to the number of lines above the header")
+        if spaced := next((name for name in columns if name.split() == missing[0].split()), ""):
+            text += _('; its spaces are special: write "{name}"', name=_escape_spaces(spaced))
+            raise ValueError(text)
         raise ValueError(text + suggest(missing[0], columns[:MAX_COMPARED_COLUMNS]))
+
+
+def _escape_spaces(name: str) -> str:
+    """Return a column name for TOML: no-break spaces and line breaks, which nobody sees, are escaped."""
+    return "".join(f"\\u{ord(sign):04X}" if sign.isspace() and sign != " " else sign for sign in name)
 
 
 def _is_still_valid(opened: _OpenFile, before: TextPosition, *, is_at_end: bool) -> bool:

@@ -144,6 +144,14 @@ def test_quoted_value_cannot_contain_rows_that_count(tmp_path: Path) -> None:
             "it has no column Appelant, Attente (s), Début d'appel, Nb. file, N° appel, Résultat among 7",
         ),
         (lines([COLUMNS[:2]]), "it has no column Attente (s), Début d'appel, Nb. file, Résultat among 2"),
+        (
+            lines([("N°\u00a0appel", *COLUMNS[1:])]),
+            'it has no column N° appel among 7; its spaces are special: write "N°\\u00A0appel"',
+        ),
+        (
+            lines([COLUMNS]).replace("Nb. file", '"Nb.\nfile"'),
+            'it has no column Nb. file among 7; its spaces are special: write "Nb.\\u000Afile"',
+        ),
         ('"N° appel;Appelant\r\n' * 300, "it has no readable header: are delimiter and encoding right?"),
         ('"N° appel"x;Appelant\r\n', "it has no readable header: are delimiter and encoding right?"),
         ("N° appel;\rAppelant\r\n", "it has no readable header: are delimiter and encoding right?"),
