@@ -122,8 +122,10 @@ class TableSource(RecordSource):
         """Inode and time of the last check of a file that has grown."""
         self._seen: dict[str, tuple[int, int, float]] = {}
         """Of a file from the future: size, time of modification, and when it was first seen with them."""
+        self._unreadable: dict[str, OSError] = {}
+        """Files of the last listing to which there is no access."""
         self.has_files = False
-        """True if the last listing has found a file that is not empty."""
+        """True if the last listing has found a file that is not empty, or one without access."""
 
     @property
     def trouble(self) -> str:
@@ -180,13 +182,13 @@ class TableSource(RecordSource):
     def _open_next(self) -> None:
         """Open the oldest file that has changed since it was read; none if no file has."""
         try:
-            files, unreadable = self._list_files()
+            files = self._list_files()
         except OSError as error:
             raise source_error(error, self._config.directory) from None
-        self.has_files = bool(files or unreadable)
-        names = {*unreadable, *(str(path) for path, *_ in files)}
+        self.has_files = bool(files or self._unreadable)
+        names = {*self._unreadable, *(str(path) for path, *_ in files)}
         self._troubles = {name: trouble for name, trouble in self._troubles.items() if name in names}
-        for name, refused in unreadable.items():
+        for name, refused in self._unreadable.items():
             self._report(name, _Trouble(describe_os_error(refused, name), None))
         for path, size, modified_ns in files:
             name = str(path)
@@ -215,15 +217,12 @@ class TableSource(RecordSource):
                 return
         self._listed_at = time.monotonic()
 
-    def _list_files(self) -> tuple[list[tuple[Path, int, int]], dict[str, OSError]]:
-        """Return the files that are not empty, the oldest first, with size and time of modification; and those without access.
-
-        Raises OSError.
-        """
+    def _list_files(self) -> list[tuple[Path, int, int]]:
+        """Return the files that are not empty, the oldest first, with size and time of modification. Raises OSError."""
         with os.scandir(self._config.directory):
             pass  # `glob` finds nothing in a directory that may not be read
         found: list[tuple[Path, int, int]] = []
-        unreadable: dict[str, OSError] = {}
+        self._unreadable.clear()
         for name in glob.glob(self._config.files):  # noqa: PTH207 - an absolute pattern
             path = Path(name)
             if path.name.startswith(LOCK_PREFIX):
@@ -233,11 +232,11 @@ class TableSource(RecordSource):
             except FileNotFoundError:
                 continue  # just removed or renamed
             except OSError as error:  # a directory that may not be entered, or a network share that is away
-                unreadable[name] = error
+                self._unreadable[name] = error
                 continue
             if stat.S_ISREG(status.st_mode) and status.st_size:
                 found.append((path, status.st_size, status.st_mtime_ns))
-        return sorted(found, key=lambda file: (file[2], file[0])), unreadable
+        return sorted(found, key=lambda file: (file[2], file[0]))
 
     def _is_settled(self, name: str, size: int, modified_ns: int) -> bool:
         """Return whether a file has not changed for `settle_seconds`.
