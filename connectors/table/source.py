@@ -8,6 +8,7 @@ import glob
 import os
 import stat
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -32,7 +33,11 @@ from models.locale import _
 
 PAGE_ROWS: Final = 4000
 LIST_SECONDS: Final = 1.0
-"""Interval between two listings of the files while there is nothing to read."""
+"""Interval between two listings of the files, if a listing takes at most `LIST_SHARE` of it; otherwise longer."""
+LIST_SHARE: Final = 0.05
+"""Share of the time that listings take at most: those of tens of thousands of files, or of a slow share, take long."""
+LONGEST_INTERVAL: Final = 60.0
+"""Longest interval between two listings, in multiples of `LIST_SECONDS`."""
 ALWAYS_CHECKED_BYTES: Final = 64 << 20
 """Of a longer file that has grown, only every `CHECK_SECONDS` is it checked that the rows read before are unchanged."""
 CHECK_SECONDS: Final = 60.0
@@ -117,7 +122,10 @@ class TableSource(RecordSource):
             self.close()
             raise self.damaged() from None
         self._troubles: dict[str, _Trouble] = {}
-        self._listed_at = float("-inf")
+        self._list_at = float("-inf")
+        """When the next listing is due."""
+        self._changed: deque[Path] = deque()
+        """Files of the last listing that are to be read, the oldest first."""
         self._checked: dict[str, tuple[int, float]] = {}
         """Inode and time of the last check of a file that has grown."""
         self._seen: dict[str, tuple[int, int, float]] = {}
@@ -144,7 +152,7 @@ class TableSource(RecordSource):
 
     def read_page(self) -> Page:
         """Return the next rows of the open file, or of the next file with new rows. Raises `SourceUnavailableError`."""
-        if self._open is None and time.monotonic() - self._listed_at >= LIST_SECONDS:
+        if self._open is None:
             self._open_next()
         if self._open is None:
             return Page()
@@ -180,7 +188,15 @@ class TableSource(RecordSource):
         return rows.read(PAGE_ROWS)
 
     def _open_next(self) -> None:
-        """Open the oldest file that has changed since it was read; none if no file has."""
+        """Open the oldest file that has changed since it was read; none if no file has, or before the next listing is due."""
+        if not self._changed and time.monotonic() >= self._list_at:
+            self._find_changed()
+        while self._changed and self._open is None:
+            self._try_to_open(self._changed.popleft())
+
+    def _find_changed(self) -> None:
+        """List the files, and note those that have changed since they were read. Raises `SourceUnavailableError`."""
+        began_at = time.monotonic()
         try:
             files = self._list_files()
         except OSError as error:
@@ -190,32 +206,40 @@ class TableSource(RecordSource):
         self._troubles = {name: trouble for name, trouble in self._troubles.items() if name in names}
         for name, refused in self._unreadable.items():
             self._report(name, _Trouble(describe_os_error(refused, name), None))
-        for path, size, modified_ns in files:
-            name = str(path)
-            is_settled = self._is_settled(name, size, modified_ns)
-            known = self._files.get(name)
-            if (
-                known
-                and (known.size, known.modified_ns) == (size, modified_ns)
-                and (known.is_settled or not is_settled)
-            ):
-                self._troubles.pop(name, None)
-                continue
-            trouble = self._troubles.get(name)
-            if (trouble and trouble.status == (size, modified_ns)) or (
-                path.suffix.lower() in SUFFIXES and not is_settled
-            ):
-                continue
-            try:
-                self._open = self._open_file(path, size, modified_ns, known, is_settled=is_settled)
-            except OSError as error:
-                self._report(name, _Trouble(describe_os_error(error, name), None))
-            except ValueError as error:
-                self._report(name, _Trouble(str(error), (size, modified_ns)))
-            else:
-                self._troubles.pop(name, None)
-                return
-        self._listed_at = time.monotonic()
+        self._changed.extend(path for path, size, modified_ns in files if self._is_to_read(path, size, modified_ns))
+        now = time.monotonic()
+        self._list_at = now + LIST_SECONDS * min(max(1.0, (now - began_at) / LIST_SHARE), LONGEST_INTERVAL)
+
+    def _is_to_read(self, path: Path, size: int, modified_ns: int) -> bool:
+        """Return whether a file has changed since it was read, or since it could not be read, and may be read now."""
+        name = str(path)
+        known, is_settled = self._files.get(name), self._is_settled(name, size, modified_ns)
+        if known and (known.size, known.modified_ns) == (size, modified_ns) and (known.is_settled or not is_settled):
+            self._troubles.pop(name, None)
+            return False
+        trouble = self._troubles.get(name)
+        if trouble and trouble.status == (size, modified_ns):
+            return False
+        return is_settled or path.suffix.lower() not in SUFFIXES
+
+    def _try_to_open(self, path: Path) -> None:
+        """Open a file unless it is gone, or was changed since it was listed and may not be read now."""
+        try:
+            status = path.stat()
+        except OSError:
+            return  # if it is still there, the next listing reports it
+        name, size, modified_ns = str(path), status.st_size, status.st_mtime_ns
+        if not self._is_to_read(path, size, modified_ns):
+            return
+        is_settled = self._is_settled(name, size, modified_ns)
+        try:
+            self._open = self._open_file(path, size, modified_ns, self._files.get(name), is_settled=is_settled)
+        except OSError as error:
+            self._report(name, _Trouble(describe_os_error(error, name), None))
+        except ValueError as error:
+            self._report(name, _Trouble(str(error), (size, modified_ns)))
+        else:
+            self._troubles.pop(name, None)
 
     def _list_files(self) -> list[tuple[Path, int, int]]:
         """Return the files that are not empty, the oldest first, with size and time of modification. Raises OSError."""

@@ -1,5 +1,6 @@
 """Connector `table`: files that grow, change and disappear; each row counts once."""
 
+import glob
 import os
 import time
 from collections import Counter
@@ -312,3 +313,21 @@ def test_check_says_that_no_file_matches(tmp_path: Path) -> None:
     path.rename(path.with_name("appels.csv"))
     found = harness.probe()
     assert (found.trouble, found.records) == ("", 3)
+
+
+def test_many_files_that_wait_are_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cisco's servers send a file per minute: after an interruption, thousands wait."""
+    listed: list[str] = []
+    find = glob.glob
+
+    def count(pattern: str) -> list[str]:
+        listed.append(pattern)
+        return find(pattern)  # noqa: PTH207 - as the source does
+
+    monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 3600.0)
+    monkeypatch.setattr(glob, "glob", count)
+    harness = table_harness(tmp_path)
+    for number in range(50):
+        put(tmp_path / f"in/{number:02}.csv", csv_text([number]), age_seconds=100 - number)
+    assert read(harness) == expected(range(50))
+    assert len(listed) == 1
