@@ -322,7 +322,7 @@ def test_many_files_that_wait_are_listed_once(tmp_path: Path, monkeypatch: pytes
 
     def count(pattern: str) -> list[str]:
         listed.append(pattern)
-        return find(pattern)  # noqa: PTH207 - as the source does
+        return find(pattern)
 
     monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 3600.0)
     monkeypatch.setattr(glob, "glob", count)
