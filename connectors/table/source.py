@@ -41,6 +41,8 @@ LONGEST_INTERVAL: Final = 60.0
 ALWAYS_CHECKED_BYTES: Final = 64 << 20
 """Of a longer file that has grown, only every `CHECK_SECONDS` is it checked that the rows read before are unchanged."""
 CHECK_SECONDS: Final = 60.0
+FORGET_SECONDS: Final = 7 * 86_400.0
+"""Age from which the position in a file that is gone is forgotten; should it return, its rows are still known."""
 MAX_COMPARED_COLUMNS: Final = 200
 """Columns of which the most similar one is named for a missing column."""
 LOCK_PREFIX: Final = "~$"
@@ -130,6 +132,8 @@ class TableSource(RecordSource):
         """Inode and time of the last check of a file that has grown."""
         self._seen: dict[str, tuple[int, int, float]] = {}
         """Of a file from the future: size, time of modification, and when it was first seen with them."""
+        self._gone: list[str] = []
+        """Files that were gone at the last listing, and are to be forgotten."""
         self._unreadable: dict[str, OSError] = {}
         """Files of the last listing to which there is no access."""
         self.has_files = False
@@ -155,7 +159,7 @@ class TableSource(RecordSource):
         if self._open is None:
             self._open_next()
         if self._open is None:
-            return Page()
+            return Page(positions=self._forget_gone())
         return self._read_open_file(self._open)
 
     def close(self) -> None:
@@ -206,9 +210,20 @@ class TableSource(RecordSource):
         self._troubles = {name: trouble for name, trouble in self._troubles.items() if name in names}
         for name, refused in self._unreadable.items():
             self._report(name, _Trouble(describe_os_error(refused, name), None))
+        if files:  # otherwise a network share may be away
+            old_ns = (time.time() - FORGET_SECONDS) * 1e9
+            self._gone = [name for name, at in self._files.items() if name not in names and at.modified_ns < old_ns]
         self._changed.extend(path for path, size, modified_ns in files if self._is_to_read(path, size, modified_ns))
         now = time.monotonic()
         self._list_at = now + LIST_SECONDS * min(max(1.0, (now - began_at) / LIST_SHARE), LONGEST_INTERVAL)
+
+    def _forget_gone(self) -> dict[str, bytes | None]:
+        """Forget the positions in files that were gone at the last listing, and return them for the store."""
+        gone, self._gone = self._gone, []
+        for name in gone:
+            del self._files[name]
+            self._checked.pop(name, None)
+        return dict.fromkeys(gone)
 
     def _is_to_read(self, path: Path, size: int, modified_ns: int) -> bool:
         """Return whether a file has changed since it was read, or since it could not be read, and may be read now."""

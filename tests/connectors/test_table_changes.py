@@ -4,6 +4,7 @@ import glob
 import os
 import time
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 
 from connectors.sdk.errors import SourceMisconfiguredError
+from connectors.sdk.record_store import RecordStore
 from connectors.sdk.testing import run_until_idle
+from connectors.table.source import FORGET_SECONDS
 from tests.support.processes import wait_until
 from tests.support.tables import (
     COLUMNS,
@@ -331,3 +334,26 @@ def test_many_files_that_wait_are_listed_once(tmp_path: Path, monkeypatch: pytes
         put(tmp_path / f"in/{number:02}.csv", csv_text([number]), age_seconds=100 - number)
     assert read(harness) == expected(range(50))
     assert len(listed) == 1
+
+
+def test_position_in_a_file_that_is_gone_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the file with the positions would grow for ever if a switchboard writes a file per minute."""
+    monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 0.0)
+    harness, path = table_harness(tmp_path), tmp_path / "in/a.csv"
+    put(path, csv_text(range(3)), age_seconds=FORGET_SECONDS + 100)
+    put(tmp_path / "in/b.csv", csv_text(range(3, 5)))
+
+    def positions() -> set[str]:
+        with closing(RecordStore(harness.directory)) as store:
+            return {Path(name).name for name in store.positions()}
+
+    assert read(harness) == expected(range(5))
+    assert positions() == {"a.csv", "b.csv"}
+    content = path.read_text("utf-8")
+    path.unlink()
+    assert read(harness) == expected(())
+    assert positions() == {"b.csv"}
+    put(path, content)
+    (tmp_path / "in/b.csv").unlink()
+    assert read(harness) == expected(())
+    assert positions() == {"a.csv", "b.csv"}  # the latter may be about to be written again
