@@ -231,6 +231,11 @@ def is_refused(error: Exception) -> bool:
     return isinstance(error, LoginError) and not isinstance(error.__context__, IMAPClientAbortError)
 
 
+def is_without_mailbox(error: Exception) -> bool:
+    """Return whether Exchange Online accepted the login, but refuses all commands: the user has no right to the mailbox."""
+    return "authenticated but not connected" in str(error)
+
+
 def is_misconfigured(error: Exception) -> bool:
     """Return whether `error` is a `LocalError` that only another setting resolves.
 
@@ -309,7 +314,7 @@ def _explain(error: Exception) -> str:
             return _("shows a certificate that is not trusted here: set ca_file to its authority")
         case ssl.SSLError():
             return _("does not accept TLS this way: check tls and port")
-        case IMAPClientError() if "authenticated but not connected" in str(error):  # Exchange Online
+        case IMAPClientError() if is_without_mailbox(error):
             return _(
                 "accepts the login, but not for this mailbox: give it to the user or application (Add-MailboxPermission)"
             )
