@@ -132,8 +132,8 @@ class Folder:
     def _record_refusal(self, failure: str) -> Iterator[None]:
         """Suppress a refusal of the server in the block, drop the fetched messages, and set `trouble`.
 
-        A lost connection, or a mailbox without access, still raises. `failure` is the part of the message after "the server", such
-        as "does not open the folder". The next poll tries again, and the other folders are read in between.
+        A lost connection, or a mailbox without access, still raises. `failure` is the part of the message after "the server",
+        such as "does not open the folder". The next poll tries again, and the other folders are read in between.
         """
         try:
             yield
