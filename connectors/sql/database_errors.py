@@ -21,6 +21,10 @@ COMPUTES: Final = N_(
     "{server} cannot compute a value of the query or view, such as a conversion or a division: correct it for all rows"
     " ({problem})"
 )
+ENCODED: Final = N_(
+    "{server} has texts in an encoding that it does not know: add it to `url`, as ?client_encoding=win1252 or latin1"
+    " ({problem})"
+)
 WRITES: Final = N_("the query changes data, but the database is only read ({problem})")
 SLOW: Final = N_(
     "{server} needs more than timeout_seconds ({seconds:g} s): is there an index on the column in `since`, or can the query"
@@ -33,6 +37,7 @@ _KINDS: Final[dict[str, type[SourceUnavailableError]]] = {
     DENIED: SourceRefusedError,
     WRONG: SourceMisconfiguredError,
     COMPUTES: SourceMisconfiguredError,
+    ENCODED: SourceMisconfiguredError,
     WRITES: SourceMisconfiguredError,
 }
 _STARTING: Final = re.compile(
@@ -49,6 +54,7 @@ _POSTGRESQL_KINDS: Final = {
     "55P03": LOCKED,
     "57014": SLOW,
     "42": WRONG,
+    "22021": ENCODED,
     "22": COMPUTES,
     **dict.fromkeys(("28", "3D"), LOGIN),
     **dict.fromkeys(("08", "57P", "25P"), BROKEN),

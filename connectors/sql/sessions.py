@@ -127,6 +127,8 @@ def _connect_arguments(dialect: str, config: SqlConfig) -> dict[str, Any]:
             return {
                 "connect_timeout": CONNECT_SECONDS,
                 "application_name": "accueil",
+                # psycopg cannot read texts of a database with the encoding SQL_ASCII otherwise.
+                "client_encoding": config.location.query.get("client_encoding", "utf8"),
                 # A network that drops packets is noticed after about 25 s.
                 "keepalives_idle": 10,
                 "keepalives_interval": 5,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import NullPool, create_engine, text
 
 from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.flow import Flow
@@ -329,6 +329,32 @@ def test_value_that_the_query_cannot_compute_is_explained(calls: Calls, tmp_path
     error = error_of(calls.harness(tmp_path, table="", query=f"SELECT c.*, {value} AS n FROM calls c", id="n"))
     assert type(error) is SourceMisconfiguredError
     assert "cannot compute a value of the query or view" in str(error)
+
+
+def test_database_without_an_encoding(calls: Calls, tmp_path: Path) -> None:
+    if not isinstance(calls.server, Postgres):
+        pytest.skip("only PostgreSQL has such databases, made with the locale C")
+    with calls.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS plain"))
+        connection.execute(
+            text("CREATE DATABASE plain TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'")
+        )
+    url = calls.server.url.rpartition("/")[0] + "/plain"
+    plain = create_engine(url, poolclass=NullPool, connect_args={"client_encoding": "utf8"})
+    with plain.begin() as connection:
+        connection.execute(text("CREATE TABLE calls (call_id text, caller text, queue text, queued_at timestamp)"))
+        connection.execute(
+            text("INSERT INTO calls VALUES ('C-1', NULL, chr(195) || chr(169), '2026-03-16')")
+        )  # in UTF-8
+    events = [{"event": "call.queued", "time": "queued_at"}]
+    options: dict[str, Any] = {"since": "", "values": {"queue": {"é": "ete"}}, "events": events}
+    options["url"] = url.replace("+psycopg", "")
+    assert len(calls.harness(tmp_path, **options).read_all(confirm=True)) == 1
+    with plain.begin() as connection:
+        connection.execute(text("UPDATE calls SET call_id = 'C-2', queue = chr(233)"))  # in Latin-1
+    assert "add it to `url`, as ?client_encoding=win1252" in str(error_of(calls.harness(tmp_path, **options)))
+    options["url"] += "?client_encoding=latin1"
+    assert {*last_facts(calls.harness(tmp_path, **options).read_all(confirm=True))} == {"C-2"}
 
 
 def test_query_without_a_cursor_column_is_bounded(calls: Calls, tmp_path: Path) -> None:
