@@ -26,7 +26,7 @@ from connectors.sdk.mapping.options import find_fields
 from connectors.sdk.probe import WAIT_SECONDS, read_available, scratch
 from connectors.sdk.record_source import Page, PlacedRecord, RecordSource
 from connectors.sdk.samples import seems_title
-from connectors.table.config import TableConfig
+from connectors.table.config import COMPRESSED, TableConfig
 from connectors.table.spreadsheet_rows import SUFFIXES, SpreadsheetRows
 from connectors.table.text_rows import START, TextPosition, TextRows, checksum_of
 from models.locale import _
@@ -264,7 +264,7 @@ class TableSource(RecordSource):
         self._unreadable.clear()
         for name in glob.glob(self._config.files):  # noqa: PTH207 - an absolute pattern
             path = Path(name)
-            if path.name.startswith(LOCK_PREFIX):
+            if path.name.startswith(LOCK_PREFIX) or path.suffix.lower() in COMPRESSED:
                 continue
             try:
                 status = path.stat()

@@ -1,6 +1,7 @@
 """Connector `table`: files that grow, change and disappear; each row counts once."""
 
 import glob
+import gzip
 import os
 import time
 from collections import Counter
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from connectors.sdk.errors import SourceMisconfiguredError
+from connectors.sdk.errors import ConfigError, SourceMisconfiguredError
 from connectors.sdk.record_store import RecordStore
 from connectors.sdk.testing import run_until_idle
 from connectors.table.source import FORGET_SECONDS
@@ -270,6 +271,21 @@ def test_missing_directory_is_reported(tmp_path: Path) -> None:
     (tmp_path / "in").rmdir()
     with harness.opened() as (flow, _), pytest.raises(SourceMisconfiguredError, match="in is not there"):
         flow.step()
+
+
+def test_rotated_files_are_read_without_the_compressed_ones(tmp_path: Path) -> None:
+    harness = table_harness(tmp_path, "a.csv*")
+    put(tmp_path / "in/a.csv", csv_text(range(3)))
+    assert read(harness) == expected(range(3))
+    put(tmp_path / "in/a.csv.1", csv_text(range(5)))
+    put(tmp_path / "in/a.csv", csv_text(range(5, 7)))
+    (tmp_path / "in/a.csv.2.gz").write_bytes(gzip.compress(csv_text(range(9)).encode()))
+    with harness.opened() as (flow, publisher):
+        run_until_idle(flow, harness.records_read)
+        assert calls_of(publisher.events) == expected(range(3, 7))
+        assert flow.trouble == ""
+    with pytest.raises(ConfigError, match=r"essai\.files must name unpacked files"):
+        table_harness(tmp_path, "*.csv.gz")
 
 
 def test_empty_file_is_no_trouble_and_is_read_once_it_has_rows(tmp_path: Path) -> None:
