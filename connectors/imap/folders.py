@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
-from connectors.imap.session import FetchedMessage, ImapSession
+from connectors.imap.session import FetchedMessage, ImapSession, is_without_mailbox
 from models.locale import _
 
 WINDOW: Final = 50_000
@@ -132,14 +132,16 @@ class Folder:
     def _record_refusal(self, failure: str) -> Iterator[None]:
         """Suppress a refusal of the server in the block, drop the fetched messages, and set `trouble`.
 
-        A lost connection still raises. `failure` is the part of the message after "the server", such as "does not open the
-        folder". The next poll tries again, and the other folders are read in between.
+        A lost connection, or a mailbox without access, still raises. `failure` is the part of the message after "the server",
+        such as "does not open the folder". The next poll tries again, and the other folders are read in between.
         """
         try:
             yield
         except IMAPClientAbortError:
             raise
-        except IMAPClientError:
+        except IMAPClientError as error:
+            if is_without_mailbox(error):
+                raise
             self.reset()
             self.trouble = _("the server {failure} {label}", failure=failure, label=self._label)
 

@@ -214,6 +214,12 @@ def explain(error: Exception, config: ImapConfig) -> str:
     if isinstance(error, LocalError):
         return str(error)
     host, port = config.endpoint
+    if config.oauth and is_refused(error):
+        text = _(
+            "refuses the token: grant the application IMAP.AccessAsApp with admin consent, register it in Exchange Online "
+            "(New-ServicePrincipal), and give it the mailbox in username"
+        )
+        return f"{host}:{port} {text}"
     return f"{host}:{port} {_explain(error)}"
 
 
@@ -223,6 +229,11 @@ def is_refused(error: Exception) -> bool:
     False if it closed the connection during the login.
     """
     return isinstance(error, LoginError) and not isinstance(error.__context__, IMAPClientAbortError)
+
+
+def is_without_mailbox(error: Exception) -> bool:
+    """Return whether Exchange Online accepted the login, but refuses all commands: the user has no right to the mailbox."""
+    return "authenticated but not connected" in str(error)
 
 
 def is_misconfigured(error: Exception) -> bool:
@@ -303,6 +314,10 @@ def _explain(error: Exception) -> str:
             return _("shows a certificate that is not trusted here: set ca_file to its authority")
         case ssl.SSLError():
             return _("does not accept TLS this way: check tls and port")
+        case IMAPClientError() if is_without_mailbox(error):
+            return _(
+                "accepts the login, but not for this mailbox: give it to the user or application (Add-MailboxPermission)"
+            )
         case TimeoutError():
             return _("does not answer in time")
         case socket.gaierror():

@@ -6,6 +6,7 @@ Types are `msgspec.Struct`s with the fields that a mapping needs. A field has bo
 msgspec's errors and `UnicodeDecodeError` instead, `decode_values` `ValueError`.
 """
 
+import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -36,7 +37,12 @@ _FIELD: Final = re.compile(r"- at `\$\.([\w.]+)")
 
 
 def decode_json(content: bytes | str, kind: type[T]) -> T:
-    """Decode JSON; unknown fields are ignored. Raises `UnusableRecord` if it is not valid JSON or does not fit `kind`."""
+    """Decode JSON; unknown fields are ignored. Raises `UnusableRecord` if it is not valid JSON or does not fit `kind`.
+
+    A byte order mark, which some programs of Windows write, is skipped.
+    """
+    if isinstance(content, bytes):
+        content = content.removeprefix(codecs.BOM_UTF8)
     with _explained():
         return msgspec.json.decode(content, type=kind)
 

@@ -282,6 +282,8 @@ def _explain(error: httpx.HTTPError) -> str:
         return _("does not answer in time")
     if _is_of_tls(error):
         return _("shows a certificate that is not trusted here")
+    if isinstance(error, httpx.ProxyError):
+        return _("cannot be reached through the proxy: check HTTPS_PROXY, and that the proxy allows this server")
     if isinstance(error, httpx.ConnectError):
         return _("cannot be reached: is the network there?")
     return _("broke the connection off")

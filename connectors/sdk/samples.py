@@ -1,5 +1,6 @@
 """Records with their places, and samples of records for trying a mapping."""
 
+import codecs
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,7 +122,7 @@ def read_json_sample(path: Path, records: str = "") -> list[PlacedRecord]:
     or a line, is a list or a record. Raises `ConfigError`.
     """
     try:
-        content = path.read_bytes()
+        content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise ConfigError(describe_os_error(error, path)) from None
     try:

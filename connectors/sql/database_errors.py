@@ -17,6 +17,14 @@ BROKEN: Final = N_("{server} broke the connection off")
 LOGIN: Final = N_("{server} refuses the connection: are user, password and database right? ({problem})")
 DENIED: Final = N_("{server} refuses to read: grant the user the right to SELECT ({problem})")
 WRONG: Final = N_("{server} cannot run the query: correct `table`, `query` or `since` ({problem})")
+COMPUTES: Final = N_(
+    "{server} cannot compute a value of the query or view, such as a conversion or a division: correct it for all rows"
+    " ({problem})"
+)
+ENCODED: Final = N_(
+    "{server} has texts in an encoding that it does not know: add it to `url`, as ?client_encoding=win1252 or latin1"
+    " ({problem})"
+)
 WRITES: Final = N_("the query changes data, but the database is only read ({problem})")
 SLOW: Final = N_(
     "{server} needs more than timeout_seconds ({seconds:g} s): is there an index on the column in `since`, or can the query"
@@ -28,6 +36,8 @@ _KINDS: Final[dict[str, type[SourceUnavailableError]]] = {
     LOGIN: SourceRefusedError,
     DENIED: SourceRefusedError,
     WRONG: SourceMisconfiguredError,
+    COMPUTES: SourceMisconfiguredError,
+    ENCODED: SourceMisconfiguredError,
     WRITES: SourceMisconfiguredError,
 }
 _STARTING: Final = re.compile(
@@ -37,11 +47,25 @@ _UNCONNECTED: Final = ("connection failed", "connection timeout", "failed to res
 """Beginnings of psycopg's messages if there is no connection."""
 _FATAL: Final = re.compile(r"FATAL:\s*(.*)")
 
+_POSTGRESQL_KINDS: Final = {
+    "42501": DENIED,
+    "25006": WRITES,
+    "0A000": WRONG,
+    "55P03": LOCKED,
+    "57014": SLOW,
+    "42": WRONG,
+    "22021": ENCODED,
+    "22": COMPUTES,
+    **dict.fromkeys(("28", "3D"), LOGIN),
+    **dict.fromkeys(("08", "57P", "25P"), BROKEN),
+}
+"""Messages by the beginning of PostgreSQL's SQLSTATE; the first match counts."""
 _MYSQL_KINDS: Final = {
     **dict.fromkeys((1044, 1045, 1049, 1698, 1251, 2059), LOGIN),
     **dict.fromkeys((1142, 1143, 1370), DENIED),
     **dict.fromkeys((1051, 1052, 1054, 1060, 1064, 1103, 1109, 1146, 1267, 1305, 1349, 1356), WRONG),
     **dict.fromkeys((1290, 1792), WRITES),
+    **dict.fromkeys((1365, 1690), COMPUTES),
     1205: LOCKED,
     **dict.fromkeys((1317, 1969, 3024), SLOW),
     **dict.fromkeys((2002, 2003, 2005), AWAY),
@@ -109,21 +133,8 @@ def _find_postgresql_cause(error: Any) -> tuple[str, str]:
     if not state:  # the connection was not made, or was broken off
         if fatal := _FATAL.search(str(error)):
             return (OTHER if _STARTING.search(fatal[1]) else LOGIN), fatal[1].strip()
+        if type(error).__name__ == "DataError":  # a value that the driver cannot represent
+            return OTHER, "DataError"
         return (AWAY if str(error).startswith(_UNCONNECTED) else BROKEN), ""
-    problem = error.diag.message_primary or state
-    match state:
-        case "42501":
-            return DENIED, problem
-        case "25006":
-            return WRITES, problem
-        case "55P03":
-            return LOCKED, state
-        case "57014":
-            return SLOW, state
-        case _ if state.startswith("42"):
-            return WRONG, problem
-        case _ if state.startswith(("28", "3D")):
-            return LOGIN, problem
-        case _ if state.startswith(("08", "57P", "25P")):
-            return BROKEN, state
-    return OTHER, state
+    words = next((words for start, words in _POSTGRESQL_KINDS.items() if state.startswith(start)), OTHER)
+    return words, (error.diag.message_primary or state) if words in _READABLE else state

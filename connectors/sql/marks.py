@@ -30,7 +30,15 @@ class _SavedMark(msgspec.Struct, array_like=True, frozen=True):
 
 
 def is_mark(value: object) -> bool:
-    """Return whether rows can be read on from `value`: it is a time, number or text, and not infinite."""
+    """Return whether rows can be read on from `value`: it is a time, number or text, and neither infinite nor impossible.
+
+    MariaDB and MySQL may contain impossible times such as 0000-00-00, which their driver returns as texts.
+    """
+    if isinstance(value, str) and (found := _TIME_TEXT.match(value) or _DATE_TEXT.fullmatch(value)):
+        try:
+            datetime.fromisoformat(found[0])
+        except ValueError:
+            return False
     return (
         isinstance(value, MARK_TYPES)
         and not isinstance(value, bool)

@@ -127,6 +127,8 @@ def _connect_arguments(dialect: str, config: SqlConfig) -> dict[str, Any]:
             return {
                 "connect_timeout": CONNECT_SECONDS,
                 "application_name": "accueil",
+                # psycopg cannot read texts of a database with the encoding SQL_ASCII otherwise.
+                "client_encoding": config.location.query.get("client_encoding", "utf8"),
                 # A network that drops packets is noticed after about 25 s.
                 "keepalives_idle": 10,
                 "keepalives_interval": 5,
@@ -160,7 +162,7 @@ def _prepare_driver(engine: Engine, connection: Any, info: MutableMapping[Any, A
 
 def _read_unusual_times(connection: Any, data_error: type[Exception]) -> None:
     """Make psycopg return times that Python cannot represent, such as `infinity`, as texts. It would fail for the whole page."""
-    for name in ("date", "timestamp", "timestamptz"):
+    for name in ("date", "timestamp", "timestamptz", "time", "timetz", "interval"):
         oid = connection.adapters.types[name].oid
         loader = connection.adapters.get_loader(oid, _TEXT_FORMAT)
         connection.adapters.register_loader(oid, _make_lenient(loader, data_error))

@@ -56,10 +56,11 @@ class SqlSource(RecordSource):
         self._has_rows_without_value = False
         saved = self.positions.get(config.since)
         try:
-            self._mark = decode_mark(saved) if saved is not None else None
+            mark = decode_mark(saved) if saved is not None else None
         except (msgspec.DecodeError, ValueError, ArithmeticError):
             self.close()
             raise self.damaged() from None
+        self._mark = mark if is_mark(mark) else None
 
     @property
     def trouble(self) -> str:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from connectors.sdk.exclusive_resources import ExclusiveResource
 from connectors.sdk.mapping.config import MappedConfig
 from models.locale import _
+
+COMPRESSED: Final = frozenset({".gz", ".bz2", ".xz", ".zst", ".zip"})
+"""Suffixes of compressed files, which are skipped: log rotation often leaves them beside the others."""
 
 
 def _check_encoding(name: str) -> str:
@@ -19,12 +22,18 @@ def _check_encoding(name: str) -> str:
     return name
 
 
+def _check_files(pattern: str) -> str:
+    if Path(pattern).suffix.lower() in COMPRESSED:
+        raise ValueError(_("must name unpacked files: compressed ones are not read"))
+    return pattern
+
+
 class TableConfig(MappedConfig):
     """Options of one set of files with tables. All files have the same columns."""
 
-    files: Annotated[str, StringConstraints(min_length=1)]
+    files: Annotated[str, StringConstraints(min_length=1), AfterValidator(_check_files)]
     """Path of the files; `*` and `?` stand for any characters: `/srv/calls/*.csv`. The files are only read. Those that end with
-    `.xlsx`, `.xls`, `.xlsb` or `.ods` are spreadsheets, all others are text."""
+    `.xlsx`, `.xlsm`, `.xls`, `.xlsb` or `.ods` are spreadsheets, all others are text."""
     columns: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = ()
     """Names of the columns, for files without a header."""
     more_columns: bool = False

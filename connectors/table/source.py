@@ -6,8 +6,11 @@ read before are known and are skipped.
 
 import glob
 import os
+import stat
 import time
+from collections import deque
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -16,23 +19,30 @@ import structlog
 
 from connectors.sdk.attempts import REFUSED
 from connectors.sdk.config_errors import suggest
-from connectors.sdk.contract import Context
+from connectors.sdk.contract import Context, Outcome
 from connectors.sdk.errors import ConfigError, describe_os_error, source_error
 from connectors.sdk.mapping.fields import may_be_column
 from connectors.sdk.mapping.options import find_fields
+from connectors.sdk.probe import WAIT_SECONDS, read_available, scratch
 from connectors.sdk.record_source import Page, PlacedRecord, RecordSource
 from connectors.sdk.samples import seems_title
-from connectors.table.config import TableConfig
+from connectors.table.config import COMPRESSED, TableConfig
 from connectors.table.spreadsheet_rows import SUFFIXES, SpreadsheetRows
 from connectors.table.text_rows import START, TextPosition, TextRows, checksum_of
 from models.locale import _
 
 PAGE_ROWS: Final = 4000
 LIST_SECONDS: Final = 1.0
-"""Interval between two listings of the files while there is nothing to read."""
+"""Interval between two listings of the files, if a listing takes at most `LIST_SHARE` of it; otherwise longer."""
+LIST_SHARE: Final = 0.05
+"""Share of the time that listings take at most: those of tens of thousands of files, or of a slow share, take long."""
+LONGEST_INTERVAL: Final = 60.0
+"""Longest interval between two listings, in multiples of `LIST_SECONDS`."""
 ALWAYS_CHECKED_BYTES: Final = 64 << 20
 """Of a longer file that has grown, only every `CHECK_SECONDS` is it checked that the rows read before are unchanged."""
 CHECK_SECONDS: Final = 60.0
+FORGET_SECONDS: Final = 7 * 86_400.0
+"""Age from which the position in a file that is gone is forgotten; should it return, its rows are still known."""
 MAX_COMPARED_COLUMNS: Final = 200
 """Columns of which the most similar one is named for a missing column."""
 LOCK_PREFIX: Final = "~$"
@@ -58,6 +68,17 @@ def read_sample(config: TableConfig, path: Path) -> Sequence[PlacedRecord]:
         raise ConfigError(describe_os_error(error, path)) from None
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None
+
+
+def probe(config: TableConfig, context: Context) -> Sequence[Outcome]:
+    """Map the first rows, and report if there is no file to read. Raises `SourceUnavailableError`."""
+    with scratch(context) as own, closing(TableSource(config, own)) as source:
+        outcomes = read_available(source, WAIT_SECONDS)
+        if not source.has_files:
+            outcomes.trouble = _(
+                "no file matches {files}, or all are empty: are upper and lower case right?", files=config.files
+            )
+        return outcomes
 
 
 class FilePosition(msgspec.Struct, array_like=True, frozen=True):
@@ -103,9 +124,20 @@ class TableSource(RecordSource):
             self.close()
             raise self.damaged() from None
         self._troubles: dict[str, _Trouble] = {}
-        self._listed_at = float("-inf")
+        self._list_at = float("-inf")
+        """When the next listing is due."""
+        self._changed: deque[Path] = deque()
+        """Files of the last listing that are to be read, the oldest first."""
         self._checked: dict[str, tuple[int, float]] = {}
         """Inode and time of the last check of a file that has grown."""
+        self._seen: dict[str, tuple[int, int, float]] = {}
+        """Of a file from the future: size, time of modification, and when it was first seen with them."""
+        self._gone: list[str] = []
+        """Files that were gone at the last listing, and are to be forgotten."""
+        self._unreadable: dict[str, OSError] = {}
+        """Files of the last listing to which there is no access."""
+        self.has_files = False
+        """True if the last listing has found a file that is not empty, or one without access."""
 
     @property
     def trouble(self) -> str:
@@ -124,10 +156,10 @@ class TableSource(RecordSource):
 
     def read_page(self) -> Page:
         """Return the next rows of the open file, or of the next file with new rows. Raises `SourceUnavailableError`."""
-        if self._open is None and time.monotonic() - self._listed_at >= LIST_SECONDS:
+        if self._open is None:
             self._open_next()
         if self._open is None:
-            return Page()
+            return Page(positions=self._forget_gone())
         return self._read_open_file(self._open)
 
     def close(self) -> None:
@@ -160,54 +192,106 @@ class TableSource(RecordSource):
         return rows.read(PAGE_ROWS)
 
     def _open_next(self) -> None:
-        """Open the oldest file that has changed since it was read; none if no file has."""
+        """Open the oldest file that has changed since it was read; none if no file has, or before the next listing is due."""
+        if not self._changed and time.monotonic() >= self._list_at:
+            self._find_changed()
+        while self._changed and self._open is None:
+            self._try_to_open(self._changed.popleft())
+
+    def _find_changed(self) -> None:
+        """List the files, and note those that have changed since they were read. Raises `SourceUnavailableError`."""
+        began_at = time.monotonic()
         try:
             files = self._list_files()
         except OSError as error:
             raise source_error(error, self._config.directory) from None
-        self._troubles = {name: self._troubles[name] for path, *_ in files if (name := str(path)) in self._troubles}
-        for path, size, modified_ns in files:
-            name = str(path)
-            is_settled = time.time() - modified_ns / 1e9 >= self._config.settle_seconds
-            known = self._files.get(name)
-            if (
-                known
-                and (known.size, known.modified_ns) == (size, modified_ns)
-                and (known.is_settled or not is_settled)
-            ):
-                continue
-            trouble = self._troubles.get(name)
-            if (trouble and trouble.status == (size, modified_ns)) or (
-                path.suffix.lower() in SUFFIXES and not is_settled
-            ):
-                continue
-            try:
-                self._open = self._open_file(path, size, modified_ns, known, is_settled=is_settled)
-            except OSError as error:
-                self._report(name, _Trouble(describe_os_error(error, name), None))
-            except ValueError as error:
-                self._report(name, _Trouble(str(error), (size, modified_ns)))
-            else:
-                self._troubles.pop(name, None)
-                return
-        self._listed_at = time.monotonic()
+        self.has_files = bool(files or self._unreadable)
+        names = {*self._unreadable, *(str(path) for path, *_ in files)}
+        self._troubles = {name: trouble for name, trouble in self._troubles.items() if name in names}
+        for name, refused in self._unreadable.items():
+            self._report(name, _Trouble(describe_os_error(refused, name), None))
+        if files:  # otherwise a network share may be away
+            old_ns = (time.time() - FORGET_SECONDS) * 1e9
+            self._gone = [name for name, at in self._files.items() if name not in names and at.modified_ns < old_ns]
+        self._changed.extend(path for path, size, modified_ns in files if self._is_to_read(path, size, modified_ns))
+        now = time.monotonic()
+        self._list_at = now + LIST_SECONDS * min(max(1.0, (now - began_at) / LIST_SHARE), LONGEST_INTERVAL)
+
+    def _forget_gone(self) -> dict[str, bytes | None]:
+        """Forget the positions in files that were gone at the last listing, and return them for the store."""
+        gone, self._gone = self._gone, []
+        for name in gone:
+            del self._files[name]
+            self._checked.pop(name, None)
+        return dict.fromkeys(gone)
+
+    def _is_to_read(self, path: Path, size: int, modified_ns: int) -> bool:
+        """Return whether a file has changed since it was read, or since it could not be read, and may be read now."""
+        name = str(path)
+        known, is_settled = self._files.get(name), self._is_settled(name, size, modified_ns)
+        if known and (known.size, known.modified_ns) == (size, modified_ns) and (known.is_settled or not is_settled):
+            self._troubles.pop(name, None)
+            return False
+        trouble = self._troubles.get(name)
+        if trouble and trouble.status == (size, modified_ns):
+            return False
+        return is_settled or path.suffix.lower() not in SUFFIXES
+
+    def _try_to_open(self, path: Path) -> None:
+        """Open a file unless it is gone, or was changed since it was listed and may not be read now."""
+        try:
+            status = path.stat()
+        except OSError:
+            return  # if it is still there, the next listing reports it
+        name, size, modified_ns = str(path), status.st_size, status.st_mtime_ns
+        if not self._is_to_read(path, size, modified_ns):
+            return
+        is_settled = self._is_settled(name, size, modified_ns)
+        try:
+            self._open = self._open_file(path, size, modified_ns, self._files.get(name), is_settled=is_settled)
+        except OSError as error:
+            self._report(name, _Trouble(describe_os_error(error, name), None))
+        except ValueError as error:
+            self._report(name, _Trouble(str(error), (size, modified_ns)))
+        else:
+            self._troubles.pop(name, None)
 
     def _list_files(self) -> list[tuple[Path, int, int]]:
-        """Return the files, the oldest first, with size and time of modification. Raises OSError."""
+        """Return the files that are not empty, the oldest first, with size and time of modification. Raises OSError."""
         with os.scandir(self._config.directory):
             pass  # `glob` finds nothing in a directory that may not be read
-        found = []
+        found: list[tuple[Path, int, int]] = []
+        self._unreadable.clear()
         for name in glob.glob(self._config.files):  # noqa: PTH207 - an absolute pattern
             path = Path(name)
-            if path.name.startswith(LOCK_PREFIX):
+            if path.name.startswith(LOCK_PREFIX) or path.suffix.lower() in COMPRESSED:
                 continue
             try:
                 status = path.stat()
-            except OSError:
+            except FileNotFoundError:
                 continue  # just removed or renamed
-            if path.is_file():
+            except OSError as error:  # a directory that may not be entered, or a network share that is away
+                self._unreadable[name] = error
+                continue
+            if stat.S_ISREG(status.st_mode) and status.st_size:
                 found.append((path, status.st_size, status.st_mtime_ns))
         return sorted(found, key=lambda file: (file[2], file[0]))
+
+    def _is_settled(self, name: str, size: int, modified_ns: int) -> bool:
+        """Return whether a file has not changed for `settle_seconds`.
+
+        If its time is in the future, as on a file server whose clock is ahead, the time counts from when it was first seen so.
+        """
+        age_seconds = time.time() - modified_ns / 1e9
+        if age_seconds >= 0:
+            self._seen.pop(name, None)
+            return age_seconds >= self._config.settle_seconds
+        now = time.monotonic()
+        seen_size, seen_ns, since = self._seen.get(name, (size, modified_ns, now))
+        if (seen_size, seen_ns) != (size, modified_ns):
+            since = now
+        self._seen[name] = size, modified_ns, since
+        return now - since >= self._config.settle_seconds
 
     def _open_file(
         self, path: Path, size: int, modified_ns: int, known: FilePosition | None, *, is_settled: bool
@@ -276,7 +360,15 @@ def _check_columns(named: Sequence[str], columns: Sequence[str]) -> None:
         text = _("it has no column {missing} among {count}", missing=", ".join(missing), count=len(columns))
         if seems_title(columns):
             text += _("; if the first line is a title, set skip_lines to the number of lines above the header")
+        if spaced := next((name for name in columns if name.split() == missing[0].split()), ""):
+            text += _('; its spaces are special: write "{name}"', name=_escape_spaces(spaced))
+            raise ValueError(text)
         raise ValueError(text + suggest(missing[0], columns[:MAX_COMPARED_COLUMNS]))
+
+
+def _escape_spaces(name: str) -> str:
+    """Return a column name for TOML: no-break spaces and line breaks, which nobody sees, are escaped."""
+    return "".join(f"\\u{ord(sign):04X}" if sign.isspace() and sign != " " else sign for sign in name)
 
 
 def _is_still_valid(opened: _OpenFile, before: TextPosition, *, is_at_end: bool) -> bool:

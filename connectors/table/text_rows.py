@@ -148,7 +148,7 @@ class TextRows:
         self._go_to(before)
         with suppress(_UnreadableRowError):  # the line is too long
             self._read_line()
-        problem = str(error) if isinstance(error, _UnreadableRowError) else "not a row of a table"
+        problem = str(error) if isinstance(error, _UnreadableRowError) else _explain(error)
         self._is_incomplete = False
         self._rows = self._start_rows()
         return PlacedRecord({"line": text}, f"line {before.line + 1}", problem)
@@ -160,7 +160,7 @@ class TextRows:
                 self._read_line()
             header: Sequence[str] = self._config.columns or next(self._rows, ())
         except (csv.Error, _UnreadableRowError):
-            raise ValueError(_("it has no readable header")) from None
+            raise ValueError(_("it has no readable header: are delimiter and encoding right?")) from None
         if not any(map(str.strip, header)) or (self._is_incomplete and not self._config.columns):
             raise ValueError(_("it has no header yet"))
         return [name.strip() for name in header]
@@ -215,6 +215,16 @@ class TextRows:
             return line.removeprefix(codecs.BOM_UTF8).decode()
         except UnicodeDecodeError:
             return line.decode(FALLBACK, "replace")
+
+
+def _explain(error: Exception) -> str:
+    """Return the problem of a row that `csv` cannot read, in English."""
+    text = str(error)
+    if "field larger than" in text:
+        return f"a value longer than {csv.field_size_limit()} characters"
+    return (
+        "a quotation mark within a quoted value is not doubled" if "expected after" in text else "not a row of a table"
+    )
 
 
 def find_delimiter(lines: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """Division of messages into records, and mapping of each to its events."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ from models.reasons import Reason
 
 WHOLE: Final = "@"
 """JMESPath of the message itself."""
+_LIST: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
+"""Beginning of a list in JSON, perhaps after a byte order mark."""
 
 
 class WebhookMapping:
@@ -36,7 +39,7 @@ class WebhookMapping:
 
         Such a message is a record or has none, or `map` raises the reason why it cannot be divided.
         """
-        if self._expression == WHOLE and not self._each and not message.body.lstrip().startswith(b"["):
+        if self._expression == WHOLE and not self._each and not _LIST.match(message.body):
             return [message]
         try:
             records = self._read(message)

@@ -104,6 +104,7 @@ DETAILS: Final = {
     r"(?P<field>.+): not a whole number": N_("{field}: not a whole number"),
     r"(?P<field>.+): too large a number": N_("{field}: too large a number"),
     r"(?P<field>.+): not a valid text": N_("{field}: not a valid text"),
+    r"(?P<field>.+): binary data": N_("{field}: binary data, which `query` must convert to text"),
     r"(?P<field>.+): not a list": N_("{field}: not a list"),
     r"(?P<field>.+): not one of (?P<values>[\w, ]+)": N_("{field}: not one of {values}"),
     r"(?P<field>.+): does not match the pattern": N_("{field}: does not match the pattern"),
@@ -115,6 +116,10 @@ DETAILS: Final = {
     r"a quotation mark is not closed": N_("a quotation mark is not closed"),
     r"a quoted value contains lines that look like rows": N_("a quoted value contains lines that look like rows"),
     r"a line longer than (?P<limit>\d+) bytes": N_("a line longer than {limit} bytes"),
+    r"a quotation mark within a quoted value is not doubled": N_(
+        "a quotation mark within a quoted value is not doubled"
+    ),
+    r"a value longer than (?P<limit>\d+) characters": N_("a value longer than {limit} characters"),
     r"not a row of a table": N_("not a row of a table"),
     r"not a JSON object": N_("not a JSON object"),
     r"cannot be divided into its records": N_("cannot be divided into its records"),

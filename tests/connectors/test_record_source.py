@@ -2,10 +2,9 @@
 
 import random
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, datetime, time, timedelta
-from decimal import Decimal
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,7 @@ from typing import Any
 import lz4.frame
 import pytest
 
-from connectors.sdk import rejects
 from connectors.sdk.attempts import MOST_ATTEMPTS, REFUSED
-from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.errors import ConnectorError, CursorDamagedError
 from connectors.sdk.mapping.record_mapping import RecordMapping
 from connectors.sdk.probe import read_first, scratch
@@ -25,15 +22,7 @@ from connectors.sdk.testing import ConnectorHarness, FakeBroker, comparable_form
 from connectors.sdk.testing.kill_injector import Killed, KillInjector
 from models.events import Event
 from models.reasons import Reason
-from tests.support.record_sources import CONNECTOR, ListSource
-
-OPTIONS: dict[str, Any] = {
-    "id": "id",
-    "phone": "phone",
-    "service": "service",
-    "values": {"service": {"MDPH": "mdph"}},
-    "events": [{"event": "letter.arrived", "time": "at", "pages": "pages"}],
-}
+from tests.support.record_sources import CONNECTOR, OPTIONS, ListSource, arrivals, events_of, record, stored
 
 
 @pytest.fixture
@@ -46,24 +35,6 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 @pytest.fixture
 def harness(tmp_path: Path, given: list[Any]) -> ConnectorHarness:
     return ConnectorHarness(CONNECTOR, OPTIONS, tmp_path / "data", tmp_path / "keys")
-
-
-def record(number: int, **changes: Any) -> dict[str, Any]:
-    at = datetime(2026, 3, 2, 9, tzinfo=UTC) + timedelta(minutes=number)
-    return {"id": f"L{number}", "phone": "0639981234", "service": "MDPH", "at": at.isoformat(), "pages": 3} | changes
-
-
-def stored(harness: ConnectorHarness) -> list[tuple[Reason, str]]:
-    return [(item.reject.reason, item.reject.detail) for item in rejects.read(harness.directory)]
-
-
-def arrivals(events: Sequence[Event]) -> list[datetime]:
-    return [event.time for event in events if event.type == "letter.arrived"]
-
-
-def events_of(outcome: Outcome) -> Sequence[Event]:
-    assert not isinstance(outcome, Reject)
-    return outcome
 
 
 def mixed(numbers: Sequence[int]) -> list[Any]:
@@ -364,94 +335,6 @@ def test_probe_reads_the_file_of_a_former_version_without_a_table(
         database.execute("DROP TABLE listed")
     given += [record(2)]
     assert harness.probe().events == {"letter.arrived": 1}
-
-
-# ---------------------------------------------------------------------------------------------------------- hostile values
-HOSTILE: dict[str, Callable[[], Any]] = {
-    "lone surrogate": lambda: "a\ud800",
-    "NUL": lambda: "a\0b",
-    "large number": lambda: 10**400,
-    "number of 64 bits": lambda: 2**64,
-    "number of 5,000 digits": lambda: 10**5000,
-    "infinity": lambda: float("inf"),
-    "no number": lambda: float("nan"),
-    "signalling NaN": lambda: Decimal("sNaN"),
-    "large decimal": lambda: Decimal("1e9999"),
-    "list": lambda: [1, [2]],
-    "object": lambda: {"a": {"b": object()}},
-    "deep list": lambda: _nested(100_000),
-    "bytes": lambda: b"\xff\xfe",
-    "memory": lambda: memoryview(b"abc"),
-    "boolean": lambda: True,
-    "last time": lambda: datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
-    "first time": lambda: datetime(1, 1, 1),  # noqa: DTZ001 - as from a database
-    "time": lambda: time(12, 0),
-    "negative duration": lambda: timedelta(days=-3),
-    "object of a driver": object,
-    "long": lambda: "x" * 1_000_000,
-}
-
-
-def _nested(depth: int) -> list[Any]:
-    node: list[Any] = []
-    for _ in range(depth):
-        node = [node]
-    return node
-
-
-@pytest.mark.parametrize("options", ["plain", "expressions", "no id"])
-@pytest.mark.parametrize("value", HOSTILE)
-def test_hostile_value_stops_nothing(tmp_path: Path, given: list[Any], value: str, options: str) -> None:
-    own: dict[str, Any] = dict(OPTIONS)
-    if options == "expressions":
-        own |= {"id": "id || other", "phone": "citizen.phone || phone"}
-        own["events"] = [{**OPTIONS["events"][0], "when": "pages > `0`"}]
-    elif options == "no id":
-        del own["id"]
-    harness = ConnectorHarness(CONNECTOR, own, tmp_path / "data", tmp_path / "keys")
-    hostile = HOSTILE[value]()
-    given += [record(1)]
-    given += [record(2) | {name: hostile} for name in (*record(2), "unused")]
-    given += [record(3)]
-    times = arrivals(harness.read_all(confirm=True))
-    assert datetime.fromisoformat(record(1)["at"]) in times
-    assert datetime.fromisoformat(record(3)["at"]) in times
-    assert set(times) <= {datetime.fromisoformat(record(number)["at"]) for number in (1, 2, 3)}
-    assert Reason.INTERNAL_ERROR not in harness.rejected()
-    for _, detail in stored(harness):
-        assert detail.partition(":")[0] in {
-            *record(1),
-            "id || other",
-            "pages > `0`",
-            "citizen.phone || phone",
-            "nested",
-        }, detail
-
-
-def test_rejected_record_can_be_mapped_again_with_its_types(tmp_path: Path, given: list[Any]) -> None:
-    options = {
-        "id": "id",
-        "events": [
-            {"event": "call.voicemail_left", "time": {"field": "day", "plus": "since"}, "duration_seconds": "length"}
-        ],
-        "timezone": "Europe/Paris",
-    }
-    harness = ConnectorHarness(CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
-    day = datetime(2026, 3, 2)  # noqa: DTZ001 - as from a spreadsheet
-    typed = {"id": 7.0, "day": day, "since": timedelta(days=1, hours=9), "length": timedelta(minutes=2, seconds=30)}
-    given += [
-        PlacedRecord(typed, "row 2", "doubtful"),
-        PlacedRecord(typed | {"length": time(0, 2, 30)}, "row 3", "same"),
-    ]
-    assert harness.read_all(confirm=True) == []
-    source = CONNECTOR.open(harness.config, harness._context())
-    with closing(source):
-        again = [source.map_rejected(item.reject, datetime.now(UTC)) for item in rejects.read(harness.directory)]
-    assert [
-        (event.time, event.model_dump()["data"]["duration_seconds"])
-        for outcome in again
-        for event in events_of(outcome)
-    ] == 2 * [(datetime(2026, 3, 3, 8, tzinfo=UTC), 150.0)]
 
 
 # ------------------------------------------------------------------------------------------------------------------- damage

@@ -1,16 +1,35 @@
 """Connector `table`: files that grow, change and disappear; each row counts once."""
 
+import glob
+import gzip
 import os
+import time
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connectors.sdk.errors import SourceMisconfiguredError
+from connectors.sdk.errors import ConfigError, SourceMisconfiguredError
+from connectors.sdk.record_store import RecordStore
 from connectors.sdk.testing import run_until_idle
-from tests.support.tables import COLUMNS, calls_of, csv_text, expected, lines, read, row, rows, stored, table_harness
+from connectors.table.source import FORGET_SECONDS
+from tests.support.processes import wait_until
+from tests.support.tables import (
+    COLUMNS,
+    calls_of,
+    csv_text,
+    expected,
+    lines,
+    read,
+    row,
+    rows,
+    stored,
+    table_harness,
+    write_xlsx,
+)
 
 
 def put(path: Path, content: str, age_seconds: float = 100) -> None:
@@ -196,6 +215,45 @@ def test_file_that_cannot_be_opened_is_tried_again(
         assert flow.trouble == ""
 
 
+@pytest.mark.parametrize(
+    ("refused", "problem"),
+    [
+        (PermissionError(13, "Permission denied"), "may not be read by this user"),
+        (OSError(116, "Stale file handle"), "Stale file handle"),
+    ],
+)
+def test_file_without_access_is_reported_and_read_later(
+    tmp_path: Path, refused: OSError, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The directory may not be entered, or is on a network share that is away."""
+    monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 0.0)
+    harness, path = table_harness(tmp_path), tmp_path / "in/a.csv"
+    put(path, csv_text(range(3)))
+    stat = Path.stat
+
+    def refuse(asked: Path, **how: Any) -> os.stat_result:
+        if asked == path:
+            raise refused
+        return stat(asked, **how)
+
+    with harness.opened() as (flow, publisher):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "stat", refuse)
+            run_until_idle(flow, harness.records_read)
+            assert flow.trouble.startswith(str(path))
+            assert problem in flow.trouble
+        run_until_idle(flow, harness.records_read)
+        assert calls_of(publisher.events) == expected(range(3))
+        assert flow.trouble == ""
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "stat", refuse)
+            run_until_idle(flow, harness.records_read)
+            assert problem in flow.trouble
+        run_until_idle(flow, harness.records_read)
+        assert flow.trouble == ""
+        assert len(publisher.events) == 6
+
+
 def test_trouble_of_a_file_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 0.0)
     harness, path = table_harness(tmp_path), tmp_path / "in/a.csv"
@@ -213,3 +271,105 @@ def test_missing_directory_is_reported(tmp_path: Path) -> None:
     (tmp_path / "in").rmdir()
     with harness.opened() as (flow, _), pytest.raises(SourceMisconfiguredError, match="in is not there"):
         flow.step()
+
+
+def test_rotated_files_are_read_without_the_compressed_ones(tmp_path: Path) -> None:
+    harness = table_harness(tmp_path, "a.csv*")
+    put(tmp_path / "in/a.csv", csv_text(range(3)))
+    assert read(harness) == expected(range(3))
+    put(tmp_path / "in/a.csv.1", csv_text(range(5)))
+    put(tmp_path / "in/a.csv", csv_text(range(5, 7)))
+    (tmp_path / "in/a.csv.2.gz").write_bytes(gzip.compress(csv_text(range(9)).encode()))
+    with harness.opened() as (flow, publisher):
+        run_until_idle(flow, harness.records_read)
+        assert calls_of(publisher.events) == expected(range(3, 7))
+        assert flow.trouble == ""
+    with pytest.raises(ConfigError, match=r"essai\.files must name unpacked files"):
+        table_harness(tmp_path, "*.csv.gz")
+
+
+def test_empty_file_is_no_trouble_and_is_read_once_it_has_rows(tmp_path: Path) -> None:
+    harness, path = table_harness(tmp_path), tmp_path / "in/a.csv"
+    put(path, csv_text(range(3)))
+    assert read(harness) == expected(range(3))
+    put(path, "")
+    with harness.opened() as (flow, publisher):
+        run_until_idle(flow, harness.records_read)
+        assert flow.trouble == ""
+        assert publisher.events == []
+    put(path, csv_text(range(2, 6)))
+    assert read(harness) == expected(range(3, 6))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.xlsx"])
+def test_file_of_a_server_whose_clock_is_ahead_is_read(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 0.0)
+    harness, path = table_harness(tmp_path, name, settle_seconds=0.2), tmp_path / "in" / name
+    if name == "a.csv":
+        put(path, csv_text(range(3)).removesuffix("\r\n"))
+    else:
+        write_xlsx(path, [COLUMNS, *rows(range(3))])
+    os.utime(path, (time.time() + 7200,) * 2)
+    with harness.opened() as (flow, publisher):
+        flow.step()
+        assert calls_of(publisher.events) == expected(range(2) if name == "a.csv" else ())
+
+        def has_all_rows() -> bool:
+            flow.step()
+            return calls_of(publisher.events) == expected(range(3))
+
+        wait_until(has_all_rows, "all rows", 30)
+
+
+def test_check_says_that_no_file_matches(tmp_path: Path) -> None:
+    harness, path = table_harness(tmp_path), tmp_path / "in/APPELS.CSV"
+    put(path, csv_text(range(3)))
+    assert harness.probe().trouble == (
+        f"no file matches {tmp_path}/in/*.csv, or all are empty: are upper and lower case right?"
+    )
+    path.rename(path.with_name("appels.csv"))
+    found = harness.probe()
+    assert (found.trouble, found.records) == ("", 3)
+
+
+def test_many_files_that_wait_are_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cisco's servers send a file per minute: after an interruption, thousands wait."""
+    listed: list[str] = []
+    find = glob.glob
+
+    def count(pattern: str) -> list[str]:
+        listed.append(pattern)
+        return find(pattern)
+
+    monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 3600.0)
+    monkeypatch.setattr(glob, "glob", count)
+    harness = table_harness(tmp_path)
+    for number in range(50):
+        put(tmp_path / f"in/{number:02}.csv", csv_text([number]), age_seconds=100 - number)
+    assert read(harness) == expected(range(50))
+    assert len(listed) == 1
+
+
+def test_position_in_a_file_that_is_gone_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the file with the positions would grow for ever if a switchboard writes a file per minute."""
+    monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 0.0)
+    harness, path = table_harness(tmp_path), tmp_path / "in/a.csv"
+    put(path, csv_text(range(3)), age_seconds=FORGET_SECONDS + 100)
+    put(tmp_path / "in/b.csv", csv_text(range(3, 5)))
+
+    def positions() -> set[str]:
+        with closing(RecordStore(harness.directory)) as store:
+            return {Path(name).name for name in store.positions()}
+
+    assert read(harness) == expected(range(5))
+    assert positions() == {"a.csv", "b.csv"}
+    content = path.read_text("utf-8")
+    path.unlink()
+    assert read(harness) == expected(())
+    assert positions() == {"b.csv"}
+    put(path, content)
+    (tmp_path / "in/b.csv").unlink()
+    assert read(harness) == expected(())
+    assert positions() == {"a.csv", "b.csv"}  # the latter may be about to be written again

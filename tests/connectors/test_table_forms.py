@@ -135,7 +135,6 @@ def test_quoted_value_cannot_contain_rows_that_count(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("", "it has no header yet"),
         ("N° appel;Appelant", "it has no header yet"),
         ("\r\n", "it has no header yet"),
         (lines([COLUMNS[1:]]), "it has no column N° appel among 6"),
@@ -145,9 +144,17 @@ def test_quoted_value_cannot_contain_rows_that_count(tmp_path: Path) -> None:
             "it has no column Appelant, Attente (s), Début d'appel, Nb. file, N° appel, Résultat among 7",
         ),
         (lines([COLUMNS[:2]]), "it has no column Attente (s), Début d'appel, Nb. file, Résultat among 2"),
-        ('"N° appel;Appelant\r\n' * 300, "it has no readable header"),
-        ('"N° appel"x;Appelant\r\n', "it has no readable header"),
-        ("N° appel;\rAppelant\r\n", "it has no readable header"),
+        (
+            lines([("N°\u00a0appel", *COLUMNS[1:])]),
+            'it has no column N° appel among 7; its spaces are special: write "N°\\u00A0appel"',
+        ),
+        (
+            lines([COLUMNS]).replace("Nb. file", '"Nb.\nfile"'),
+            'it has no column Nb. file among 7; its spaces are special: write "Nb.\\u000Afile"',
+        ),
+        ('"N° appel;Appelant\r\n' * 300, "it has no readable header: are delimiter and encoding right?"),
+        ('"N° appel"x;Appelant\r\n', "it has no readable header: are delimiter and encoding right?"),
+        ("N° appel;\rAppelant\r\n", "it has no readable header: are delimiter and encoding right?"),
     ],
 )
 def test_file_without_a_usable_header_is_reported(tmp_path: Path, content: str, problem: str) -> None:
@@ -216,3 +223,13 @@ def test_long_field_in_the_first_lines_is_rejected_alone(tmp_path: Path) -> None
     content = lines([COLUMNS, row(0), row(1, comment="x" * 200_000), row(2)])
     (tmp_path / "in/a.csv").write_text(content, encoding="utf-8", newline="")
     assert read(harness) == expected([0, 2])
+    assert [detail for _, detail, _ in stored(harness)] == ["a value longer than 131072 characters"]
+
+
+def test_quotation_mark_that_is_not_doubled_is_named(tmp_path: Path) -> None:
+    harness = table_harness(tmp_path)
+    content = lines([COLUMNS, row(0), row(1, comment='"rappeler "demain" svp"'), row(2, comment='"a ""b"" c"')])
+    (tmp_path / "in/a.csv").write_text(content, encoding="utf-8", newline="")
+    assert read(harness) == expected([0, 2])
+    detail = "a quotation mark within a quoted value is not doubled"
+    assert stored(harness) == [(Reason.UNREADABLE_LINE, detail, "line 3")]

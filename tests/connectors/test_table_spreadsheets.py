@@ -56,7 +56,18 @@ def test_bad_row_of_a_spreadsheet_is_rejected_with_its_row(tmp_path: Path) -> No
     ]
 
 
-@pytest.mark.parametrize(("sheet", "content"), [("Absente", None), ("", b"PK\3\4 no zip"), ("", b"")])
+def test_rows_that_are_numbered_in_advance_can_be_ignored(tmp_path: Path) -> None:
+    ignored = {"ignored": {"Début d'appel": [""], "Résultat": ["Essai", ""]}}
+    harness, path = table_harness(tmp_path, "*.xlsx", **ignored), tmp_path / "in/a.xlsx"
+    numbered: list[Sequence[Any]] = [("A2",), ("A3",), ("", "", "", "", 0), ("", "", "", "", 12.5, "", "Total")]
+    write_xlsx(path, [COLUMNS, row(0), row(1), *numbered])
+    assert read(harness) == expected(range(2))
+    write_xlsx(path, [COLUMNS, *rows(range(3)), *numbered[1:]])
+    assert read(harness) == expected([2])
+    assert harness.rejected() == {}
+
+
+@pytest.mark.parametrize(("sheet", "content"), [("Absente", None), ("", b"PK\3\4 no zip")])
 def test_unusable_spreadsheet_is_reported_and_read_once_it_is_right(
     tmp_path: Path, sheet: str, content: bytes | None
 ) -> None:

@@ -1,5 +1,6 @@
 """Webhook connector over HTTP: messages, their proofs, and lists of records."""
 
+import gzip
 import hmac
 import re
 import socket
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from http.client import HTTPConnection
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -209,6 +211,14 @@ def test_unknown_paths_and_methods_are_refused(running: RunningSource) -> None:
     assert running.bodies_read == []
 
 
+def test_compressed_body_is_refused_with_the_accepted_encoding(running: RunningSource) -> None:
+    compressed = gzip.compress(BODY)
+    status, answer = post(running.port, compressed, sign("msg_1", compressed) | {"content-encoding": "gzip"})
+    assert (status, answer["accept-encoding"]) == (415, "identity")
+    assert running.bodies_read == []
+    assert post(running.port, BODY, sign("msg_1", BODY) | {"content-encoding": "identity"})[0] == 204
+
+
 CHUNKS = b"\r\ntransfer-encoding: chunked\r\n\r\n" + 5 * (b"4000\r\n" + b"x" * 0x4000 + b"\r\n")
 
 
@@ -359,6 +369,16 @@ def test_only_connections_of_trusted_proxies_are_accepted(
         assert post(running.port, BODY, headers)[0] == status
         assert running.bodies_read == [BODY] * (status == 204)
         assert running.source.response_counts[status] == 1
+
+
+def test_proxy_may_have_an_ipv6_address(tmp_path: Path) -> None:
+    for trusted, status in (("0:0::1", 204), ("2001:db8::1", 403)):
+        signature = {"none": {"trusted_proxies": [trusted]}}
+        with closing(RunningSource(tmp_path, host="::1", secret=None, signature=signature)) as running:
+            connection = HTTPConnection("::1", running.port, timeout=30)
+            with closing(connection):
+                connection.request("POST", "/", BODY)
+                assert connection.getresponse().status == status
 
 
 def test_body_of_a_connection_that_is_not_admitted_is_not_read(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def as_text(value: Any) -> str:
             return value.isoformat()
         case int() | float() | UUID():
             return str(value)
-    raise ValueError("not a single value")
+    raise ValueError("binary data" if isinstance(value, bytes) else "not a single value")
 
 
 def is_expression(text: FieldName) -> bool:

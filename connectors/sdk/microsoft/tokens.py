@@ -35,7 +35,11 @@ _ADVICE: Final = {
     500011: N_("Exchange Online or Graph is not part of this tenant: check tenant"),
     530035: N_("the security defaults of the tenant block this application: allow it"),
     700016: N_("the tenant does not know this application: check tenant and client_id"),
-    700027: N_("the certificate is not one of the application: upload its public part to the registration"),
+    700024: N_("the time of the signature is wrong: set the clock of this machine"),
+    700027: N_(
+        "the certificate has expired, or is not one of the application: upload its public part to the registration"
+    ),
+    900021: N_("there is no such tenant: check tenant"),
     900023: N_("there is no such tenant: check tenant"),
     7000112: N_("the application is disabled: enable it in Microsoft Entra"),
     7000215: N_("the client secret is wrong: store its value, not its id"),
@@ -195,6 +199,10 @@ class _HttpClient:
             response = self._client.request(method, url, **request)
         except httpx.TimeoutException:
             raise _NoAnswerError(_("does not answer in time")) from None
+        except httpx.ProxyError:
+            raise _NoAnswerError(
+                _("cannot be reached through the proxy: check HTTPS_PROXY, and that the proxy allows this server")
+            ) from None
         except httpx.HTTPError:
             raise _NoAnswerError(_("cannot be reached: is the network there?")) from None
         self.failed = response.is_error

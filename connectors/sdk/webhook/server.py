@@ -38,12 +38,14 @@ BURST_SECONDS: Final = 1.0
 SPARE_CONNECTIONS: Final = 16
 """Smallest number of connections beyond those of waiting messages. They bound the memory of incomplete bodies, and let senders
 get 503."""
-STATUSES: Final = (204, 400, 401, 403, 408, 409, 413, 429, 500, 503)
-REFUSALS: Final = (400, 401, 403, 408, 409, 413, 429)
+STATUSES: Final = (204, 400, 401, 403, 408, 409, 413, 415, 429, 500, 503)
+REFUSALS: Final = (400, 401, 403, 408, 409, 413, 415, 429)
 """Statuses whose cause is the sender's. Other failures are logged elsewhere."""
 RETRY: Final = {"retry-after": "5", "connection": "close"}
 CLOSE: Final = {"connection": "close"}
 """Sent when the body was not read to its end: the rest would be taken for the next request."""
+UNCOMPRESSED: Final = {"accept-encoding": "identity"}
+"""Sent when the body is compressed (RFC 9110, 15.5.16)."""
 
 Verify = Callable[[Mapping[str, str], bytes, float], str]
 """Function from headers, body and current time (seconds since 1970) to the message's id, which may be empty.
@@ -129,6 +131,8 @@ class Gate:
 
     async def _message(self, request: Request) -> tuple[str, bytes]:
         body = await self._read(request)
+        if request.headers.get("content-encoding", "").lower() not in {"", "identity"}:
+            raise HTTPException(415, headers=UNCOMPRESSED)
         return self._verify_name(request.headers, body), body
 
     async def _read(self, request: Request) -> bytes:

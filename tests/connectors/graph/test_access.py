@@ -52,6 +52,9 @@ def test_refused_login_says_what_to_do(mailbox: GraphMailbox, changes: dict[str,
     [
         (7000222, "the client secret has expired: create a new one"),
         (65001, "grant admin consent"),
+        (700024, "set the clock of this machine"),
+        (700027, "the certificate has expired, or is not one of the application"),
+        (900021, "check tenant"),
         (500011, "check tenant"),
         (53003, "a conditional access rule blocks this application"),
         (1234567, "see https://login.microsoftonline.com/error?code=1234567"),
@@ -84,6 +87,12 @@ def test_entra_out_of_order_is_retried(mailbox: GraphMailbox) -> None:
         mailbox.fake.login_refusal = None
         flow.step()
         assert len(publisher.events) == 1
+
+
+def test_refusal_of_a_proxy_is_named(mailbox: GraphMailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", mailbox.fake.url)  # which refuses CONNECT
+    error = refusal_of(mailbox, login_url="https://login.example.org")
+    assert "login.example.org cannot be reached through the proxy: check HTTPS_PROXY" in str(error)
 
 
 def test_token_is_kept_and_renewed_after_a_refusal(mailbox: GraphMailbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +140,7 @@ def test_certificate_replaces_the_secret(mailbox: GraphMailbox, tmp_path: Path) 
     assert events_by_contact(mailbox.read(client_secret=None, certificate_file=str(path))) == [(0, "received")]
     _, mailbox.fake.certificate = make_certificate()
     error = refusal_of(mailbox, client_secret=None, certificate_file=str(path))
-    assert "AADSTS700027): the certificate is not one of the application: upload its public part" in str(error)
+    assert "AADSTS700027): the certificate has expired, or is not one of the application" in str(error)
 
 
 def test_unusable_certificate_file_is_named(mailbox: GraphMailbox, tmp_path: Path) -> None:

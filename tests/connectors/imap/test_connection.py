@@ -116,6 +116,14 @@ def test_token_of_microsoft_replaces_the_password(mailbox: Mailbox) -> None:
     assert events_by_contact(events) == [(0, "received")]
 
 
+def test_token_that_the_mail_server_refuses_names_what_to_grant(mailbox: Mailbox) -> None:
+    with fake_graph() as microsoft:
+        microsoft.make_outlook_token = lambda: "faux.jeton.x"
+        harness = mailbox.harness(password=None, oauth=microsoft.options())
+        with harness.opened() as (flow, _), pytest.raises(SourceRefusedError, match=r"IMAP\.AccessAsApp"):
+            flow.step()
+
+
 def test_refused_application_is_named_and_not_retried_soon(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
     with fake_graph() as microsoft:

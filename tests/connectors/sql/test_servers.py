@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import NullPool, create_engine, text
 
 from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.flow import Flow
@@ -211,6 +211,11 @@ def test_query_with_signs_that_drivers_interpret(calls: Calls, tmp_path: Path) -
 def test_query_that_writes_is_refused(calls: Calls, tmp_path: Path) -> None:
     calls.execute("CREATE SEQUENCE IF NOT EXISTS numbers")
     calls.add([1])
+    if isinstance(calls.server, Postgres):
+        error = error_of(
+            calls.harness(tmp_path, table="", query="WITH gone AS (DELETE FROM calls RETURNING *) SELECT * FROM gone")
+        )
+        assert "cannot run the query: correct `table`, `query` or `since` (WITH clause containing" in str(error)
     number = "nextval('numbers')" if isinstance(calls.server, Postgres) else "NEXTVAL(numbers)"
     error = error_of(calls.harness(tmp_path, table="", query=f"SELECT c.*, {number} AS n FROM calls c", since="n"))
     assert "the query changes data" in str(error)
@@ -295,6 +300,61 @@ def test_times_that_python_cannot_hold_reject_only_their_rows(calls: Calls, tmp_
     assert harness.rejected() == {Reason.INVALID_FIELD: 1}
     calls.add([4])
     assert {*last_facts(harness.read_all(confirm=True))} == {"C-4"}
+
+
+def test_impossible_times_in_the_cursor_column_stop_nothing(calls: Calls, tmp_path: Path) -> None:
+    if isinstance(calls.server, Postgres):
+        pytest.skip("only MariaDB and MySQL have such times")
+    calls.add([1, 2])
+    with calls.engine.begin() as connection:
+        connection.execute(text("SET SESSION sql_mode = ''"))
+        connection.execute(text("UPDATE calls SET changed_at = '0000-00-00 00:00:00'"))
+    harness = calls.harness(tmp_path)
+    assert {*last_facts(harness.read_all(confirm=True))} == {"C-1", "C-2"}
+    calls.add([3])
+    assert {*last_facts(harness.read_all(confirm=True))} == {"C-3"}
+
+
+def test_times_of_24_hours_are_read(calls: Calls, tmp_path: Path) -> None:
+    calls.add([1, 2])
+    query = "SELECT c.*, CAST('24:00:00' AS TIME) AS wait FROM calls c"
+    events = [{"event": "call.answered", "time": "queued_at", "wait_seconds": "wait"}]
+    found = calls.harness(tmp_path, table="", query=query, events=events).read_all(confirm=True)
+    assert [event.model_dump()["data"]["wait_seconds"] for event in found] == [86_400, 86_400]
+
+
+def test_value_that_the_query_cannot_compute_is_explained(calls: Calls, tmp_path: Path) -> None:
+    calls.add([1, 2])
+    value = "CAST(caller AS INTEGER)" if isinstance(calls.server, Postgres) else "9223372036854775807 + 1"
+    error = error_of(calls.harness(tmp_path, table="", query=f"SELECT c.*, {value} AS n FROM calls c", id="n"))
+    assert type(error) is SourceMisconfiguredError
+    assert "cannot compute a value of the query or view" in str(error)
+
+
+def test_database_without_an_encoding(calls: Calls, tmp_path: Path) -> None:
+    if not isinstance(calls.server, Postgres):
+        pytest.skip("only PostgreSQL has such databases, made with the locale C")
+    with calls.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS plain"))
+        connection.execute(
+            text("CREATE DATABASE plain TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'")
+        )
+    url = calls.server.url.rpartition("/")[0] + "/plain"
+    plain = create_engine(url, poolclass=NullPool, connect_args={"client_encoding": "utf8"})
+    with plain.begin() as connection:
+        connection.execute(text("CREATE TABLE calls (call_id text, caller text, queue text, queued_at timestamp)"))
+        connection.execute(
+            text("INSERT INTO calls VALUES ('C-1', NULL, chr(195) || chr(169), '2026-03-16')")
+        )  # in UTF-8
+    events = [{"event": "call.queued", "time": "queued_at"}]
+    options: dict[str, Any] = {"since": "", "values": {"queue": {"é": "ete"}}, "events": events}
+    options["url"] = url.replace("+psycopg", "")
+    assert len(calls.harness(tmp_path, **options).read_all(confirm=True)) == 1
+    with plain.begin() as connection:
+        connection.execute(text("UPDATE calls SET call_id = 'C-2', queue = chr(233)"))  # in Latin-1
+    assert "add it to `url`, as ?client_encoding=win1252" in str(error_of(calls.harness(tmp_path, **options)))
+    options["url"] += "?client_encoding=latin1"
+    assert {*last_facts(calls.harness(tmp_path, **options).read_all(confirm=True))} == {"C-2"}
 
 
 def test_query_without_a_cursor_column_is_bounded(calls: Calls, tmp_path: Path) -> None:

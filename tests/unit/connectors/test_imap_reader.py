@@ -186,3 +186,9 @@ def test_folder_matched_by_a_pattern_is_not_named(server: ScriptedServer) -> Non
     with closing(MailboxReader(server.config(folders=["INBOX", "Dossiers/*"]), {}, str)) as reader:
         assert read(reader) == ([("INBOX", True)], "")
         assert read(reader) == ([], "the server does not open the folder Dossiers/*")
+
+
+def test_mailbox_without_access_is_named_instead_of_its_folders(server: ScriptedServer) -> None:
+    server.answers = {r"EXAMINE .*": "BAD User is authenticated but not connected."}
+    with closing(MailboxReader(server.config(sent=["Sent"]), {}, str)) as reader:
+        assert "accepts the login, but not for this mailbox: give it to the user or application" in read(reader)[1]

@@ -52,6 +52,12 @@ def test_refusal_of_all_fetches_is_an_error() -> None:
         ({r"LOGIN .*": "BYE"}, "p", False, "closed the connection"),
         ({r"EXAMINE .*": "BYE"}, "p", False, "closed the connection"),
         ({r"EXAMINE .*": "NO later"}, "p", False, "refuses a command"),
+        (
+            {r"EXAMINE .*": "BAD User is authenticated but not connected."},
+            "p",
+            False,
+            "but not for this mailbox: give it",
+        ),
         ({r"LOGIN .*": "NO [AUTHENTICATIONFAILED] u, p"}, "p", True, "refuses the user name"),
         ({r"AUTHENTICATE PLAIN.*": "NO u, clé"}, "clé", True, "refuses the user name"),
     ],

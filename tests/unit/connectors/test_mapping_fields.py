@@ -132,7 +132,7 @@ def test_value_as_text(value: Any, text: str | None) -> None:
     [
         ([], "not a single value"),
         ({"a": 1}, "not a single value"),
-        (b"x", "not a single value"),
+        (b"x", "binary data"),
         (object(), "not a single value"),
         (float("nan"), "not a number"),
         (Decimal("Infinity"), "not a number"),

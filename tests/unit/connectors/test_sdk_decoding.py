@@ -33,6 +33,7 @@ class Record(msgspec.Struct, rename="pascal"):
 
 def test_unknown_fields_are_ignored() -> None:
     assert decode_json(b'{"Ticket": "A1", "Age": 7, "Name": "x"}', Record) == Record("A1", age=7)
+    assert decode_json(b'\xef\xbb\xbf{"Ticket": "A1"}', Record) == Record("A1")
     assert decode_form(b"Ticket=A0&Ticket=A1&Age=7&Name=x&Empty=", Record) == Record("A1", age=7)
 
 

@@ -268,6 +268,13 @@ def test_unreachable_server_is_reported(server: ScriptedServer) -> None:
         assert failure(client).endswith("cannot be reached: is the network there?")
 
 
+def test_refusal_of_a_proxy_is_reported(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", server.url)  # which refuses CONNECT
+    refusal = pytest.raises(SourceUnavailableError, match="through the proxy: check HTTPS_PROXY")
+    with closing(HttpClient("https://api.example.org")) as client, refusal:
+        client.get()
+
+
 def test_untrusted_certificate_is_reported() -> None:
     error = pull.httpx.ConnectError("no")
     error.__cause__ = ssl.SSLCertVerificationError("self-signed")

@@ -39,7 +39,10 @@ def explain(error: BaseException) -> SourceUnavailableError:
 @pytest.mark.parametrize(
     ("cause", "text"),
     [
-        (psycopg.errors.InvalidTextRepresentation(f"invalid input for integer: {VALUE}"), "cannot be read now (22P02)"),
+        (psycopg.errors.InvalidTextRepresentation(f"invalid input for integer: {VALUE}"), "for all rows (22P02)"),
+        (psycopg.errors.FeatureNotSupported(f"x {VALUE}"), "correct `table`, `query` or `since` (0A000)"),
+        (psycopg.DataError(f"can't parse time {VALUE}"), "cannot be read now (DataError)"),
+        (pymysql.err.OperationalError(1690, f"BIGINT value is out of range: {VALUE}"), "for all rows (1690)"),
         (psycopg.errors.LockNotAvailable("x"), "a table is locked by another program"),
         (psycopg.errors.AdminShutdown("x"), "broke the connection off"),
         (psycopg.OperationalError("FATAL:  the database system is starting up"), "is starting up"),

@@ -44,6 +44,11 @@ def test_rows_are_not_read_on_from_values_without_an_order(value: object) -> Non
     assert not is_mark(value)
 
 
+@pytest.mark.parametrize("value", ["0000-00-00", "0000-00-00 00:00:00", "2026-02-00", "2026-01-01 25:00:00"])
+def test_rows_are_not_read_on_from_impossible_times(value: str) -> None:
+    assert not is_mark(value)
+
+
 @pytest.mark.parametrize(
     ("mark", "lowest"),
     [

@@ -12,68 +12,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import connectors.webhook as webhook
-from connectors.sdk.config import parse
 from connectors.sdk.contact_reasons import REASON_SET, ContactReasons, ReasonRule
 from connectors.sdk.contract import Outcome, Reject
-from connectors.sdk.errors import ConfigError
 from connectors.sdk.mapping.event_fields import EVENT_MODELS, data_fields, enum_of, is_label
 from connectors.sdk.testing.leaks import DISGUISED, fill, forms_outside
 from connectors.sdk.webhook.intake import Message
-from connectors.webhook.config import WebhookConfig
 from connectors.webhook.mapping import WebhookMapping
 from models.codec import UnusableRecord
-from models.events import Event
-from models.identities import PseudonymKey
 from models.reasons import Reason
 from tests.support.mapping_properties import json_values
+from tests.support.webhook_mapping import (
+    KEY,
+    NOW,
+    OTHER_KEY,
+    SOURCE,
+    ZONE,
+    body,
+    configure,
+    map_one,
+    mapped_to,
+    rejection,
+)
 from tests.support.webhooks import OPTIONS, SECRET, message
-
-NOW = datetime(2026, 7, 4, 9, tzinfo=UTC)
-ZONE = "Europe/Paris"
-SOURCE = "webhook/essai"
-KEY = PseudonymKey("social", b"k" * 32)
-OTHER_KEY = PseudonymKey("social", b"o" * 32)
-
-
-def configure(**options: Any) -> WebhookConfig:
-    config = parse(WebhookConfig, "essai", OPTIONS | options)
-    assert isinstance(config, WebhookConfig)
-    return config
-
-
-def map_message(body: bytes, name: str = "msg_1", key: PseudonymKey = KEY, **options: Any) -> list[Event]:
-    """Return the events of all records of a message. Raises `UnusableRecord` for the first record without events."""
-    mapping = WebhookMapping(SOURCE, configure(**options), key)
-    return [event for record in mapping.divide(Message(name, body, NOW)) for event in mapping.map(record)]
-
-
-def map_one(body: bytes, name: str = "msg_1", key: PseudonymKey = KEY, **options: Any) -> Event:
-    (event,) = map_message(body, name, key, **options)
-    return event
-
-
-def rejection(body: bytes, **options: Any) -> tuple[Reason, str]:
-    with pytest.raises(UnusableRecord) as refusal:
-        map_message(body, **options)
-    return refusal.value.reason, refusal.value.detail
-
-
-def mapped_to(event: str, **fields: Any) -> dict[str, Any]:
-    """Return options that map messages from `body` to `event`."""
-    values = {
-        name: {"PMI": "pmi"}
-        for name in ("site", "service", "queue", "to_queue", "line", "option", "procedure", "contact_reason")
-    }
-    return {
-        "id": "id",
-        "ignored": {},
-        "values": values,
-        "events": [{"event": event, "time": "at", "when": {"type": "x"}, **fields}],
-    }
-
-
-def body(**values: Any) -> bytes:
-    return json.dumps({"type": "x", "id": 7, "at": "2026-03-16T09:00:00+01:00", **values}).encode()
 
 
 def test_visit_is_mapped() -> None:
@@ -289,154 +249,6 @@ def test_each_text_field_is_a_closed_set_or_listed_here() -> None:
     assert texts == {"call.answered.agent", "letter.registered.chrono"}
 
 
-TAKEN = [json.loads(message("ticket.taken", number, number)) for number in range(3)]
-
-
-@pytest.mark.parametrize(
-    ("posted", "records"),
-    [
-        (TAKEN, "@"),
-        ({"data": {"items": TAKEN}}, "data.items"),
-        ({"pages": [TAKEN[:1], TAKEN[1:]]}, "pages[]"),
-        ({"all": {str(number): ticket for number, ticket in enumerate(TAKEN)}}, "all.*"),
-    ],
-)
-def test_list_of_records_in_one_message_gives_the_events_of_all(posted: Any, records: str) -> None:
-    events = map_message(json.dumps(posted).encode(), records=records)
-    assert [event.subject for event in events] == [f"visit:webhook/essai:{number}" for number in range(3)]
-    assert [event.id for event in events] == [map_one(json.dumps(ticket).encode()).id for ticket in TAKEN]
-
-
-def test_record_inside_a_message_is_mapped() -> None:
-    wrapped = json.dumps({"event": TAKEN[1]}).encode()
-    assert map_one(wrapped, records="event").subject == "visit:webhook/essai:1"
-
-
-@pytest.mark.parametrize(("posted", "records"), [(b"[]", "@"), (b' {"items": []}', "items")])
-def test_message_with_an_empty_list_gives_no_event(posted: bytes, records: str) -> None:
-    assert map_message(posted, records=records) == []
-
-
-@pytest.mark.parametrize(
-    ("posted", "expected"),
-    [
-        (b'{"itmes": []}', (Reason.MISSING_FIELD, "items[]")),
-        (b'{"items": 7}', (Reason.MISSING_FIELD, "items[]")),
-        (b"{", (Reason.INVALID_JSON, "")),
-    ],
-)
-def test_message_without_records_is_rejected_as_a_whole(posted: bytes, expected: tuple[Reason, str]) -> None:
-    assert rejection(posted, records="items[]") == expected
-
-
-def test_unusable_record_of_a_list_is_rejected_alone() -> None:
-    posted = json.dumps([TAKEN[0], {"type": "ticket.taken"}, None, TAKEN[2]]).encode()
-    mapping = WebhookMapping(SOURCE, configure(), KEY)
-    found: list[Any] = []
-    for record in mapping.divide(Message("msg_1", posted, NOW)):
-        try:
-            found += [event.subject for event in mapping.map(record)]
-        except UnusableRecord as error:
-            found.append((record.place, error.reason, error.detail))
-    assert found == [
-        "visit:webhook/essai:0",
-        ("record 2", Reason.MISSING_FIELD, "data.ticket.id"),
-        ("record 3", Reason.UNREADABLE_LINE, "not a JSON object"),
-        "visit:webhook/essai:2",
-    ]
-
-
-STEPS = mapped_to("visit.called", time="steps.at") | {"each": "steps"}
-
-
-def visit(number: int, *minutes: Any) -> dict[str, Any]:
-    steps = [{"at": f"2026-03-16T09:{minute:02}:00Z"} if isinstance(minute, int) else minute for minute in minutes]
-    return {"type": "x", "id": number, "steps": steps}
-
-
-@pytest.mark.parametrize(
-    ("posted", "records"),
-    [(visit(7, 1, 2), "@"), ([visit(7, 1), visit(8), visit(7, 2)], "@"), ({"all": [visit(7, 1, 2)]}, "all")],
-)
-def test_each_element_of_a_list_in_a_record_is_a_record(posted: Any, records: str) -> None:
-    events = map_message(json.dumps(posted).encode(), records=records, **STEPS)
-    assert [(event.subject[-2:], event.time.minute) for event in events] == [(":7", 1), (":7", 2)]
-
-
-@pytest.mark.parametrize("steps", [None, "2026-03-16", {"at": "2026-03-16T09:00:00Z"}])
-def test_record_without_the_list_is_rejected_alone_and_divided_when_it_is_corrected(steps: Any) -> None:
-    mapping = WebhookMapping(SOURCE, configure(**STEPS), KEY)
-    content = json.dumps([visit(7, 1), visit(8) | {"steps": steps}]).encode()
-    first, second = mapping.divide(Message("msg_1", content, NOW))
-    assert (first.place, second.place) == ("record 1, steps 1", "record 2")
-    assert len(mapping.map(first)) == 1
-    with pytest.raises(UnusableRecord, match="unreadable_line: steps: not a list"):
-        mapping.map(second)
-    assert mapping.divide(first) == [first]
-    again = mapping.divide(second._replace(body=json.dumps(visit(8, 1, [])).encode()))
-    assert [record.place for record in again] == ["record 2, steps 1", "record 2, steps 2"]
-
-
-HMAC = {"secret": "s" * 16, "header": "x-signature"}
-
-
-@pytest.mark.parametrize(
-    ("options", "message_text"),
-    [
-        (mapped_to("visit.arived"), r"events #1\.event .*did you mean visit\.arrived\?"),
-        (mapped_to("agent.state_changed"), r"events #1\.event is not an event"),
-        (mapped_to("form.submitted"), r"events #1\.procedure is missing"),
-        (mapped_to("visit.arrived", qeue="q"), r"events #1\.qeue .*did you mean .*queue\?"),
-        ({"timezone": "Europe/Rennes"}, r"timezone must be a time zone"),
-        ({"values": {"queue": {"PMI": "two words"}}}, r"values\.queue\.PMI "),
-        ({"events": []}, r"events "),
-        ({"types": {"x": {"event": "visit.arrived"}}}, r"types was replaced by events: see connectors/webhook/README"),
-        ({"rows": "contacts"}, r"rows must be 'events'"),
-        ({"id": None}, r"id is missing"),
-        ({"state": "status"}, r"state is not for webhook"),
-        ({"changed_at": "changed"}, r"changed_at is not for webhook"),
-        ({"records": "items["}, r"records is not a JMESPath expression"),
-        ({"path": "/{all}"}, r"path "),
-        ({"secret": "s3cret"}, r"secret must be whsec_"),
-        ({"secret": None}, r"secret is missing"),
-        ({"signature": {"hmac": HMAC}}, r"secret is for Standard Webhooks only"),
-        ({"secret": None, "signature": {}}, r"signature needs exactly one"),
-        (
-            {"secret": None, "signature": {"hmac": HMAC, "none": {"trusted_proxies": ["::1"]}}},
-            r"signature needs exactly",
-        ),
-        ({"secret": None, "signature": {"hmac": HMAC | {"secret": "short"}}}, r"signature\.hmac\.secret must have"),
-        ({"secret": None, "signature": {"hmac": HMAC | {"algorithm": "md5"}}}, r"signature\.hmac\.algorithm must be"),
-        (
-            {"secret": None, "signature": {"hmac": HMAC | {"timestamp": {"header": "t", "signed_text": "{body}"}}}},
-            r"signature\.hmac\.timestamp\.signed_text must contain",
-        ),
-        ({"secret": None, "signature": {"basic": {"user": "accueil"}}}, r"signature\.basic\.password is missing"),
-        (
-            {"secret": None, "signature": {"basic": {"user": "a:b", "password": "p" * 16}}},
-            r"signature\.basic\.user must match",
-        ),
-        ({"secret": None, "signature": {"bearer": {"token": ""}}}, r"signature\.bearer\.token is empty"),
-        (
-            {"secret": None, "signature": {"bearer": {"token": "short"}}},
-            r"signature\.bearer\.token must have at least 16",
-        ),
-        ({"secret": None, "signature": {"none": {}}}, r"signature\.none\.trusted_proxies is missing"),
-        (
-            {"secret": None, "signature": {"none": {"trusted_proxies": []}}},
-            r"signature\.none\.trusted_proxies is empty",
-        ),
-        (
-            {"secret": None, "signature": {"none": {"trusted_proxies": ["proxy.example.org"]}}},
-            r"signature\.none\.trusted_proxies #1 must be an IP address",
-        ),
-    ],
-)
-def test_configuration_error_names_the_option(options: dict[str, Any], message_text: str) -> None:
-    with pytest.raises(ConfigError, match=f"^essai.{message_text}"):
-        configure(**options)
-
-
 JSON = json_values()
 FUZZED = WebhookMapping(SOURCE, configure(), KEY)
 MESSAGE_TYPES = [event["when"]["type"] for event in OPTIONS["events"]]
@@ -452,20 +264,3 @@ def test_any_message_gives_events_or_is_unusable(name: str, values: tuple[Any, .
         FUZZED.map(Message("msg_1", posted, NOW))
     except UnusableRecord:
         return
-
-
-LISTS = WebhookMapping(SOURCE, configure(records="items"), KEY)
-
-
-@given(JSON | st.fixed_dictionaries({"items": st.lists(JSON, max_size=5)}))
-@settings(max_examples=300, deadline=None)
-def test_every_record_of_any_message_gives_events_or_is_unusable(posted: Any) -> None:
-    content = json.dumps(posted).encode()
-    divided = LISTS.divide(Message("msg_1", content, NOW))
-    items = posted.get("items") if isinstance(posted, dict) else None
-    assert len(divided) == (len(items) if isinstance(items, list) and items else 1)
-    for record in divided:
-        try:
-            LISTS.map(record)
-        except UnusableRecord:
-            continue
