@@ -4,9 +4,10 @@ A subclass reads records; this module maps them, and remembers which were read. 
 is skipped, wherever it comes from.
 """
 
+import hashlib
 import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -151,9 +152,9 @@ class RecordSource(Source[Outcome, int]):
         """Return for each record whether it, or one of its parts, is new or has other contents than when it was last stored."""
         with self._attempts.batch():
             prepared = [[self._prepare(part) for part in split_records([record], self._each)] for record in records]
-        last = {item.key: item.digest for items in prepared for item in items}
-        found = self._store.find(last)
-        news = {key for key, digest in last.items() if not _has_contents(found.get(key), digest)}
+        contents = _combine_contents(item for items in prepared for item in items)
+        found = self._store.find(contents)
+        news = {key for key, digest in contents.items() if not _has_contents(found.get(key), digest)}
         return [any(item.key in news for item in items) for items in prepared]
 
     def damaged(self) -> ConnectorError:
@@ -185,20 +186,20 @@ class RecordSource(Source[Outcome, int]):
     ) -> tuple[list[Outcome], dict[RecordKey, KnownRecord]]:
         """Return the outcomes of the new and changed records, and what is to be remembered of them.
 
-        A record with a time in the future is rejected once. Read again after that time, it gives its events.
+        A record with a time in the future is rejected once. Read again after that time, it gives its events, unless the page has
+        several records with its key.
         """
         found = self._store.find({item.key for item in prepared})
         outcomes: list[Outcome] = []
         known: dict[RecordKey, KnownRecord] = {}
         map_one, reject = partial(self._map_change, now), partial(_reject, page.origin)
-        last = {item.key: item.digest for item in prepared}
+        contents = _combine_contents(prepared)
+        repeated = {item.key for item in prepared if item.digest != contents[item.key]}
+        unchanged = {key for key in repeated if _has_contents(found.get(key), contents[key])}
         for record, item in zip(page.records, prepared, strict=True):
             before = known.get(item.key) or found.get(item.key)
-            if before and before.digest == item.digest:
+            if (before and before.digest == item.digest) or item.key in unchanged:
                 continue
-            newest = last[item.key]
-            if not self._has_states and newest != item.digest and _has_contents(found.get(item.key), newest):
-                continue  # a later record of the page replaced it before: a number used twice, in a table that is read again
             change = _Change(record, item, before)
             if self._attempts.is_careful:
                 outcome = self._attempts.attempt(
@@ -216,6 +217,9 @@ class RecordSource(Source[Outcome, int]):
             else:
                 outcome, known[item.key] = self._compare(item, before, outcome, now)
             outcomes.append(outcome)
+        for key in repeated & known.keys():
+            mark = _EARLY if known[key].digest.startswith(_EARLY) else b""
+            known[key] = known[key]._replace(digest=mark + contents[key])
         return outcomes, known
 
     def _map_change(self, now: datetime, change: "_Change") -> tuple[Event, ...]:
@@ -254,6 +258,19 @@ class _Change(NamedTuple):
     record: PlacedRecord
     item: PreparedRecord
     before: KnownRecord | None
+
+
+def _combine_contents(prepared: Iterable[PreparedRecord]) -> dict[RecordKey, bytes]:
+    """Return the digest of each record. Records with the same key, such as a number used twice, have one digest of all.
+
+    Read again, they are then known together; otherwise, each would replace the other at each reading.
+    """
+    contents: dict[RecordKey, bytes] = {}
+    for item in prepared:
+        others = contents.setdefault(item.key, item.digest)
+        if others != item.digest:
+            contents[item.key] = hashlib.blake2b(others + item.digest, digest_size=len(item.digest)).digest()
+    return contents
 
 
 def _has_contents(known: KnownRecord | None, digest: bytes) -> bool:

@@ -280,8 +280,6 @@ def test_record_with_a_time_in_the_future_is_not_news(
         assert isinstance(source, ListSource)
         assert source.find_news([PlacedRecord(record(1, day=20), "")]) == [False]
         assert source.find_news([PlacedRecord(record(1, day=21), "")]) == [True]
-        twice = [PlacedRecord(record(1, day=1), ""), PlacedRecord(record(1, day=20), "")]
-        assert source.find_news(twice) == [False, False]
 
 
 def test_number_used_twice_with_a_time_in_the_future_is_rejected_once(
@@ -291,6 +289,30 @@ def test_number_used_twice_with_a_time_in_the_future_is_rejected_once(
         add_list(given, record(1, day=1), record(1, day=20))
     assert subjects(harness) == ["letter.arrived L1"]
     assert len(list(rejects.read(harness.directory))) == 1
+
+
+def test_number_used_twice_is_news_once(tmp_path: Path, given: list[Any]) -> None:
+    harness = ConnectorHarness(CONNECTOR, OPTIONS, tmp_path / "data", tmp_path / "keys")
+    page = [PlacedRecord(record(1, day=day), "") for day in (3, 4)]
+    with closing(CONNECTOR.open(harness.config, harness._context())) as source:
+        assert isinstance(source, ListSource)
+        assert source.find_news(page) == [True, True]
+        given += page
+        while source.read(0.0):
+            pass
+        assert source.find_news(page) == [False, False]
+        assert source.find_news(page[:1]) == [True]
+
+
+def test_unusable_record_with_a_known_number_leaves_the_others_counted(
+    harness: ConnectorHarness, given: list[Any]
+) -> None:
+    unusable = record(1) | {"at": "?"}
+    add_list(given, unusable)
+    for _ in range(3):
+        add_list(given, record(1), unusable)
+    assert subjects(harness) == ["contact.retracted L1", "letter.arrived L1-v2"]
+    assert len(list(rejects.read(harness.directory))) == 2
 
 
 def test_replay_leaves_out_times_in_the_future_that_the_source_corrected(
