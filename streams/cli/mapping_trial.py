@@ -31,7 +31,7 @@ from models.locale import _, user_language
 from models.topics import Channel
 from streams.cli.base import pass_settings
 from streams.cli.output_tables import print_table
-from streams.cli.trial_report import print_records, print_summary, print_unknown, print_unnamed
+from streams.cli.trial_report import print_optional, print_records, print_summary, print_unknown, print_unnamed
 from streams.runtime.process_specs import contact_reasons
 from streams.settings.errors import OperatorError
 from streams.settings.loader import load
@@ -91,6 +91,9 @@ def command(
     print_unnamed(find_unnamed(config, (record.fields for part in parts for record in part if not record.problem)))
     reasons = allowed_reasons(config, instance.contact_reasons)
     print_unknown(trial.unknown, config, {**CLOSED_LISTS, "contact_reason": reasons})
+    print_optional(trial.optional)
+    if not everything and not samples:
+        click.echo(_("No record was read. accueil connectors check {name} says why.", name=instance.name))
     if problem:
         raise OperatorError(problem)
     if any(record.rejected for record in everything):

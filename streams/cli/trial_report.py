@@ -24,6 +24,8 @@ from streams.locale.reason_texts import explain as explain_detail
 
 MOST_UNKNOWN: Final = 100
 """Unknown values printed for each table."""
+MOST_OPTIONAL: Final = 20
+"""Most values of a table to print that may be named."""
 _ENVELOPE: Final = ("site", "service", "identities")
 _PSEUDONYM: Final = re.compile(
     r"\b(\w+):[0-9a-f]{4}-[\w-]{22}(?![\w-])|\b(contact|record|REF)-[\w-]{20}(?![\w-])", re.ASCII
@@ -208,6 +210,23 @@ def print_unknown(
     for name, counts in ignored.items():
         values = ", ".join(_quote(value) for value, _count in counts.most_common(MOST_UNKNOWN))
         click.echo(f"{format_key_path((name,))} = [{values}]")
+
+
+def print_optional(optional: Mapping[str, Counter[str]]) -> None:
+    """Print the values that a table may name, as commented TOML: most of them are internal, outgoing or transferred calls."""
+    if not optional:
+        return
+    click.echo()
+    click.echo(_("Events of these values are left out until they have a name. Name only those that should count:"))
+    for key, counts in optional.items():
+        name = key.partition(".")[2]
+        click.echo("\n" + _head(format_key_path(("values", name)), exists=True))
+        for value, count in counts.most_common(MOST_OPTIONAL):
+            found = _("records: {count}", count=count)
+            click.echo(f"# {_quote(value)} = {_quote(_propose_name(name, value, ()))}  # {found}")
+        if len(counts) > MOST_OPTIONAL:
+            rest = _("… and {count} more values", count=len(counts) - MOST_OPTIONAL)
+            click.echo(f"# {rest}")
 
 
 def _propose_name(field: str, value: str, allowed: Sequence[str]) -> str:

@@ -315,6 +315,17 @@ def test_unusable_record_with_a_known_number_leaves_the_others_counted(
     assert len(list(rejects.read(harness.directory))) == 2
 
 
+def test_unusable_state_among_others_is_rejected_once(tmp_path: Path, given: list[Any]) -> None:
+    harness = ConnectorHarness(CONNECTOR, STATES, tmp_path / "data", tmp_path / "keys")
+    done = FORM | {"state": "done", "at": "2026-03-03T07:00Z"}
+    for _ in range(3):
+        add_list(given, FORM, FORM | {"state": "done", "at": ""}, done)
+    read = subjects(harness)
+    assert list(dict.fromkeys(read)) == ["form.submitted 1", "form.decided 1"]
+    assert len(read) <= 3, "the events are not published at each reading"
+    assert len(list(rejects.read(harness.directory))) == 1
+
+
 def test_replay_leaves_out_times_in_the_future_that_the_source_corrected(
     tmp_path: Path, given: list[Any], clock: type[Clock]
 ) -> None:

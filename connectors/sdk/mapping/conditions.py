@@ -103,7 +103,7 @@ def _is_in_table(name: str, table: Mapping[str, str]) -> Predicate:
         text = get(record)
         if text is None:
             raise UnusableRecord(Reason.MISSING_FIELD, name)
-        return text in table or ANY in table
+        return text in table
 
     return test
 

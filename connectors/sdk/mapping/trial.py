@@ -27,7 +27,7 @@ from connectors.sdk.mapping.options import EventOptions, MappingOptions, field_o
 from connectors.sdk.mapping.readers import text_reader
 from connectors.sdk.mapping.record_mapping import PreparedRecord, RecordKey, RecordMapping, fact_checksum
 from connectors.sdk.mapping.sample_columns import seems_total
-from connectors.sdk.mapping.value_options import ANY
+from connectors.sdk.mapping.value_options import ANY, TestOptions
 from connectors.sdk.samples import PlacedRecord, flatten, split_records
 from models.codec import UnusableRecord
 from models.events import Event
@@ -80,7 +80,9 @@ class Trial:
     contact_reasons: ContactReasons = NO_REASONS
     """Reasons for contact, whose rules add events to those of the records."""
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
-    """Number of records by value that the mapping does not name, by key: `values.queue`, or `ignored.<field>`."""
+    """Number of records by value that the mapping must name, by key: `values.queue`, or `ignored.<field>`."""
+    optional: dict[str, Counter[str]] = field(default_factory=dict)
+    """Number of records by value that the mapping may name, by key. `in_values` leaves them out as long as they have no name."""
     _known: dict[RecordKey, tuple[bytes, str, dict[bytes, str]]] = field(default_factory=dict)
     """Digest, state and types of events by their signature, by key of the record."""
     _contacts: dict[str, tuple[Event, ...]] = field(default_factory=dict)
@@ -94,9 +96,7 @@ class Trial:
             prepared = self.mapping.prepare(record.fields, record.problem)
             digest, state, facts = self._known.get(prepared.key, (b"", "", {}))
             if not prepared.is_ignored:
-                unknown = set(find_unknown(self.options, record.fields))
-                if unknown and not self._is_useless_total(record, prepared, state, now):
-                    self._note_unknown(unknown)
+                self._note_unnamed(record, prepared, state, now)
             if digest == prepared.digest:
                 yield TriedRecord(record.place, is_repeated=True)
                 continue
@@ -155,9 +155,13 @@ class Trial:
             return TriedRecord(record.place, rejected=(outcome.reason, outcome.detail))
         return TriedRecord(record.place, tuple(outcome))
 
-    def _note_unknown(self, unknown: Iterable[tuple[str, str]]) -> None:
-        for key, value in unknown:
-            self.unknown.setdefault(key, Counter())[value] += 1
+    def _note_unnamed(self, record: PlacedRecord, prepared: PreparedRecord, state: str, now: datetime) -> None:
+        unknown, optional = find_unnamed_values(self.options, record.fields)
+        if unknown and self._is_useless_total(record, prepared, state, now):
+            return
+        for counts, values in ((self.unknown, unknown), (self.optional, optional)):
+            for key, value in values:
+                counts.setdefault(key, Counter())[value] += 1
 
 
 def _find_new_disorder(
@@ -192,12 +196,21 @@ def _find_second(contacts: Mapping[str, Sequence[Event]], news: Sequence[Event],
     return tuple(found)
 
 
-def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str, str]]:
-    """Yield the values of a record that a table of `options` should name: the key of the table, and the value."""
+def find_unnamed_values(options: MappingOptions, record: Record) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """Return the values of a record that a table of `options` must name, and those that one may name.
+
+    A value has the key of its table: `("values.queue", "600")`. One that may be named gives no event because of `in_values`.
+    """
+    unknown, optional = set(_find_unnamed_states(options, record)), set[tuple[str, str]]()
     for event in options.events:
-        if not _may_apply(event, record):
-            continue
-        yield from _find_unnamed_values(options, event, record)
+        if _may_apply(event, record):
+            is_left_out = any(test.in_values for test in event.when.values()) and not _applies(options, event, record)
+            (optional if is_left_out else unknown).update(_find_values_without_name(options, event, record))
+            unknown.update(_find_missing_tables(options, event, record))
+    return unknown, optional - unknown
+
+
+def _find_unnamed_states(options: MappingOptions, record: Record) -> Iterator[tuple[str, str]]:
     states = value_table(options, "state", options.state) if options.state else {}
     if options.state and states and ANY not in states:
         text = _read(text_reader(options.state).get, record)
@@ -208,7 +221,9 @@ def find_unknown(options: MappingOptions, record: Record) -> Iterator[tuple[str,
             yield f"ignored.{name}", text
 
 
-def _find_unnamed_values(options: MappingOptions, event: EventOptions, record: Record) -> Iterator[tuple[str, str]]:
+def _find_values_without_name(
+    options: MappingOptions, event: EventOptions, record: Record
+) -> Iterator[tuple[str, str]]:
     fields = data_fields(event.event)
     for name in ("site", "service", *fields):
         value = field_option(options, event, name)
@@ -222,6 +237,9 @@ def _find_unnamed_values(options: MappingOptions, event: EventOptions, record: R
         text = _read(text_reader(value, sparse_text_getter if is_name else text_getter).get, record)
         if text and text not in known and ANY not in known:
             yield f"values.{name}", text
+
+
+def _find_missing_tables(options: MappingOptions, event: EventOptions, record: Record) -> Iterator[tuple[str, str]]:
     for name, test in event.when.items():
         if options.values.get(test.in_values) == MISSING_TABLE and (text := _read(text_getter((name,)), record)):
             yield f"values.{test.in_values}", text
@@ -241,9 +259,16 @@ def _is_in(column: str, text: str) -> bool:
 
 def _may_apply(event: EventOptions, record: Record) -> bool:
     """Return whether a record passes the tests of an event, without those that tables of `values` decide."""
-    tests = {name: test.model_copy(update={"in_values": ""}) for name, test in event.when.items()}
+    return _holds({name: test.model_copy(update={"in_values": ""}) for name, test in event.when.items()}, {}, record)
+
+
+def _applies(options: MappingOptions, event: EventOptions, record: Record) -> bool:
+    return _holds(event.when, options.values, record)
+
+
+def _holds(condition: Mapping[str, TestOptions], values: Mapping[str, Mapping[str, str]], record: Record) -> bool:
     try:
-        return all_of(tests, {})(record)
+        return all_of(condition, {}, values)(record)
     except UnusableRecord:
         return False
 

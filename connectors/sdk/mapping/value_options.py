@@ -129,7 +129,8 @@ class TestOptions(Options):
     """The text matches this regular expression as a whole."""
     in_values: str = ""
     """The value has a name in this table of `values`: `{ in_values = "queue" }` for records of the queues in `values.queue`.
-    Records with other values do not give the event, and are not rejected. The table may be empty: then no record gives it."""
+    Records with other values do not give the event, and are not rejected. Here, `"*"` in the table stands for no value. The table
+    may be empty: then no record gives the event."""
 
 
 Test = Annotated[

@@ -120,4 +120,4 @@ def test_values_with_a_name_in_a_table() -> None:
     with pytest.raises(UnusableRecord, match="missing_field: a"):
         passes(condition, {"a": ""}, **names)
     names["values"] = {"service": {"*": "mdph"}}
-    assert passes(condition, {"a": "611"}, **names) is True
+    assert passes(condition, {"a": "611"}, **names) is False

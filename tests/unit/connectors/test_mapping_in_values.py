@@ -37,8 +37,9 @@ def test_only_records_with_a_named_value_give_the_event() -> None:
     assert queues_of({"number": "7001"}) == []
 
 
-def test_a_name_for_all_others_names_every_value() -> None:
-    assert queues_of({"number": "7001"}, values={"queue": {"*": "autre"}}) == ["autre"]
+def test_a_name_for_all_others_does_not_let_every_record_give_the_event() -> None:
+    """Otherwise, internal and outgoing calls would count as calls to direct lines."""
+    assert queues_of({"number": "7001"}, values={"queue": {"*": "autre", "7000": "accueil"}}) == []
 
 
 @pytest.mark.parametrize("number", ["", None, [7000]])
@@ -48,7 +49,7 @@ def test_a_record_without_the_value_is_rejected(number: Any) -> None:
     assert "number" in caught.value.detail
 
 
-def test_a_trial_lists_unknown_values_of_records_that_may_give_an_event() -> None:
+def test_a_trial_lists_values_apart_that_may_get_a_name() -> None:
     when = {"kind": "in", "number": {"in_values": "queue"}}
     options = MappedConfig.model_validate(
         OPTIONS | {"ignored": {"kind": ["out"]}, "events": [{"event": "call.queued", "time": "start", "when": when}]}
@@ -61,7 +62,17 @@ def test_a_trial_lists_unknown_values_of_records_that_may_give_an_event() -> Non
         PlacedRecord({"call": "3", "kind": "in", "number": "7000", **start}),
     ]
     assert [len(tried.events) for tried in trial.run(records, READ_AT)] == [0, 0, 1]
-    assert trial.unknown == {"values.queue": {"7001": 1}}
+    assert trial.unknown == {}
+    assert trial.optional == {"values.queue": {"7001": 1}}
+
+
+def test_a_trial_lists_values_that_an_event_needs_as_unknown() -> None:
+    events = [*OPTIONS["events"], {"event": "call.ended", "time": "start"}]
+    options = MappedConfig.model_validate(OPTIONS | {"events": events})
+    trial = Trial(RecordMapping("test/in-values", options, KEY), options)
+    record = {"call": "1", "number": "7001", "start": "2026-03-16T09:00:00Z"}
+    assert [tried.rejected is None for tried in trial.run([PlacedRecord(record, "")], READ_AT)] == [False]
+    assert (trial.unknown, trial.optional) == ({"values.queue": {"7001": 1}}, {})
 
 
 def test_the_table_must_exist() -> None:
