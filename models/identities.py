@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
+from unicodedata import normalize
 
 import phonenumbers
 
@@ -151,7 +152,8 @@ def _has_other_letters(raw: str, extension: str | None) -> bool:
     before, *others = _DIGITS.split(raw.partition(";")[0])  # without the parameters of an address `tel:`
     if extension:
         del others[-2:-1]  # such as ` ext. ` between the number and `12`
-    words = _WORD.findall(before.rpartition("<")[2].lower())  # without the name in `Mme Exemple <0639980001>`
+    named = normalize("NFC", before.rpartition("<")[2])  # without the name in `Mme Exemple <0639980001>`
+    words = _WORD.findall(named.lower())
     return not _WORDS_BEFORE_NUMBER.issuperset(words) or any(map(_WORD.search, others))
 
 

@@ -31,7 +31,8 @@ def describe_further_pages(headers: Mapping[str, str], body: Any, count: int) ->
         return _("the response has a next page in its Link header: set {example}", example=example)
     values = list(_walk(body, ()))
     for keys, value in values:
-        if _letters(keys[-1] if keys[-1] != "href" else keys[-2]) in _NEXT and _is_page(value):
+        name = keys[-2] if keys[-1] == "href" and len(keys) > 1 else keys[-1]
+        if _letters(name) in _NEXT and _is_page(value):
             path = ".".join(key if _BARE.fullmatch(key) else json.dumps(key) for key in keys)
             by = "link" if str(value).startswith(("http", "/", "?")) else "cursor"
             example = f"pagination = {{ by = {by!r}, next = {path!r} }}"

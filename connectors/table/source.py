@@ -9,7 +9,7 @@ import os
 import stat
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
@@ -42,7 +42,8 @@ ALWAYS_CHECKED_BYTES: Final = 64 << 20
 """Of a longer file that has grown, only every `CHECK_SECONDS` is it checked that the rows read before are unchanged."""
 CHECK_SECONDS: Final = 60.0
 FORGET_SECONDS: Final = 7 * 86_400.0
-"""Age from which the position in a file that is gone is forgotten; should it return, its rows are still known."""
+"""Absence after which the position in a file is forgotten. A file that returns later is read again: it may have outdated rows,
+which would replace their corrections in newer files."""
 MAX_COMPARED_COLUMNS: Final = 200
 """Columns of which the most similar one is named for a missing column."""
 LOCK_PREFIX: Final = "~$"
@@ -89,6 +90,8 @@ class FilePosition(msgspec.Struct, array_like=True, frozen=True):
     text: TextPosition = START
     is_settled: bool = False
     """True if also an incomplete last row was read."""
+    gone_at: float = 0.0
+    """Time of the first listing without the file, in seconds since 1970; 0 if it was in the last one."""
 
 
 class _Trouble(NamedTuple):
@@ -132,8 +135,8 @@ class TableSource(RecordSource):
         """Inode and time of the last check of a file that has grown."""
         self._seen: dict[str, tuple[int, int, float]] = {}
         """Of a file from the future: size, time of modification, and when it was first seen with them."""
-        self._gone: list[str] = []
-        """Files that were gone at the last listing, and are to be forgotten."""
+        self._unsaved: set[str] = set()
+        """Files that have gone, returned or been forgotten since their position was saved."""
         self._unreadable: dict[str, OSError] = {}
         """Files of the last listing to which there is no access."""
         self.has_files = False
@@ -159,7 +162,7 @@ class TableSource(RecordSource):
         if self._open is None:
             self._open_next()
         if self._open is None:
-            return Page(positions=self._forget_gone())
+            return Page(positions=self._encode_unsaved())
         return self._read_open_file(self._open)
 
     def close(self) -> None:
@@ -211,19 +214,29 @@ class TableSource(RecordSource):
         for name, refused in self._unreadable.items():
             self._report(name, _Trouble(describe_os_error(refused, name), None))
         if files:  # otherwise a network share may be away
-            old_ns = (time.time() - FORGET_SECONDS) * 1e9
-            self._gone = [name for name, at in self._files.items() if name not in names and at.modified_ns < old_ns]
+            self._note_gone(names)
         self._changed.extend(path for path, size, modified_ns in files if self._is_to_read(path, size, modified_ns))
         now = time.monotonic()
         self._list_at = now + LIST_SECONDS * min(max(1.0, (now - began_at) / LIST_SHARE), LONGEST_INTERVAL)
 
-    def _forget_gone(self) -> dict[str, bytes | None]:
-        """Forget the positions in files that were gone at the last listing, and return them for the store."""
-        gone, self._gone = self._gone, []
-        for name in gone:
-            del self._files[name]
-            self._checked.pop(name, None)
-        return dict.fromkeys(gone)
+    def _note_gone(self, names: Collection[str]) -> None:
+        """Note which files are not among the listed `names`, and forget those that have been gone for `FORGET_SECONDS`."""
+        now = time.time()
+        for name, position in list(self._files.items()):
+            is_gone = name not in names
+            if is_gone is not bool(position.gone_at):
+                self._files[name] = msgspec.structs.replace(position, gone_at=now if is_gone else 0.0)
+            elif is_gone and now - position.gone_at >= FORGET_SECONDS:
+                del self._files[name]
+                self._checked.pop(name, None)
+            else:
+                continue
+            self._unsaved.add(name)
+
+    def _encode_unsaved(self) -> dict[str, bytes | None]:
+        """Return the positions that `_note_gone` has changed, for the store; None for a forgotten one."""
+        names, self._unsaved = self._unsaved, set()
+        return {name: msgspec.msgpack.encode(at) if (at := self._files.get(name)) else None for name in names}
 
     def _is_to_read(self, path: Path, size: int, modified_ns: int) -> bool:
         """Return whether a file has changed since it was read, or since it could not be read, and may be read now."""

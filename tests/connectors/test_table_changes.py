@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors.sdk.errors import ConfigError, SourceMisconfiguredError
 from connectors.sdk.record_store import RecordStore
 from connectors.sdk.testing import run_until_idle
-from connectors.table.source import FORGET_SECONDS
+from connectors.table.source import FORGET_SECONDS, FilePosition
 from tests.support.processes import wait_until
 from tests.support.tables import (
     COLUMNS,
@@ -352,7 +353,9 @@ def test_many_files_that_wait_are_listed_once(tmp_path: Path, monkeypatch: pytes
     assert len(listed) == 1
 
 
-def test_position_in_a_file_that_is_gone_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_position_in_a_file_that_is_gone_for_a_week_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else the file with the positions would grow for ever if a switchboard writes a file per minute."""
     monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 0.0)
     harness, path = table_harness(tmp_path), tmp_path / "in/a.csv"
@@ -364,12 +367,53 @@ def test_position_in_a_file_that_is_gone_is_forgotten(tmp_path: Path, monkeypatc
             return {Path(name).name for name in store.positions()}
 
     assert read(harness) == expected(range(5))
-    assert positions() == {"a.csv", "b.csv"}
     content = path.read_text("utf-8")
     path.unlink()
+    assert read(harness) == expected(())
+    assert positions() == {"a.csv", "b.csv"}
+    monkeypatch.setattr("connectors.table.source.FORGET_SECONDS", 0.0)
     assert read(harness) == expected(())
     assert positions() == {"b.csv"}
     put(path, content)
     (tmp_path / "in/b.csv").unlink()
     assert read(harness) == expected(())
-    assert positions() == {"a.csv", "b.csv"}  # the latter may be about to be written again
+    assert positions() == {"a.csv", "b.csv"}  # the latter has gone only now
+
+
+def test_old_file_that_is_away_for_a_moment_does_not_undo_corrections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A share may be away while others of the pattern are there."""
+    monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 0.0)
+    harness, path, away = table_harness(tmp_path), tmp_path / "in/a.csv", tmp_path / "a.csv"
+    put(path, lines([COLUMNS, row(1, result="Abandonné")]), age_seconds=2 * FORGET_SECONDS)
+    put(tmp_path / "in/b.csv", lines([COLUMNS, row(1)]))
+    assert [event.type for event in harness.read_all(confirm=True)] == [
+        *("call.queued", "call.abandoned", "contact.retracted"),
+        *("call.queued", "call.answered"),
+    ]
+    for _outage in range(2):
+        path.rename(away)
+        assert harness.read_all(confirm=True) == []
+        away.rename(path)
+        assert harness.read_all(confirm=True) == []
+
+
+def test_time_of_absence_begins_anew_when_a_file_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.table.source.LIST_SECONDS", 0.0)
+    harness, path, away = table_harness(tmp_path), tmp_path / "in/a.csv", tmp_path / "a.csv"
+    put(path, csv_text(range(3)))
+    put(tmp_path / "in/b.csv", csv_text(range(3, 5)))
+    assert read(harness) == expected(range(5))
+
+    def gone_at() -> float:
+        with closing(RecordStore(harness.directory)) as store:
+            return msgspec.msgpack.decode(store.positions()[str(path)], type=FilePosition).gone_at
+
+    path.rename(away)
+    before = time.time()
+    assert read(harness) == expected(())
+    assert before <= gone_at() <= time.time()
+    away.rename(path)
+    assert read(harness) == expected(())
+    assert gone_at() == 0

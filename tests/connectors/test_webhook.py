@@ -216,7 +216,9 @@ def test_compressed_body_is_refused_with_the_accepted_encoding(running: RunningS
     status, answer = post(running.port, compressed, sign("msg_1", compressed) | {"content-encoding": "gzip"})
     assert (status, answer["accept-encoding"]) == (415, "identity")
     assert running.bodies_read == []
+    assert post(running.port, BODY, sign("msg_1", BODY) | {"content-encoding": "identity, GZIP"})[0] == 415
     assert post(running.port, BODY, sign("msg_1", BODY) | {"content-encoding": "identity"})[0] == 204
+    assert post(running.port, BODY, sign("msg_2", BODY) | {"content-encoding": "UTF-8"})[0] == 204  # a wrong use of it
 
 
 CHUNKS = b"\r\ntransfer-encoding: chunked\r\n\r\n" + 5 * (b"4000\r\n" + b"x" * 0x4000 + b"\r\n")

@@ -178,10 +178,12 @@ class MappingOptions(FieldOptions):
     """Format of times: `iso`, `epoch`, `epoch_ms`, `excel` (day numbers), or as `%d/%m/%Y %H:%M:%S`. Month names (`%B`, `%b`)
     may be French."""
     daily_ids: bool = False
-    """Set it if ids restart each day, like ticket numbers. The day of the event in `timezone` is then part of the id."""
+    """Set it if ids restart each day, like ticket numbers. The day of the record's first event in `timezone` is then part of the
+    id."""
     yearly_ids: bool = False
     """Set it if ids restart each year, like the numbers of a letter register: otherwise, letter 1 of a year replaces letter 1 of
-    the year before. The year of the event in `timezone` is then part of the id."""
+    the year before. The year of the record's first event in `timezone` is then part of the id: a date that is corrected to
+    another year gives a further contact."""
     region: Region = "FR"
     """Country of phone numbers in national format."""
     sector: Sector = "general"
@@ -242,6 +244,8 @@ def _find_problems(mapping: MappingOptions) -> Iterator[Problem]:
     without_id = mapping.id is None and any(event.id is None for event in mapping.events)
     if without_id and (mapping.rows == "events" or mapping.state is not None):
         yield Problem(("id",), _('is missing; `state` and `rows = "events"` need it'))
+    if mapping.daily_ids and mapping.yearly_ids:
+        yield Problem(("yearly_ids",), _("cannot be set together with daily_ids"))
 
 
 def _name_events(mapping: MappingOptions, name: str) -> str:

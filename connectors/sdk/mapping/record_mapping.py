@@ -6,7 +6,7 @@ A field that no option names is not read.
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -20,7 +20,7 @@ from connectors.sdk.contact_reasons import NO_REASONS, REASON_SET, ContactReason
 from connectors.sdk.identifiers import keyed_digest, safe_contact_id
 from connectors.sdk.mapping.conditions import Closed, Predicate, all_of, find_closed_fields, ignored_predicate
 from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields
-from connectors.sdk.mapping.fields import Getter, Record, field_getter, is_expression
+from connectors.sdk.mapping.fields import Getter, Record
 from connectors.sdk.mapping.options import (
     COMMON_NAMES,
     IDENTITY_NAMES,
@@ -42,6 +42,7 @@ from connectors.sdk.mapping.readers import (
     text_reader,
 )
 from connectors.sdk.mapping.reason_options import channel_of
+from connectors.sdk.mapping.record_contents import contents_reader, encode_values
 from connectors.sdk.mapping.value_options import ValueOptions
 from connectors.sdk.pseudonyms import join
 from models.codec import UnusableRecord
@@ -103,7 +104,7 @@ class RecordMapping:
         self._options = options
         self._key = key
         self._zone = ZoneInfo(options.timezone) if options.timezone else UTC
-        self._read_contents = _contents_reader(options)
+        self._read_contents = contents_reader(find_fields(options))
         closed = find_closed_fields(options)
         ignored_states = {name: options.ignored[name] for name in state_fields(options) & options.ignored.keys()}
         self._has_ignored_state = ignored_predicate(ignored_states)
@@ -196,7 +197,7 @@ class RecordMapping:
         return hashlib.blake2b(contents, digest_size=12, key=self._key.secret).digest()
 
     def _without_key(self, record: Record, error: UnusableRecord, *, is_ignored: bool = False) -> PreparedRecord:
-        digest = self._digest(_encode(value for field in sorted(record.items(), key=_name_of) for value in field))
+        digest = self._digest(encode_values(value for field in sorted(record.items(), key=_name_of) for value in field))
         return PreparedRecord(record, RecordKey("", f"#{digest.hex()}"), digest, is_ignored=is_ignored, error=error)
 
     def _read_first_native(self, record: Record) -> tuple[str, str]:
@@ -432,47 +433,7 @@ def _digest_of_contents(read_contents: Callable[[Record], bytes], key: Pseudonym
     return keyed_digest("record", read_contents(record).hex(), key)
 
 
-def _contents_reader(options: MappingOptions) -> Callable[[Record], bytes]:
-    """Return a function that returns the values of a record that the mapping reads, as bytes."""
-    names = find_fields(options)
-    if not any(map(is_expression, names)):
-        return partial(_read_contents, names)
-    getters = [field_getter(name) for name in names]
-
-    def read(record: Record) -> bytes:
-        return _encode(_value_or_none(get, record) for get in getters)
-
-    return read
-
-
-def _read_contents(names: Sequence[str], record: Record) -> bytes:
-    values = [record.get(name) for name in names]
-    try:
-        return repr(values).encode("utf-8", "surrogatepass")
-    except (RecursionError, ValueError):  # nested too deep, or a number of too many digits
-        return _encode(values)
-
-
 _encode_facts = msgspec.json.Encoder().encode
-
-
-def _value_or_none(get: Getter, record: Record) -> Any:
-    try:
-        return get(record)
-    except UnusableRecord:
-        return None
-
-
-def _encode(values: Iterable[Any]) -> bytes:
-    """Return values as bytes that differ if the values do; of values that are too deep or too long, only the types count."""
-    return "\x1f".join(map(_represent, values)).encode("utf-8", "surrogatepass")
-
-
-def _represent(value: Any) -> str:
-    try:
-        return repr(value)
-    except (RecursionError, ValueError):  # nested too deep, or a number of too many digits
-        return type(value).__name__
 
 
 def _name_of(field: tuple[Any, Any]) -> str:

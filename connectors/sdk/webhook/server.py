@@ -1,6 +1,7 @@
 """HTTP server of one instance, in its own thread."""
 
 import asyncio
+import re
 import socket
 import threading
 import time
@@ -44,6 +45,9 @@ REFUSALS: Final = (400, 401, 403, 408, 409, 413, 415, 429)
 RETRY: Final = {"retry-after": "5", "connection": "close"}
 CLOSE: Final = {"connection": "close"}
 """Sent when the body was not read to its end: the rest would be taken for the next request."""
+COMPRESSIONS: Final = frozenset({"gzip", "x-gzip", "compress", "deflate", "br", "zstd"})
+"""Values of `Content-Encoding` of compressed bodies. Some senders wrongly write the character set there, such as `UTF-8`."""
+_CODING: Final = re.compile(r"[\w-]+")
 UNCOMPRESSED: Final = {"accept-encoding": "identity"}
 """Sent when the body is compressed (RFC 9110, 15.5.16)."""
 
@@ -131,7 +135,7 @@ class Gate:
 
     async def _message(self, request: Request) -> tuple[str, bytes]:
         body = await self._read(request)
-        if request.headers.get("content-encoding", "").lower() not in {"", "identity"}:
+        if not COMPRESSIONS.isdisjoint(_CODING.findall(request.headers.get("content-encoding", "").lower())):
             raise HTTPException(415, headers=UNCOMPRESSED)
         return self._verify_name(request.headers, body), body
 

@@ -279,6 +279,7 @@ def test_signs_of_further_pages_are_named(headers: dict[str, str], body: Any, si
         {"items": [{"next": "2", "total": 57}]},
         {"next": None, "total": 20, "count": True},
         {"links": {"next": ""}, "total": "many"},
+        {"href": "https://api.example.org/v1/forms/", "items": []},
         None,
     ],
 )

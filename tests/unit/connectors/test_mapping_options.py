@@ -132,6 +132,7 @@ def test_valid_mappings_have_no_problem() -> None:
             changed(CALLS, "pages", to="pages"),
             "essai.pages is in no event of this mapping; it belongs to letter.arrived",
         ),
+        (CALLS | {"daily_ids": True, "yearly_ids": True}, "essai.yearly_ids cannot be set together with daily_ids"),
         (changed(CALLS, "events", 0, "pages", to="pages"), "essai.events #1.pages is not in call.queued"),
         (changed(CALLS, "events", 0, "time", to={"format": "iso"}), "essai.events #1.time needs either field or value"),
         (
