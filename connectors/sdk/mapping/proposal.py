@@ -16,7 +16,7 @@ from connectors.sdk.mapping.event_proposal import format_beginning, format_reaso
 from connectors.sdk.mapping.fields import Record
 from connectors.sdk.mapping.id_proposal import list_id_lines
 from connectors.sdk.mapping.post_proposal import PostColumns, find_post_columns, list_post_lines
-from connectors.sdk.mapping.proposed_lines import list_names, quote, time_option, toml_key
+from connectors.sdk.mapping.proposed_lines import format_expression, list_names, quote, time_option, toml_key
 from connectors.sdk.mapping.register_proposal import RegisterColumns, find_register_columns, list_register_lines
 from connectors.sdk.mapping.sample_columns import (
     PREFERRED,
@@ -274,10 +274,10 @@ def _list_texts(value: Any) -> Iterator[str]:
 
 def _queue_or_line(queue: Column, line: Column, records: Sequence[Record]) -> Column:
     """Return the column with the queue, or for calls that reach none, the direct line."""
-    names = [name if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else quote(name) for name in (queue.name, line.name)]
     values = [record.get(queue.name) or record.get(line.name) for record in records]
     texts = tuple(str(value).strip() for value in values if value not in {None, ""})
-    return Column(" || ".join(names), texts, "", len(texts) < len(records))
+    name = f"{format_expression(queue.name)} || {format_expression(line.name)}"
+    return Column(name, texts, "", len(texts) < len(records))
 
 
 def _choose_channel(
