@@ -9,6 +9,7 @@ from connectors.sdk.mapping.outcome_proposal import ABANDONED, ANSWERED, MESSAGE
 from connectors.sdk.mapping.proposed_lines import (
     event_table,
     format_expression,
+    list_names,
     list_test,
     quote,
     quote_list,
@@ -74,11 +75,19 @@ def format_reason(roles: Mapping[str, Column], main_format: str) -> str:
     reason = roles["contact_reason"]
     advice = _("if contact_reasons in the settings and values.contact_reason name the reasons")
     options = {
-        "time": time_option(roles["begins"], main_format),
+        "time": time_option(roles.get("begins") or roles["changed_at"], main_format),
         "contact_reason": quote(reason.name),
         "when": when_table(reason, "true"),
     }
     return f"  # {event_table('contact.reason_set', options)},  # {advice}"
+
+
+def list_reasons(reason: Column) -> Iterator[str]:
+    """Yield the table with the names of reasons, as comments, as the settings must have these names."""
+    advice = _("the names on the right must be in [contact_reasons] of accueil.toml")
+    yield f"# {advice}"
+    yield "# [values.contact_reason]"
+    yield from (f"# {line}" for line in list_names(reason.distinct))
 
 
 def list_events(roles: Mapping[str, Column], channel: Channel, main_format: str) -> Iterator[str]:
