@@ -8,12 +8,13 @@ from connectors.sdk.mapping.sample_columns import ID_FORMATS, PREFERRED, ROLES, 
 from models.identities import normalise_email
 from models.topics import Channel
 
+_AID: Final = r"\btype (?:de |d )?(?:aide|prestation)s?\b"
 _CHANNELS: Final = {
     Channel.MAIL: r"courrier|chrono|affranch|\bpli|recommand|lettre|expediteur|letter|\bpost(?:ed|age)|\bregistre",
     Channel.APPOINTMENT: r"\brdv|rendez|creneau|appointment|\bslot",
     Channel.VISIT: r"guichet|borne|visit|accueil physique|\brepart|\bappele a\b|\bdesk|\bbranch|service point|\bticket",
     Channel.EMAIL: r"\bmail|courriel|objet|subject|\bboite",
-    Channel.FORM: r"demarche|dossier|formulaire|procedure|teleservice|\bform\b|\bformdef|\bdemande\b|\bdepot\b",
+    Channel.FORM: rf"demarche|dossier|formulaire|procedure|teleservice|\bform\b|\bformdef|\bdemande\b|\bdepot\b|{_AID}",
     Channel.CALL: r"appel|call|queue|sonnerie|\bsrc\b|attente|conversation|decroch|uniqueid|\bcid\b",
     Channel.FEEDBACK: r"\bnote\b|score|satisfaction|\bavis\b|commentaire",
 }
@@ -28,7 +29,10 @@ _ROLES_BY_CHANNEL: Final[Mapping[Channel, Mapping[str, str]]] = {
         "begins": rf"{ROLES['begins']}|prise? (?:de )?ticket|\bticket",
         "ends": rf"{ROLES['ends']}|depart|parti\b|sorti|served|servi\b",
     },
-    Channel.FORM: {"ends": rf"{ROLES['ends']}|decision"},
+    Channel.FORM: {
+        "ends": rf"{ROLES['ends']}|decision",
+        "procedure": rf"{ROLES['procedure']}|{_AID}|\bprestations?\b|\baides?\b|service demande|\btype$",
+    },
     Channel.CALL: {"queue": rf"{ROLES['queue']}|\bligne|\bline\b"},
 }
 """Words in names of columns that have a role in one channel only."""
@@ -65,6 +69,8 @@ def find_roles(columns: Sequence[Column], channel: Channel) -> dict[str, Column]
         roles["email"] = found
     if "duration" in roles:
         roles.setdefault("handle_seconds", roles["duration"])
+    if "result" not in roles and "begins" not in roles and "changed_at" in roles:  # without states, it is the only time
+        roles["begins"] = roles.pop("changed_at")
     repeated = [column for column in columns if _is_repeated_id(column)]
     if repeated and "action" in roles:
         found = max(repeated, key=lambda column: len(column.distinct))
@@ -99,7 +105,12 @@ def _may_be(role: str, column: Column, channel: Channel) -> bool:
     if role == "email":
         return not _NOT_A_CITIZEN.search(column.plain)
     if role == "queue":
-        return not column.has_phones and not re.search(_NOT_A_QUEUE, column.plain)
+        has_queues = channel not in {
+            Channel.MAIL,
+            Channel.FORM,
+            Channel.FEEDBACK,
+        }  # in others, `Motif` may name a queue
+        return has_queues and not column.has_phones and not re.search(_NOT_A_QUEUE, column.plain)
     return True
 
 

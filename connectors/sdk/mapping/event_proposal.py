@@ -1,10 +1,15 @@
 """Proposed events of a channel, one per line, with their times, conditions and durations."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
+from connectors.sdk.mapping.outcome_proposal import ABANDONED, ANSWERED, MESSAGE_LEFT, find_outcomes, list_unplaced
 from connectors.sdk.mapping.proposed_lines import (
     event_table,
+    format_expression,
+    list_names,
     list_test,
     quote,
     quote_list,
@@ -41,11 +46,13 @@ _DURATIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "call.abandoned": ("wait_seconds",),
     "call.ended": ("handle_seconds",),
 }
+_ZERO: Final = re.compile(r"[0:]*0(?:[.,]0*)?")
 """Durations that an event has if columns have their roles."""
 _AFTER: Final[Mapping[str, tuple[str, ...]]] = {
     "call.answered": ("wait_seconds",),
     "call.abandoned": ("wait_seconds",),
     "call.ended": ("wait_seconds", "handle_seconds"),
+    MESSAGE_LEFT: ("wait_seconds",),
 }
 """Durations that are added to the start of a call to get the time of an event, if no column has that time."""
 
@@ -68,18 +75,34 @@ def format_reason(roles: Mapping[str, Column], main_format: str) -> str:
     reason = roles["contact_reason"]
     advice = _("if contact_reasons in the settings and values.contact_reason name the reasons")
     options = {
-        "time": time_option(roles["begins"], main_format),
+        "time": time_option(roles.get("begins") or roles["changed_at"], main_format),
         "contact_reason": quote(reason.name),
         "when": when_table(reason, "true"),
     }
     return f"  # {event_table('contact.reason_set', options)},  # {advice}"
 
 
+def list_reasons(reason: Column) -> Iterator[str]:
+    """Yield the table with the names of reasons, as comments, as the settings must have these names."""
+    advice = _("the names on the right must be in [contact_reasons] of accueil.toml")
+    yield f"# {advice}"
+    yield "# [values.contact_reason]"
+    yield from (f"# {line}" for line in list_names(reason.distinct))
+
+
 def list_events(roles: Mapping[str, Column], channel: Channel, main_format: str) -> Iterator[str]:
     """Yield the events of a channel, each with the column that has its time; without such a column, as a comment."""
     if "line" in roles:
         yield format_event("call.arrived", "begins", roles, main_format)
-    yield from (format_event(event, role, roles, main_format) for event, role in _EVENTS[channel])
+    outcomes = find_outcomes(roles) if channel is Channel.CALL else {}
+    for event, role in _EVENTS[channel]:
+        if not (outcomes and event == ABANDONED and ABANDONED not in outcomes):
+            yield format_event(event, role, roles, main_format)
+    if MESSAGE_LEFT in outcomes:
+        yield format_event(MESSAGE_LEFT, "ends", roles, main_format)
+    if outcomes and (unplaced := list(list_unplaced(roles))):
+        advice = _("put these values into a line above or into [ignored]: {values}", values=", ".join(unplaced))
+        yield f"  # {advice}"
 
 
 def format_beginning(roles: Mapping[str, Column], channel: Channel, main_format: str) -> str:
@@ -91,23 +114,26 @@ def format_event(event: str, role: str, roles: Mapping[str, Column], main_format
     """Return the line of an event, whose time is in the column with this role. `main_format` is the format of most times."""
     column = roles.get(role)
     after = [roles[name] for name in _AFTER.get(event, ()) if name in roles]
-    is_derived = {"begins", "wait_seconds", "handle_seconds"} <= roles.keys() and event in _AFTER
+    outcomes = find_outcomes(roles) if event.startswith("call.") and role != "begins" else {}
+    is_known = bool(outcomes) or "handle_seconds" in roles  # whether a call was answered
+    is_derived = event in _AFTER and is_known and {"begins", *_AFTER[event]} <= roles.keys()
     if (column is None and not is_derived) or (event == "visit.left" and "answers" not in roles):
         missing = _("no column found")
-        return f"  # {event_table(event, {'time': quote('')})},  # {missing}"
+        condition = _outcome_condition(event, outcomes, roles) if outcomes else ""
+        return f"  # {event_table(event, {'time': quote(''), 'when': condition})},  # {missing}"
     time = time_option(column, main_format) if column else _sum_times(roles["begins"], after, main_format)
     options = {"time": time}
     if event == "form.decided":
         options["decision"] = quote(roles["decision"].name) if "decision" in roles else '{ value = "resolved" }'
     options |= {name: _duration_value(roles[name]) for name in _DURATIONS.get(event, ()) if name in roles}
     if role != "begins":
-        options["when"] = _condition(event, column, roles)
+        options["when"] = _outcome_condition(event, outcomes, roles) if outcomes else _condition(event, column, roles)
     line = f"  {event_table(event, options)},"
-    hints = list(_list_hints(event, role, roles))
+    hints = list(_list_hints(event, role, roles, has_outcomes=bool(outcomes)))
     return f"{line}  # {'; '.join(hints)}" if hints else line
 
 
-def _list_hints(event: str, role: str, roles: Mapping[str, Column]) -> Iterator[str]:
+def _list_hints(event: str, role: str, roles: Mapping[str, Column], *, has_outcomes: bool) -> Iterator[str]:
     """Yield what a person should check or complete in the line of an event."""
     if event == "form.decided" and "decision" not in roles:
         yield _("or accepted, rejected, no_action, if a column says it")
@@ -116,9 +142,14 @@ def _list_hints(event: str, role: str, roles: Mapping[str, Column]) -> Iterator[
     if event == "letter.arrived" and "procedure" in roles:
         values = ", ".join(list(roles["procedure"].distinct)[:FEW_VALUES])
         yield _("if all are letters: {column} has {values}", column=toml_key(roles["procedure"].name), values=values)
-    if "result" in roles and role != "begins":
+    if "result" in roles and role != "begins" and not has_outcomes:
         values = ", ".join(list(roles["result"].distinct)[:FEW_VALUES])
         yield _("or by {column}: {values}", column=toml_key(roles["result"].name), values=values)
+
+
+def _outcome_condition(event: str, outcomes: Mapping[str, Sequence[str]], roles: Mapping[str, Column]) -> str:
+    """Return the test of the column with the outcomes of calls."""
+    return when_table(roles["result"], quote_list(outcomes[ANSWERED if event == "call.ended" else event]))
 
 
 def _condition(event: str, column: Column | None, roles: Mapping[str, Column]) -> str:
@@ -131,13 +162,15 @@ def _condition(event: str, column: Column | None, roles: Mapping[str, Column]) -
     if column and answers and event in {"visit.served", "visit.left"}:
         called = list_test(answers, "true" if event == "visit.served" else "false")
         return f"{{ {called}, {list_test(column, 'true')} }}"
-    if column and not is_abandoned:
-        return when_table(column, has_value)
     talk = roles.get("handle_seconds")
+    if column and not is_abandoned and not (event == "call.ended" and talk):  # abandoned calls end too
+        return when_table(column, has_value)
     if talk is None:
         return '{ "" = true }'
     if talk.is_sometimes_empty:
-        return when_table(talk, has_value)
+        if not any(map(_ZERO.fullmatch, talk.values)):
+            return when_table(talk, has_value)
+        talk = replace(talk, name=f"{format_expression(talk.name)} || '0'")  # a number is needed for a comparison
     if any(":" in value for value in talk.values):
         pattern = "[0:]*" if is_abandoned else "[0:]*[1-9].*"
         return when_table(talk, f"{{ pattern = {quote(pattern)} }}")

@@ -1,7 +1,8 @@
 """Proposal of the option `id`, also for numbers that restart every day or every year."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -17,6 +18,8 @@ from models.topics import Channel
 _DAILY: Final = frozenset({Channel.MAIL, Channel.VISIT, Channel.CALL})
 """Channels with numbers that restart: those of registers, tickets and telephone systems."""
 _ZONE: Final = ZoneInfo("Europe/Paris")
+Times = AbstractSet[tuple[str, datetime, str]]
+"""Id, local time and contents of each record."""
 
 
 def list_id_lines(
@@ -41,7 +44,7 @@ def list_id_lines(
 def _contact_id_lines(id_column: Column, begins: Column, records: Sequence[Record], channel: Channel) -> Iterator[str]:
     """Yield the lines about the id of a table with a row for each contact."""
     plain = f"id = {quote(id_column.name)}"
-    times = _read_times(id_column, begins, records)
+    times = read_times((id_column,), (begins,), records)
     if not _repeats(times, lambda number, _at: number):
         yield plain
         if channel is Channel.MAIL:
@@ -50,10 +53,9 @@ def _contact_id_lines(id_column: Column, begins: Column, records: Sequence[Recor
         if channel is Channel.VISIT:
             advice = _("if the ids restart every day, like ticket numbers")
             yield f"# daily_ids = true  # {advice}"
-    elif channel is Channel.MAIL and not _repeats(times, lambda number, at: (number, at.year)):
-        advice = _("the numbers restart every year: the year of the first event is a part of the id")
+    elif channel is Channel.MAIL and restarts_yearly(times):
         yield plain
-        yield f"yearly_ids = true  # {advice}"
+        yield format_yearly_ids()
     elif channel in _DAILY and not _repeats(times, lambda number, at: (number, at.date())):
         advice = _(
             "the ids repeat, but not within a day: the day is a part of the id; remove this if rows correct others"
@@ -67,25 +69,43 @@ def _contact_id_lines(id_column: Column, begins: Column, records: Sequence[Recor
         yield f"{plain}  # {advice}"
 
 
-def _read_times(id_column: Column, begins: Column, records: Sequence[Record]) -> set[tuple[str, datetime, str]]:
-    """Return the id, the local time and the contents of each record that has both. Equal records count once."""
-    read_time = time_reader(begins.time_format, _ZONE)
-    get_id, get_time = (
-        text_getter((id_column.name,)),
-        text_getter((begins.day, begins.name) if begins.day else (begins.name,)),
-    )
+def format_yearly_ids() -> str:
+    """Return the line for ids that restart every year."""
+    advice = _("the numbers restart every year: the year of the first event is a part of the id")
+    return f"yearly_ids = true  # {advice}"
+
+
+def read_times(id_columns: Sequence[Column], time_columns: Iterable[Column], records: Sequence[Record]) -> Times:
+    """Return the id, the local time and the contents of each record that has both. Equal records count once.
+
+    The id is the joined text of `id_columns`. The time is that of the first of `time_columns` with a value.
+    """
+    get_id = text_getter([column.name for column in id_columns])
+    readers = [
+        (
+            text_getter((column.day, column.name) if column.day else (column.name,)),
+            time_reader(column.time_format, _ZONE),
+        )
+        for column in time_columns
+    ]
     found = set()
     for record in records:
         try:
-            number, text = get_id(record), get_time(record)
-            if number and text:
-                found.add((number, read_time(text).astimezone(_ZONE), repr(record)))
+            number = get_id(record)
+            at = next((read_time(text) for get_time, read_time in readers if (text := get_time(record))), None)
+            if number and at:
+                found.add((number, at.astimezone(_ZONE), repr(record)))
         except (UnusableRecord, ValueError):
             continue
     return found
 
 
-def _repeats(times: set[tuple[str, datetime, str]], key: Callable[[str, datetime], object]) -> bool:
+def restarts_yearly(times: Times) -> bool:
+    """Return whether ids repeat, but not within a year."""
+    return _repeats(times, lambda number, _at: number) and not _repeats(times, lambda number, at: (number, at.year))
+
+
+def _repeats(times: Times, key: Callable[[str, datetime], object]) -> bool:
     """Return whether several records have the same key."""
     counts = Counter(key(number, at) for number, at, _contents in times)
     return any(count > 1 for count in counts.values())

@@ -12,11 +12,17 @@ import msgspec
 
 from connectors.sdk.mapping.callback_proposal import CallbackColumns, find_callback_columns, list_callback_lines
 from connectors.sdk.mapping.column_roles import find_roles, guess_channel
-from connectors.sdk.mapping.event_proposal import format_beginning, format_reason, list_actions, list_events
+from connectors.sdk.mapping.event_proposal import (
+    format_beginning,
+    format_reason,
+    list_actions,
+    list_events,
+    list_reasons,
+)
 from connectors.sdk.mapping.fields import Record
 from connectors.sdk.mapping.id_proposal import list_id_lines
 from connectors.sdk.mapping.post_proposal import PostColumns, find_post_columns, list_post_lines
-from connectors.sdk.mapping.proposed_lines import list_names, quote, time_option, toml_key
+from connectors.sdk.mapping.proposed_lines import format_expression, list_names, quote, time_option, toml_key
 from connectors.sdk.mapping.register_proposal import RegisterColumns, find_register_columns, list_register_lines
 from connectors.sdk.mapping.sample_columns import (
     PREFERRED,
@@ -29,6 +35,7 @@ from connectors.sdk.mapping.sample_columns import (
     seems_total,
 )
 from connectors.sdk.mapping.state_proposal import (
+    find_state_time,
     has_own_beginning,
     has_states,
     list_decisions,
@@ -76,11 +83,12 @@ def propose(
         roles.pop("line", None)
     elif "line" in roles and queue and queue.is_sometimes_empty:
         roles["queue"] = _queue_or_line(queue, roles["line"], records)
+    if is_single := not (post or callbacks or register):
+        roles = _with_state_time(roles, columns, records, channel)
     time_format = _choose_format(columns, roles, callbacks)
     body = _body_lines(
         roles, records, channel, time_format, post, callbacks, register, compares_records=connector != "webhook"
     )
-    is_single = not (post or callbacks or register)
     counted = find_column(_COUNTS, columns) if channel is Channel.MAIL and is_single else None
     head = _head_lines(connector, time_format, is_channel_known=bool(chosen or post))
     lines = [_NOT_IN_TOML.sub(" ", line) for line in (*head, *_count_lines(counted), *body)]
@@ -117,6 +125,16 @@ def _choose_roles(
     if register:  # a column `Direction` with `in` and `out` is no service
         return find_roles([column for column in columns if column is not register.direction], channel)
     return find_roles(columns, channel)
+
+
+def _with_state_time(
+    roles: dict[str, Column], columns: Sequence[Column], records: Sequence[Record], channel: Channel
+) -> dict[str, Column]:
+    """Return the roles with `changed_at` for the time that differs between the records of a contact."""
+    changed = find_state_time(roles, columns, records)
+    if changed is None or not has_states(channel, {**roles, "changed_at": changed}):
+        return roles
+    return {**find_roles([column for column in columns if column is not changed], channel), "changed_at": changed}
 
 
 def _body_lines(
@@ -181,7 +199,8 @@ def _channel_body(
     yield ""
     yield "events = ["
     yield from _event_lines(roles, channel, time_format, compares_records=compares_records)
-    if "contact_reason" in roles and "begins" in roles:
+    has_reason = "contact_reason" in roles and not roles.keys().isdisjoint({"begins", "changed_at"})
+    if has_reason:
         yield format_reason(roles, time_format)
     yield "]"
     if is_states and compares_records:
@@ -192,6 +211,8 @@ def _channel_body(
     for name in ("procedure", "queue", "line", "service", "site"):
         if name in roles and name in _usable_names(channel):
             yield from ("", f"[values.{name}]", *list_names(roles[name].distinct))
+    if has_reason:
+        yield from ("", *list_reasons(roles["contact_reason"]))
 
 
 def _event_lines(
@@ -274,10 +295,10 @@ def _list_texts(value: Any) -> Iterator[str]:
 
 def _queue_or_line(queue: Column, line: Column, records: Sequence[Record]) -> Column:
     """Return the column with the queue, or for calls that reach none, the direct line."""
-    names = [name if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else quote(name) for name in (queue.name, line.name)]
     values = [record.get(queue.name) or record.get(line.name) for record in records]
     texts = tuple(str(value).strip() for value in values if value not in {None, ""})
-    return Column(" || ".join(names), texts, "", len(texts) < len(records))
+    name = f"{format_expression(queue.name)} || {format_expression(line.name)}"
+    return Column(name, texts, "", len(texts) < len(records))
 
 
 def _choose_channel(

@@ -25,6 +25,11 @@ def toml_key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else quote(name)
 
 
+def format_expression(name: str) -> str:
+    """Return the name of a column as a JMESPath expression, with quotation marks if it needs them."""
+    return name if re.fullmatch(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", name, re.ASCII) else quote(name)
+
+
 def event_table(event: str, options: Mapping[str, str]) -> str:
     """Return an event with its options, whose values are in TOML; those without a value are left out."""
     parts = {"event": quote(event), **options}

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from connectors.sdk.mapping.event_fields import CLOSED_LISTS
 from connectors.sdk.mapping.fields import Record
+from connectors.sdk.mapping.id_proposal import format_yearly_ids, read_times, restarts_yearly
 from connectors.sdk.mapping.post_proposal import find_known_classes
 from connectors.sdk.mapping.proposed_lines import (
     event_table,
@@ -50,7 +51,9 @@ class RegisterColumns(NamedTuple):
     """Column with the time of a letter sent; may be `received`."""
     id: Column | None
     has_shared_ids: bool
-    """True if a letter sent has the id of a letter that arrived."""
+    """True if a letter sent has the id of a letter that arrived, in the same year if ids restart."""
+    has_yearly_ids: bool
+    """True if ids repeat, but not within a year."""
     reply: Column | None
     """Column with the id of the letter that a letter sent answers."""
     postage: Column | None
@@ -59,6 +62,10 @@ class RegisterColumns(NamedTuple):
     def is_certain(self) -> bool:
         """True if the words are those of registers of letters; `in` and `out` may also be those of calls or e-mails."""
         return any(_REGISTER.match(_plain(value)) for value in self.direction.distinct)
+
+    def has_values(self, meaning: str) -> bool:
+        """Return whether a value of `direction` has this meaning."""
+        return any(_read_direction(value) == meaning for value in self.direction.distinct)
 
     def quote_values(self, meaning: str) -> str:
         """Return the values of `direction` with this meaning, as a list of TOML."""
@@ -76,12 +83,24 @@ def find_register_columns(columns: Sequence[Column], records: Sequence[Record]) 
     sent = find_column(_SENT_AT, [column for column in times if column is not received]) or received
     reply = find_column(_REPLY, texts)
     others = [column for column in texts if column not in {direction, reply}]
+    dated = (received, sent)
     id_column = find_column(
-        _ID, [column for column in others if len(column.distinct) > MIN_ID_SHARE * len(column.values)]
+        _ID,
+        [
+            column
+            for column in others
+            if len(column.distinct) > MIN_ID_SHARE * len(column.values)
+            or restarts_yearly(read_times((column,), dated, records))
+            or restarts_yearly(read_times((direction, column), dated, records))
+        ],
     )
     postage = find_column(_POSTAGE, [column for column in others if column.has_few_values])
-    shared = id_column is not None and _has_shared_ids(direction, id_column, records)
-    return RegisterColumns(direction, received, sent, id_column, shared, reply, postage)
+    shared = yearly = False
+    if id_column:
+        yearly = restarts_yearly(read_times((id_column,), dated, records))
+        shared = not yearly and _has_shared_ids(direction, id_column, records)
+        yearly = yearly or (shared and restarts_yearly(read_times((direction, id_column), dated, records)))
+    return RegisterColumns(direction, received, sent, id_column, shared, yearly, reply, postage)
 
 
 def _has_shared_ids(direction: Column, id_column: Column, records: Sequence[Record]) -> bool:
@@ -101,8 +120,8 @@ def list_register_lines(found: RegisterColumns, roles: Mapping[str, Column], mai
     yield from ("", "events = [")
     yield from (f"  {line}" for line in _event_lines(found, roles, main_format))
     yield "]"
-    if (internal := found.quote_values(_INTERNAL)) != "[]":
-        yield from ("", "[ignored]", f"{toml_key(found.direction.name)} = {internal}")
+    if found.has_values(_INTERNAL):
+        yield from ("", "[ignored]", f"{toml_key(found.direction.name)} = {found.quote_values(_INTERNAL)}")
     if found.postage:
         known = CLOSED_LISTS["postage"]
         listed = _("the names may be: {names}", names=", ".join(known))
@@ -128,24 +147,31 @@ def _id_lines(found: RegisterColumns) -> Iterator[str]:
         yield f"id = {quote_list([found.direction.name, found.id.name])}"
     else:
         yield f"id = {quote(found.id.name)}"
+    if found.has_yearly_ids:
+        yield format_yearly_ids()
 
 
 def _event_lines(found: RegisterColumns, roles: Mapping[str, Column], main_format: str) -> Iterator[str]:
     direction = toml_key(found.direction.name)
     is_sent = f"{direction} = {found.quote_values(_SENT)}"
-    arrived = {
-        "time": time_option(found.received, main_format),
-        "when": f"{{ {direction} = {found.quote_values(_ARRIVED)} }}",
-    }
-    yield f"{event_table('letter.arrived', arrived)},"
+    if found.has_values(_ARRIVED):
+        arrived = {
+            "time": time_option(found.received, main_format),
+            "when": f"{{ {direction} = {found.quote_values(_ARRIVED)} }}",
+        }
+        yield f"{event_table('letter.arrived', arrived)},"
     for event, role in (("letter.answered", "answers"), ("letter.closed", "ends")):
         column = roles.get(role)
         if column and column not in {found.received, found.sent}:
             yield f"{event_table(event, {'time': time_option(column, main_format), 'when': when_table(column, 'true')})},"
+    if not found.has_values(_SENT):
+        return
     sent = {"time": time_option(found.sent, main_format)}
     if found.reply:
         is_reply = f"{{ {is_sent}, {toml_key(found.reply.name)} = true }}"
-        yield f"{event_table('letter.answered', {'id': quote(found.reply.name), **sent, 'when': is_reply})},"
+        line = f"{event_table('letter.answered', {'id': quote(found.reply.name), **sent, 'when': is_reply})},"
+        advice = _("the letter that it answers must be of the same year")
+        yield f"{line}  # {advice}" if found.has_yearly_ids else line
     sent["postage"] = quote(found.postage.name) if found.postage else '{ value = "lettre_verte" }'
     hints = [] if found.postage else [_("name the postage class")]
     if not found.reply and not found.has_shared_ids:

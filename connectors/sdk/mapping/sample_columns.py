@@ -82,7 +82,7 @@ ROLES: Final = {
     "duration": r"duree|duration",
     "starts_at": r"\brdv\b|rendez|creneau|slot|appointment|\bprevu|scheduled",
     "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|\bclos\b|closed|traite",
-    "changed_at": r"modif|chang|update|\bmaj\b|mise a jour|depuis|\bsince\b",
+    "changed_at": r"modif|chang|update|\bmaj\b|mise a jour|depuis|\bsince\b|\b(?:etat|statut|state|status)\b",
     "answers": r"answer|repon|decroch|appel[ée] le|called|\bpris",
     "begins": (
         r"start|debut|arriv|depo[ts]|recu|receiv|\bcree|creat|creation|calldate|enregistr|\bdate|\bheure|\btime\b|\bat\b|\bjour\b"
@@ -96,7 +96,7 @@ ROLES: Final = {
 """Words in the names of columns, without accents, by role. The first role that fits by name and values counts."""
 PREFERRED: Final = {"phone": _CALLER, "queue": _QUEUE, "procedure": r"demarche|procedure|teleservice|formulaire"}
 """Words that fit a role better than the others in `ROLES`."""
-_NO_ROLE: Final = re.compile(r"naissance|\bne le\b|\bnee le\b|birth|\blangue\b|\blanguage\b")
+_NO_ROLE: Final = re.compile(r"naissance|\bne le\b|\bnee le\b|birth|\blangue\b|\blanguage\b|\bmontant|\bamount")
 """Words in the names of columns that have no role: a date of birth is no time of a contact."""
 _PHONE: Final = re.compile(r"0[1-9]\d{8}|(?:\+|00)[1-9]\d{7,13}|33[1-9]\d{8}", re.ASCII)
 """French or international telephone number without its separators. `2026-07786` is none."""

@@ -1,10 +1,12 @@
 """Proposal of events for a table of states: each state of the source gets the name of the event that begins with it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from connectors.sdk.mapping.fields import Record
 from connectors.sdk.mapping.proposed_lines import event_table, quote, quote_list, time_option, when_table
 from connectors.sdk.mapping.sample_columns import FEW_VALUES, Column, plain_name
 from models.locale import _
@@ -49,7 +51,9 @@ _STATES: Final[Mapping[Channel, tuple[_State, ...]]] = {
         _State("rejected", "form.decided", r"\b(?:refus|reject|rejet|defavorable|denied)", "decision", "rejected"),
         _State("no_action", "form.decided", r"\b(?:sans suite|no action|abandon|withdrawn)", "decision", "no_action"),
         _State("correction", "form.correction_requested", r"\b(?:incomplet|correction|complement|pieces? demand)"),
-        _State("corrected", "form.corrected", r"\b(?:corrige|corrected|complements? recus?|pieces? recues?)"),
+        _State(
+            "corrected", "form.corrected", r"\b(?:corrige|corrected|completee\b|complements? recus?|pieces? recues?)"
+        ),
     ),
     Channel.APPOINTMENT: (
         _State(
@@ -98,6 +102,27 @@ def has_states(channel: Channel, roles: Mapping[str, Column]) -> bool:
         return "changed_at" in roles
     is_repeated = len(roles["id"].distinct) < len(roles["id"].values)
     return "changed_at" in roles or (is_repeated and "begins" in roles and not {"answers", "ends"} & roles.keys())
+
+
+def find_state_time(roles: Mapping[str, Column], columns: Iterable[Column], records: Sequence[Record]) -> Column | None:
+    """Return the column with the time of the state: one that differs between the records with one id.
+
+    Of several ones, it is one whose name says so, or else the one that differs for the most ids. None if none differs.
+    """
+    if not {"id", "result"} <= roles.keys() or "repeated_id" in roles:
+        return None
+    others = {roles[role].name for role in ("starts_at", "answers", "ends") if role in roles}
+    found = []
+    for column in columns:
+        if column.time_format and column.name not in others:
+            times: dict[str, set[str]] = {}
+            for record in records:
+                if (number := record.get(roles["id"].name)) and (time := record.get(column.name)):
+                    times.setdefault(str(number), set()).add(f"{record.get(column.day)} {time}")
+            changes = sum(len(of_one) > 1 for of_one in times.values())
+            if changes:
+                found.append((column.fits("changed_at"), changes, column))
+    return max(found, key=itemgetter(0, 1))[-1] if found else None
 
 
 def has_own_beginning(roles: Mapping[str, Column]) -> bool:
@@ -203,7 +228,10 @@ def list_decisions(column: Column) -> Iterator[str]:
 
 
 def place_state(value: str, channel: Channel) -> _State | None:
-    """Return the state that a value of the source names; None if it is unknown."""
+    """Return the state that a value of the source names; None if it is unknown or doubtful, such as `en cours ??`."""
+    if "?" in value:
+        return None
+    value = re.sub(r"(?i)complété\b", "complétée", value)  # without its accents, it is `complete`
     plain = " ".join(plain_name(value).split())
     found = [(state, match) for state in _STATES[channel] if (match := re.search(state.words, plain))]
     if not found:

@@ -132,6 +132,13 @@ class TestOptions(Options):
     Records with other values do not give the event, and are not rejected. Here, `"*"` in the table stands for no value. The table
     may be empty: then no record gives the event."""
 
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        others = (self.has_value, self.at_least, self.below)
+        if not (self.one_of or self.pattern or self.in_values) and others == (None, None, None):
+            raise ValueError(_("needs at least one value: a test without one holds for every record"))
+        return self
+
 
 Test = Annotated[
     TestOptions, BeforeValidator(_as_test, json_schema_input_type=bool | Scalar | list[Scalar] | TestOptions)

@@ -121,3 +121,9 @@ def test_values_with_a_name_in_a_table() -> None:
         passes(condition, {"a": ""}, **names)
     names["values"] = {"service": {"*": "mdph"}}
     assert passes(condition, {"a": "611"}, **names) is False
+
+
+@pytest.mark.parametrize("test", [[], {}, {"one_of": []}, {"pattern": ""}])
+def test_a_test_without_a_value_is_refused(test: Any) -> None:
+    with pytest.raises(ValueError, match="needs at least one value"):
+        mapping({"a": test})
