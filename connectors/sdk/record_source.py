@@ -194,7 +194,11 @@ class RecordSource(Source[Outcome, int]):
         known: dict[RecordKey, KnownRecord] = {}
         map_one, reject = partial(self._map_change, now), partial(_reject, page.origin)
         contents = _combine_contents(prepared)
-        repeated = {item.key for item in prepared if item.digest != contents[item.key]}
+        repeated = (
+            {item.key for item in prepared if item.digest != contents[item.key]}
+            if len(contents) < len(prepared)
+            else set()
+        )
         unchanged = {key for key in repeated if _has_contents(found.get(key), contents[key])}
         for record, item in zip(page.records, prepared, strict=True):
             before = known.get(item.key) or found.get(item.key)

@@ -26,7 +26,9 @@ FILE: Final = "records.db"
 ASIDE: Final = "before-reread"
 """Folder in the instance's directory; a reread moves the file there."""
 _COMPLETE: Final = 2
-"""Value of `user_version` once the file has what a former file or table knew. Version 1 had the table `known`."""
+"""Value of `user_version` once the file has what a former file knew. Version 1 had the table `known`, without prefixes."""
+_CONVERTED: Final = 3
+"""The same if records of version 1 were taken, which may lack their prefix."""
 _TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS records
     (prefix TEXT, name TEXT, digest BLOB, facts BLOB, state TEXT, version INTEGER, day INTEGER, PRIMARY KEY (prefix, name))
@@ -81,12 +83,15 @@ class RecordStore:
         self._database = Database(
             directory / FILE, *_TABLES, lost=CursorDamagedError, advice=_("run accueil connectors reread")
         )
-        if self._database.find("PRAGMA user_version") != (_COMPLETE,):
+        if self._version("main") not in {_COMPLETE, _CONVERTED}:
             self._complete(directory / ASIDE / FILE)
         self._records = ["SELECT * FROM main.records"]
         """Queries of the known records. A later one has the newer contents of a record."""
         if base is not None:
             self._attach_base(base)
+        versions = {self._version(schema) for schema in (("main",) if base is None else ("main", "base"))}
+        self._has_prefix = "prefix = value ->> 0" if versions == {_COMPLETE} else "prefix IN (value ->> 0, '')"
+        """Condition that a record has the prefix of a key."""
         ((newest,),) = self._database.execute("SELECT max(batch) FROM outbox")
         self._batch: int = newest or 0
         self._confirmed = 0
@@ -125,7 +130,7 @@ class RecordStore:
         for records in self._records:
             rows = self._database.execute(
                 "SELECT prefix, value ->> 0, name, digest, facts, state, version"  # noqa: S608 - a query of this module
-                f" FROM json_each(?) CROSS JOIN ({records}) ON prefix IN (value ->> 0, '') AND name = value ->> 1",
+                f" FROM json_each(?) CROSS JOIN ({records}) ON {self._has_prefix} AND name = value ->> 1",
                 wanted,
             )
             for stored_prefix, prefix, name, *record in rows:
@@ -205,13 +210,12 @@ class RecordStore:
 
         The ids of retracted contacts must not be used again. A reread may have been necessary because that file is damaged.
         """
-        with self._database.transaction():
-            if self._has_table("main", "known"):
-                self._database.execute(f"INSERT OR IGNORE INTO records {self._select_records('main')}")
-                self._database.execute("DROP TABLE known")
+        version = _COMPLETE
         if former.exists():
             try:
                 self._database.execute("ATTACH ? AS former", str(former))
+                if self._version("former") != _COMPLETE:
+                    version = _CONVERTED
                 if records := self._select_records("former"):
                     self._database.execute(
                         "INSERT OR IGNORE INTO records"  # noqa: S608
@@ -220,7 +224,12 @@ class RecordStore:
                 self._database.execute("DETACH former")
             except CursorDamagedError:
                 log.warning("retracted_contacts_unknown", file=str(former))
-        self._database.execute(f"PRAGMA main.user_version = {_COMPLETE}")
+        with self._database.transaction():
+            if self._has_table("main", "known"):
+                version = _CONVERTED
+                self._database.execute(f"INSERT OR REPLACE INTO records {self._select_records('main')}")
+                self._database.execute("DROP TABLE known")
+            self._database.execute(f"PRAGMA main.user_version = {version}")
 
     def _attach_base(self, base: Path) -> None:
         """Give this new file the contents of the file in `base`. The large table `records` is not copied."""
@@ -246,6 +255,10 @@ class RecordStore:
         if self._has_table(schema, "records"):
             return f"SELECT * FROM {schema}.records"  # noqa: S608 - a schema of this module
         return ""
+
+    def _version(self, schema: str) -> int:
+        version: int = self._database.find(f"PRAGMA {schema}.user_version")[0]
+        return version
 
     def _has_table(self, schema: str, name: str) -> bool:
         return self._database.find(f"SELECT 1 FROM {schema}.sqlite_master WHERE name = ?", name) is not None  # noqa: S608
