@@ -45,7 +45,7 @@ class Page:
     positions: Mapping[str, bytes | None] = field(default_factory=dict)
     """Changed positions by part of the source, such as a file; None for a part that is gone."""
     origin: str = ""
-    """Where the records were read, if a source has several such places: for people, such as the name of a file."""
+    """Name of the file or other place of the records, for people; empty if the source has only one."""
     listing: Literal["", "begins", "continues", "ends", "whole"] = ""
     """Place of the page in a complete list of the source's records; empty for a page that is in no such list.
 
@@ -184,7 +184,7 @@ class RecordSource(Source[Outcome, int]):
     def _map_page(
         self, page: Page, prepared: Sequence[PreparedRecord], now: datetime
     ) -> tuple[list[Outcome], dict[RecordKey, KnownRecord]]:
-        """Return the outcomes of the new and changed records, and what is to be remembered of them.
+        """Return the outcomes of the new and changed records, and the entries of these records for the store.
 
         A record with a time in the future is rejected once. Read again after that time, it gives its events, unless the page has
         several records with its key.
@@ -257,7 +257,7 @@ class RecordSource(Source[Outcome, int]):
 
 
 class _Change(NamedTuple):
-    """A new or changed record, and what was known of it before."""
+    """A new or changed record, and its entry in the store before."""
 
     record: PlacedRecord
     item: PreparedRecord
@@ -278,7 +278,7 @@ def _combine_contents(prepared: Iterable[PreparedRecord]) -> dict[RecordKey, byt
 
 
 def _has_contents(known: KnownRecord | None, digest: bytes) -> bool:
-    """Return whether a record was last read with the contents of this digest. `known` is what is known of it, if anything."""
+    """Return whether a record was last read with the contents of this digest. `known` is its entry in the store."""
     return known is not None and known.digest in {digest, _EARLY + digest}
 
 

@@ -49,7 +49,7 @@ log = structlog.get_logger(__name__)
 
 
 class KnownRecord(NamedTuple):
-    """What is remembered of a record."""
+    """Entry of a record in the store."""
 
     digest: bytes
     """Digest of the fields that the mapping reads."""
@@ -120,7 +120,7 @@ class RecordStore:
         return self._database.damaged()
 
     def find(self, keys: Iterable[RecordKey]) -> dict[RecordKey, KnownRecord]:
-        """Return what is known of the records with these keys, without the unknown ones.
+        """Return the entries of the records with these keys. Unknown records are left out.
 
         Records that a former version stored without a prefix get theirs.
         """
@@ -170,7 +170,7 @@ class RecordStore:
         known: Mapping[RecordKey, KnownRecord],
         positions: Mapping[str, bytes | None],
     ) -> None:
-        """Store the outcomes of a batch, what is now known of its records, and changed positions; None removes a position."""
+        """Store the outcomes of a batch, the entries of its records, and changed positions; None removes a position."""
         with self._database.transaction():
             self.tidy()
             if outcomes:

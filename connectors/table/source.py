@@ -39,15 +39,16 @@ LIST_SHARE: Final = 0.05
 LONGEST_INTERVAL: Final = 60.0
 """Longest interval between two listings, in multiples of `LIST_SECONDS`."""
 ALWAYS_CHECKED_BYTES: Final = 64 << 20
-"""Of a longer file that has grown, only every `CHECK_SECONDS` is it checked that the rows read before are unchanged."""
+"""Size of a grown file up to which each reading checks that the rows read before are unchanged."""
 CHECK_SECONDS: Final = 60.0
+"""Time between two such checks of a longer file."""
 FORGET_SECONDS: Final = 7 * 86_400.0
-"""Absence after which the position in a file is forgotten. A file that returns later is read again: it may have outdated rows,
-which would replace their corrections in newer files."""
+"""A position is forgotten if its file is missing for this time. A file that returns later is read again, and its outdated rows
+replace their corrections in newer files."""
 MAX_COMPARED_COLUMNS: Final = 200
-"""Columns of which the most similar one is named for a missing column."""
+"""Most columns that are compared with a missing one, to name the most similar."""
 LOCK_PREFIX: Final = "~$"
-"""Begins the name of the file with which Excel marks a workbook that is open."""
+"""First characters of the file that Excel writes beside an open workbook."""
 SAMPLE_ROWS: Final = 10_000
 """Rows that a trial of a mapping reads from a file."""
 
@@ -130,15 +131,15 @@ class TableSource(RecordSource):
         self._list_at = float("-inf")
         """When the next listing is due."""
         self._changed: deque[Path] = deque()
-        """Files of the last listing that are to be read, the oldest first."""
+        """New and changed files of the last listing, the oldest first."""
         self._checked: dict[str, tuple[int, float]] = {}
         """Inode and time of the last check of a file that has grown."""
         self._seen: dict[str, tuple[int, int, float]] = {}
-        """Of a file from the future: size, time of modification, and when it was first seen with them."""
+        """Size and time of modification of a file from the future, and the time at which the source first saw them."""
         self._unsaved: set[str] = set()
         """Files that have gone, returned or been forgotten since their position was saved."""
         self._unreadable: dict[str, OSError] = {}
-        """Files of the last listing to which there is no access."""
+        """Files of the last listing that cannot be opened."""
         self.has_files = False
         """True if the last listing has found a file that is not empty, or one without access."""
 
@@ -202,7 +203,7 @@ class TableSource(RecordSource):
             self._try_to_open(self._changed.popleft())
 
     def _find_changed(self) -> None:
-        """List the files, and note those that have changed since they were read. Raises `SourceUnavailableError`."""
+        """List the files, and note new and changed files. Raises `SourceUnavailableError`."""
         began_at = time.monotonic()
         try:
             files = self._list_files()
@@ -220,7 +221,7 @@ class TableSource(RecordSource):
         self._list_at = now + LIST_SECONDS * min(max(1.0, (now - began_at) / LIST_SHARE), LONGEST_INTERVAL)
 
     def _note_gone(self, names: Collection[str]) -> None:
-        """Note which files are not among the listed `names`, and forget those that have been gone for `FORGET_SECONDS`."""
+        """Note which files are missing in the listed `names`, and forget files that are missing for `FORGET_SECONDS`."""
         now = time.time()
         for name, position in list(self._files.items()):
             is_gone = name not in names
@@ -380,7 +381,7 @@ def _check_columns(named: Sequence[str], columns: Sequence[str]) -> None:
 
 
 def _escape_spaces(name: str) -> str:
-    """Return a column name for TOML: no-break spaces and line breaks, which nobody sees, are escaped."""
+    """Return a column name for TOML: invisible characters, such as no-break spaces and line breaks, are escaped."""
     return "".join(f"\\u{ord(sign):04X}" if sign.isspace() and sign != " " else sign for sign in name)
 
 
