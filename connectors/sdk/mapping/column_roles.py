@@ -23,6 +23,8 @@ _REPEATED_ID: Final = rf"{ROLES['id']}|\bcall|\bappel|visit|contact|conversation
 """Words in the names of columns with the id of a contact, if each row is one event."""
 _RESTARTING: Final = {Channel.VISIT: r"ticket", Channel.MAIL: r"registre|chrono|courrier|\bn\b|\bno\b|\bnumero\b"}
 """Words in the names of columns with numbers that restart every day or year."""
+_BY_WRITING: Final = {"answers": r"answer|repon"}
+"""A letter or e-mail that is taken up is not answered."""
 _ROLES_BY_CHANNEL: Final[Mapping[Channel, Mapping[str, str]]] = {
     Channel.VISIT: {
         "answers": r"answer|appel|called|recu par|recu a|prise? en charge|pris par",
@@ -34,6 +36,8 @@ _ROLES_BY_CHANNEL: Final[Mapping[Channel, Mapping[str, str]]] = {
         "procedure": rf"{ROLES['procedure']}|{_AID}|\bprestations?\b|\baides?\b|service demande|\btype$",
     },
     Channel.CALL: {"queue": rf"{ROLES['queue']}|\bligne|\bline\b"},
+    Channel.MAIL: _BY_WRITING,
+    Channel.EMAIL: _BY_WRITING,
 }
 """Words in names of columns that have a role in one channel only."""
 _NOT_A_CITIZEN: Final = re.compile(

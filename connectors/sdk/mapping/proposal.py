@@ -193,12 +193,15 @@ def _channel_body(
         roles = {"begins": roles["answers"], **roles}
     is_states = has_states(channel, roles)
     yield from list_id_lines(roles, records, channel, is_states=is_states)
+    events = list(_event_lines(roles, channel, time_format, compares_records=compares_records))
+    if channel is Channel.CALL and not any(line.lstrip().startswith('{ event = "call.answered"') for line in events):
+        roles = {role: column for role, column in roles.items() if role != "agent"}  # no event has the agent
     yield from _field_lines(roles, channel, time_format)
     if is_states and compares_records:
         yield from list_state_fields(roles, time_format)
     yield ""
     yield "events = ["
-    yield from _event_lines(roles, channel, time_format, compares_records=compares_records)
+    yield from events
     has_reason = "contact_reason" in roles and not roles.keys().isdisjoint({"begins", "changed_at"})
     if has_reason:
         yield format_reason(roles, time_format)

@@ -94,7 +94,12 @@ ROLES: Final = {
     "score": r"\bnote\b|score|satisfaction",
 }
 """Words in the names of columns, without accents, by role. The first role that fits by name and values counts."""
-PREFERRED: Final = {"phone": _CALLER, "queue": _QUEUE, "procedure": r"demarche|procedure|teleservice|formulaire"}
+PREFERRED: Final = {
+    "phone": _CALLER,
+    "queue": _QUEUE,
+    "procedure": r"demarche|procedure|teleservice|formulaire",
+    "begins": r"arriv|\brecu|recept|receiv",  # rather than the date that a citizen wrote
+}
 """Words that fit a role better than the others in `ROLES`."""
 _NO_ROLE: Final = re.compile(r"naissance|\bne le\b|\bnee le\b|birth|\blangue\b|\blanguage\b|\bmontant|\bamount")
 """Words in the names of columns that have no role: a date of birth is no time of a contact."""

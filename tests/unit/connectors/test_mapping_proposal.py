@@ -412,3 +412,20 @@ def test_a_mailbox_is_no_register_of_letters() -> None:
 def test_a_date_of_birth_has_no_role() -> None:
     records = rows("N°;Date de naissance;Reçu le;Service", "1;01/02/1950;16/11/2026;PMI", "2;01/03/1960;16/11/2026;PMI")
     assert times_of(read(propose(records, "table", Channel.MAIL))) == {"letter.arrived": "Reçu le"}
+
+
+def test_letters_arrive_when_they_are_received_and_are_not_answered_when_they_are_taken_up() -> None:
+    records = rows(
+        "Date du courrier;Reçu le;N°;Pris en charge le",
+        "01/10/2026;03/10/2026;12;04/10/2026",
+        ";05/10/2026;13;",
+    )
+    (event,) = read(propose(records, "table", Channel.MAIL))["events"]
+    assert event == {"event": "letter.arrived", "time": "Reçu le"}
+
+
+def test_agent_is_left_out_without_an_event_that_has_it() -> None:
+    records = rows("Début;File;Poste", "24/10/2026 02:23:59;STD;601", "24/10/2026 03:23:59;STD;602")
+    text = propose(records, "table", Channel.CALL)
+    assert [event["event"] for event in read(text)["events"]] == ["call.queued"]
+    assert "agent" not in read(text)
