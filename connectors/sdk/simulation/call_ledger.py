@@ -1,5 +1,6 @@
 """True figures of a simulation, used to check those computed from the log."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -39,13 +40,13 @@ class QueueTotals:
     answered_in_time: int = 0
     abandoned: int = 0
     short_abandoned: int = 0
-    left: dict[str, int] = field(default_factory=dict)
+    left: Counter[str] = field(default_factory=Counter)
     """Calls that were refused or left unanswered, neither abandoned nor forgotten, by reason."""
     forgotten: int = 0
     """Calls that entered the queue, and whose end is never logged."""
     waiting: int = 0
     transferred: int = 0
-    transferred_to: dict[str, int] = field(default_factory=dict)
+    transferred_to: Counter[str] = field(default_factory=Counter)
     """Transferred calls by the label of the target queue; empty key if the log does not name it."""
     ended: int = 0
     in_progress: int = 0

@@ -229,7 +229,7 @@ class Switchboard(ABC):
     # ------------------------------------------------------------------------------------------------------------ calls
     def _turn_away(self, queue: Queue, call: Call, event: str) -> None:
         queue.totals.offered += 1
-        _add(queue.totals.left, event.lower())
+        queue.totals.left[event.lower()] += 1
         self.record(call, queue, None, event, "")
         if event == "CLOSED":
             self._maybe_leave_message(queue, call)
@@ -285,7 +285,7 @@ class Switchboard(ABC):
         self.record(call, queue, None, "ABANDON", position, first, wait)
 
     def _time_out(self, queue: Queue, call: Call) -> None:
-        _add(queue.totals.left, "timeout")
+        queue.totals.left["timeout"] += 1
         self.record(call, queue, None, "EXITWITHTIMEOUT", *self._exit(queue, call))
         if queue is not self._queues[0] and self._random.random() < OVERFLOWS:
             self._enter(self._queues[0], call)
@@ -302,11 +302,11 @@ class Switchboard(ABC):
         self.record(call, None, None, "VOICEMAIL", seconds)
 
     def _press_key(self, queue: Queue, call: Call) -> None:
-        _add(queue.totals.left, "key")
+        queue.totals.left["key"] += 1
         self.record(call, queue, None, "EXITWITHKEY", 1, *self._exit(queue, call))
 
     def _leave_unstaffed(self, queue: Queue, call: Call) -> None:
-        _add(queue.totals.left, "empty")
+        queue.totals.left["empty"] += 1
         self.record(call, queue, None, "EXITEMPTY", *self._exit(queue, call))
 
     # --------------------------------------------------------------------------------------------------------- agents
@@ -359,7 +359,7 @@ class Switchboard(ABC):
     def _hand_on(self, agent: Agent, call: Call, target_label: str, event: str, *details: object) -> None:
         totals = agent.queue.totals
         totals.transferred += 1
-        _add(totals.transferred_to, target_label)
+        totals.transferred_to[target_label] += 1
         self.record(call, agent.queue, agent, event, *details, *self._talked(agent, call), call.first_position)
 
     def _complete(self, agent: Agent, call: Call) -> None:
@@ -447,7 +447,3 @@ class Switchboard(ABC):
 
     def _number(self) -> str:  # overridden where callers are citizens of a population
         return f"{self._random.choice(CALLER_RANGES)}{self._random.randrange(10_000):04d}"
-
-
-def _add(counts: dict[str, int], name: str) -> None:
-    counts[name] = counts.get(name, 0) + 1

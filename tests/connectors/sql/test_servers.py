@@ -302,9 +302,8 @@ def test_times_that_python_cannot_hold_reject_only_their_rows(calls: Calls, tmp_
     assert {*last_facts(harness.read_all(confirm=True))} == {"C-4"}
 
 
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)  # PostgreSQL has no such times
 def test_impossible_times_in_the_cursor_column_stop_nothing(calls: Calls, tmp_path: Path) -> None:
-    if isinstance(calls.server, Postgres):
-        pytest.skip("only MariaDB and MySQL have such times")
     calls.add([1, 2])
     with calls.engine.begin() as connection:
         connection.execute(text("SET SESSION sql_mode = ''"))
@@ -331,9 +330,8 @@ def test_value_that_the_query_cannot_compute_is_explained(calls: Calls, tmp_path
     assert "cannot compute a value of the query or view" in str(error)
 
 
+@pytest.mark.parametrize("server", ["postgres"], indirect=True)  # MariaDB has no such databases
 def test_database_without_an_encoding(calls: Calls, tmp_path: Path) -> None:
-    if not isinstance(calls.server, Postgres):
-        pytest.skip("only PostgreSQL has such databases, made with the locale C")
     with calls.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("DROP DATABASE IF EXISTS plain"))
         connection.execute(
