@@ -32,13 +32,14 @@ class SimulationRun:
 
     def port(self, name: str) -> int:
         """Return the port of the system `name`, chosen and saved on first use; the same until `renew_ports`."""
-        while name not in self._ports:
-            with socket.create_server((HOST, 0)) as listener:
-                port = listener.getsockname()[1]
-            if port not in self._ports.values():
-                self._ports[name] = port
-                replace(self.root / PORTS, json.dumps(self._ports).encode())
-        return self._ports[name]
+        with self._lock:  # the senders of several systems ask for ports in their own threads
+            while name not in self._ports:
+                with socket.create_server((HOST, 0)) as listener:
+                    port = listener.getsockname()[1]
+                if port not in self._ports.values():
+                    self._ports[name] = port
+                    replace(self.root / PORTS, json.dumps(self._ports).encode())
+            return self._ports[name]
 
     def address(self, name: str) -> str:
         """Return the URL of the system `name`, or of the connector that receives its messages."""
@@ -46,12 +47,13 @@ class SimulationRun:
 
     def renew_ports(self) -> None:
         """Forget all ports, so that `port` chooses new free ones; the file keeps the old ones until then."""
-        self._ports.clear()
+        with self._lock:
+            self._ports.clear()
 
     def secret(self, name: str) -> Path:
         """Return the file with the secret of the system `name`, created if missing: `whsec_` and Base64."""
         path = self.root / SECRETS / name
-        with self._lock:  # the senders of several systems ask for it in their own threads
+        with self._lock:
             if path.exists():
                 return path
             replace(path, b"whsec_" + b64encode(secrets.token_bytes(32)))

@@ -3,6 +3,7 @@
 import random
 import re
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise, takewhile
 from pathlib import Path
@@ -122,6 +123,15 @@ def test_ports_and_secrets_are_stored_for_this_user_only(tmp_path: Path) -> None
     assert settings["connectors"] == {"guichets": {"connector": "webhook", "port": ports[0]}}
     assert settings["contact_reasons"].keys() == CONTACT_REASONS.keys()
     assert not [path for path in (tmp_path / "systems").rglob("*") if path.stat().st_mode & 0o077]
+
+
+def test_ports_asked_for_at_once_are_all_stored(tmp_path: Path) -> None:
+    simulation_run = SimulationRun(tmp_path)
+    names = [str(number) for number in range(40)]
+    with ThreadPoolExecutor(8) as threads:
+        ports = [*threads.map(simulation_run.port, names)]
+    assert len(set(ports)) == len(names)
+    assert [*map(SimulationRun(tmp_path).port, names)] == ports
 
 
 def test_ports_are_renewed_for_another_start(tmp_path: Path) -> None:
