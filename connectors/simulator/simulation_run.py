@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import socket
 import threading
 from base64 import b64encode
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any, Final
 import tomli_w
 
 from connectors.sdk.files import make_private_directory, replace
+from connectors.sdk.ports import free_port
 from connectors.sdk.simulation import HOST
 from connectors.simulator.organisation import CONTACT_REASONS
 
@@ -34,8 +34,7 @@ class SimulationRun:
         """Return the port of the system `name`, chosen and saved on first use; the same until `renew_ports`."""
         with self._lock:  # the senders of several systems ask for ports in their own threads
             while name not in self._ports:
-                with socket.create_server((HOST, 0)) as listener:
-                    port = listener.getsockname()[1]
+                port = free_port()
                 if port not in self._ports.values():
                     self._ports[name] = port
                     replace(self.root / PORTS, json.dumps(self._ports).encode())

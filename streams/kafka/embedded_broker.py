@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
+from connectors.sdk.ports import free_port
 from models.locale import _
 from streams.kafka.broker_login import (
     MECHANISM,
@@ -32,7 +33,6 @@ from streams.kafka.broker_login import (
 )
 from streams.kafka.child_processes import die_with_parent
 from streams.kafka.jars import JarsError, Progress, find_jars
-from streams.kafka.ports import free_port
 
 MIN_JAVA_VERSION: Final = 17
 PROPERTIES: Final = {

@@ -18,10 +18,10 @@ from typing import Any, Final
 import click
 from yarl import URL
 
+from connectors.sdk.ports import free_port
 from models.locale import _
 from streams.kafka.broker_login import PASSWORD_FILE
 from streams.kafka.jars import KAFKA_VERSION
-from streams.kafka.ports import free_port
 from streams.locale.error_messages import os_error_cause
 from streams.notify.options import Notify
 from streams.runtime.instance_lock import (

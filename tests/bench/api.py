@@ -24,11 +24,11 @@ from typing import Any, Final, NamedTuple
 import psutil
 
 from connectors.sdk.keys import load_key
+from connectors.sdk.ports import free_port
 from models.identities import IdentityKind
 from models.roles import Role
 from streams.access.audit import read as read_audit
 from streams.access.tokens import Tokens
-from streams.kafka.ports import free_port
 from streams.timeline.store import Timeline
 from tests.bench.measuring import MIB, cpu_seconds, percentile
 from tests.bench.report import Goal, Run, number, table

@@ -19,7 +19,7 @@ from urllib.request import urlopen
 
 import psutil
 
-from streams.kafka.ports import free_port
+from connectors.sdk.ports import free_port
 from streams.runtime.instance_lock import SYSTEMS
 from streams.runtime.up import ACCUEIL
 from tests.bench.measuring import MIB, cpu_seconds, percentile

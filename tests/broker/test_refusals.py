@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from connectors.asterisk.simulate import configuration
+from connectors.sdk.ports import free_port
 from models.topics import DEAD_LETTERS, FIGURES, SLA, SOURCES, STATES, TIMELINE, TOPIC_CATALOGUE, Channel
 from streams.kafka.authorization import READ, RequiredRights, find_refusal
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.ports import free_port
 from streams.kafka.state_reader import read_rows
 from streams.kafka.topic_admin import TopicError, TopicSpec, apply_specs
 from streams.kafka.topic_reader import AuthorizationError

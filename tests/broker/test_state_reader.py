@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from connectors.sdk.ports import free_port
 from models.topics import CONTACTS
 from streams.agents.codecs import AGENT_PREFIX
 from streams.cli.main import main
@@ -17,7 +18,6 @@ from streams.core.sla.clock_changes import advance
 from streams.core.sla.clock_intervals import clock_intervals
 from streams.engine.partition_start import OFFSETS_KEY, encode_offsets
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.ports import free_port
 from streams.kafka.topic_admin import TopicSpec, apply_specs
 from streams.runtime.topic_catalogue import COMPACTED
 from streams.settings.sla_file import load_policies

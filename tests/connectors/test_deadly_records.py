@@ -10,9 +10,9 @@ import tomli_w
 
 from connectors.asterisk.simulate import configuration, simulate_day
 from connectors.sdk.instance import MOST_STARTS
+from connectors.sdk.ports import free_port
 from connectors.sdk.rejects import read as read_rejects
 from models.reasons import Reason
-from streams.kafka.ports import free_port
 from streams.settings.exit_codes import EXIT_RESTART
 from tests.support.processes import Child, wait_until
 from tests.support.run_deadly import STUCK_SECONDS

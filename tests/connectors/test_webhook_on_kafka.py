@@ -14,6 +14,7 @@ import pytest
 
 from connectors.sdk.delivery import SPOOL_ROOM_BYTES
 from connectors.sdk.keys import load_key
+from connectors.sdk.ports import free_port
 from connectors.sdk.spool import LIMIT_BYTES
 from connectors.sdk.webhook.intake import Message
 from connectors.webhook.config import WebhookConfig
@@ -21,7 +22,6 @@ from connectors.webhook.mapping import WebhookMapping
 from models.codec import decode
 from models.topics import SOURCES, Channel
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.ports import free_port
 from streams.kafka.topic_admin import TopicSpec, apply_specs
 from tests.support.kafka_io import read
 from tests.support.phone_leaks import found

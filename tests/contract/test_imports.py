@@ -22,7 +22,7 @@ ALLOWED = {
         "streams.kafka.partitioner",
         "streams.kafka.record",
     ],
-    "streams/kafka": ["models", "streams.core", "streams.kafka"],
+    "streams/kafka": ["models", "streams.core", "streams.kafka", "connectors.sdk.ports"],
     "streams/agents": [
         "models",
         "streams.core",

@@ -15,6 +15,7 @@ from typing import Self
 import httpx
 import pytest
 
+from connectors.sdk.ports import free_port
 from connectors.simulator.actions import ActionKind
 from connectors.simulator.departement import Departement
 from connectors.simulator.plan import Plan
@@ -24,7 +25,6 @@ from connectors.simulator.simulation_run import SimulationRun
 from models import topics
 from streams.cli.sla import EXAMPLE
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.ports import free_port
 from streams.timeline.store import Timeline
 from tests.support import kafka_io
 from tests.support.phone_leaks import found, keep_numbers

@@ -13,9 +13,9 @@ from typing import Final
 
 import pytest
 
+from connectors.sdk.ports import free_port
 from models.events import Event
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.ports import free_port
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
 from tests.support.accueil_processes import PARTITIONS, accueil_process, create_topics

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from streams.kafka.ports import free_port
+from connectors.sdk.ports import free_port
 from tests.support.alertmanager import WebhookReceiver, running, webhook_receiver
 from tests.support.processes import ROOT, Child, wait_until
 from tests.support.webhooks import SECRET

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr, ValidationError
 from starlette.responses import JSONResponse
 
-from streams.kafka.ports import free_port
+from connectors.sdk.ports import free_port
 from streams.notify.digest_delivery import AGAIN_MS, MessageDelivery
 from streams.notify.mail import MailTransport, NotMailedError
 from streams.notify.notifier import receivers, transports

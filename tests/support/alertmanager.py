@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
+from connectors.sdk.ports import free_port
 from streams.kafka.child_processes import die_with_parent
-from streams.kafka.ports import free_port
 from tests.support.processes import ROOT, wait_until
 
 EXAMPLE = ROOT / "deploy" / "alertmanager" / "alertmanager.example.yml"

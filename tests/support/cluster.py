@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from connectors.sdk.ports import free_port
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.ports import free_port
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import psutil
 
+from connectors.sdk.ports import free_port
 from models import topics
 from streams.core.figures.figure import parse_key
 from streams.kafka.broker_login import PASSWORD_FILE
-from streams.kafka.ports import free_port
 from tests.support import kafka_io
 
 

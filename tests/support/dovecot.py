@@ -23,8 +23,8 @@ from typing import Any
 import pytest
 from imapclient import IMAPClient
 
+from connectors.sdk.ports import free_port
 from streams.kafka.child_processes import die_with_parent
-from streams.kafka.ports import free_port
 from tests.support.processes import wait_until
 
 PROGRAM = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin")

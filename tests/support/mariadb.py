@@ -12,8 +12,8 @@ from typing import Any, Final
 import pymysql
 import pytest
 
+from connectors.sdk.ports import free_port
 from streams.kafka.child_processes import die_with_parent
-from streams.kafka.ports import free_port
 from tests.support.processes import wait_until
 
 USER: Final = "mysql"

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from streams.kafka.ports import free_port
+from connectors.sdk.ports import free_port
 
 USER: Final = "postgres"
 _DEBIAN: Final = Path("/usr/lib/postgresql")

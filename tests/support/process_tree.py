@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from streams.kafka.ports import free_port
+from connectors.sdk.ports import free_port
 from streams.runtime.supervisor import ProcessTree, Program
 
 SERVE = """

@@ -15,11 +15,11 @@ from connectors.rdv.simulate.service import Citizen, RdvService
 from connectors.rdv.source import RdvSource
 from connectors.sdk.contract import Context
 from connectors.sdk.flow import Flow
+from connectors.sdk.ports import free_port
 from connectors.sdk.reconcile import Finding
 from connectors.sdk.simulation.http_app import serving
 from connectors.sdk.testing import ConnectorHarness, ManualPublisher
 from models.events import Event
-from streams.kafka.ports import free_port
 from tests.support.processes import wait_until
 
 ORGANISATION = 11

@@ -12,12 +12,12 @@ import psycopg
 from confluent_kafka import Message
 from sqlalchemy import create_engine, text
 
+from connectors.sdk.ports import free_port
 from models import topics
 from models.events import Event
 from streams.core.figures.figure import decode_figure, parse_key
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.ports import free_port
 from streams.kafka.topic_admin import TopicSpec, apply_specs
 from streams.runtime.topic_catalogue import COMPACTED
 from streams.timeline.store import Timeline

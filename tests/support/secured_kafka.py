@@ -15,8 +15,8 @@ from kafka.admin import (
     ResourceType,
 )
 
+from connectors.sdk.ports import free_port
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.ports import free_port
 
 LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 PASSWORD = "essai"

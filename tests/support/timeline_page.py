@@ -13,6 +13,7 @@ import httpx
 import tomli_w
 
 from connectors.sdk.keys import load_key
+from connectors.sdk.ports import free_port
 from models.events import Event
 from models.identities import IdentityKind, normalise
 from models.roles import Role
@@ -21,7 +22,6 @@ from models.topics import Channel
 from streams.access.tokens import Tokens
 from streams.core.contacts.case_event import ContactState
 from streams.core.timeline.entries import Entry
-from streams.kafka.ports import free_port
 from streams.timeline.store import Timeline
 from tests.support.api_harness import token
 from tests.support.events import START, make

@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
+from connectors.sdk.ports import free_port
 from grafana.generator import DASHBOARDS
-from streams.kafka.ports import free_port
 from streams.web.options import WebOptions
 from tests.support import demo
 from tests.support.dashboards import PanelQuery, panel_queries, queries_without_data

@@ -17,10 +17,10 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.sdk.metrics import Meter, Metrics
+from connectors.sdk.ports import free_port
 from models.events import FeedbackScale
 from streams.api.metrics import AccessMetrics
 from streams.engine.metrics import REGISTRY as WORKER_REGISTRY
-from streams.kafka.ports import free_port
 from streams.settings.sla_file import WatchedPolicies
 from streams.web.metrics.citizens import CitizensCollector
 from streams.web.metrics.descriptions import KPIS

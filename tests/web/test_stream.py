@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors.sdk.ports import free_port
 from streams.core.figures.figure import Dimensions
-from streams.kafka.ports import free_port
 from streams.web import broadcast
 from streams.web.app import HEADERS, serve
 from streams.web.broadcast import RETRY_MS

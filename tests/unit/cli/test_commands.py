@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from connectors.sdk import registry
+from connectors.sdk.ports import free_port
 from streams.cli.base import confirm
 from streams.cli.main import SECTIONS, main
-from streams.kafka.ports import free_port
 from tests.support.commands import error, run
 
 ROOT = Path(__file__).parents[3]

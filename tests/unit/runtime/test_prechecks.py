@@ -11,9 +11,9 @@ from threading import Event, Thread
 
 import pytest
 
+from connectors.sdk.ports import free_port
 from connectors.sdk.runner import configure
 from streams.cli.sla import active_sla_file
-from streams.kafka.ports import free_port
 from streams.runtime import instance_lock, prechecks
 from streams.runtime.instance_lock import find_cluster, write_running_file
 from streams.runtime.prechecks import check_not_running, check_port, claim_data_directory

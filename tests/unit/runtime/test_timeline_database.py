@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.kafka.ports import free_port
+from connectors.sdk.ports import free_port
 from tests.support.commands import run
 
 LINE = "accueil: timeline.url: the driver for PostgreSQL (psycopg) is not installed: run pip install 'psycopg[binary]'"

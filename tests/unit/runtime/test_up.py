@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from connectors.sdk.ports import free_port
 from models.topics import Channel
-from streams.kafka.ports import free_port
 from tests.support import kafka_io
 from tests.support.demo import start
 from tests.support.processes import wait_until

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from connectors.sdk.instance import GRACE_SECONDS
-from streams.kafka.ports import free_port
+from connectors.sdk.ports import free_port
 from streams.runtime import supervisor
 from streams.runtime.process_specs import BROKER_STOP_SECONDS
 from streams.runtime.supervisor import Child, Program

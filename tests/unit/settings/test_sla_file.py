@@ -11,13 +11,13 @@ import structlog
 from prometheus_client import CollectorRegistry
 from structlog.typing import EventDict
 
+from connectors.sdk.ports import free_port
 from models.calendars import CalendarRules
 from models.policies import ClockKind
 from streams.cli.sla import EXAMPLE
 from streams.core.contacts import contact
 from streams.core.sla.clock_changes import advance
 from streams.core.sla.clock_intervals import clock_intervals
-from streams.kafka.ports import free_port
 from streams.settings import sla_file
 from streams.settings.loader import load
 from streams.settings.schema import ConfigError

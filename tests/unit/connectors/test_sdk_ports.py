@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from streams.kafka import ports
-from streams.kafka.ports import free_port
+from connectors.sdk import ports
+from connectors.sdk.ports import free_port
 
 ALLOCATE = """
 import sys
-from streams.kafka import ports
+from connectors.sdk import ports
 ports.PORTS = [int(sys.argv[1])]
 try:
     print(ports.free_port(), flush=True)
