@@ -192,7 +192,7 @@ def _channel_body(
     if channel is Channel.APPOINTMENT and "answers" in roles:  # such as `Pris le`
         roles = {"begins": roles["answers"], **roles}
     is_states = has_states(channel, roles)
-    yield from list_id_lines(roles, records, channel, is_states=is_states)
+    yield from list_id_lines(roles, records, channel, is_states=is_states, is_webhook=not compares_records)
     events = list(_event_lines(roles, channel, time_format, compares_records=compares_records))
     if channel is Channel.CALL and not any(line.lstrip().startswith('{ event = "call.answered"') for line in events):
         roles = {role: column for role, column in roles.items() if role != "agent"}  # no event has the agent

@@ -135,7 +135,7 @@ def list_register_lines(found: RegisterColumns, roles: Mapping[str, Column], mai
 
 def _id_lines(found: RegisterColumns) -> Iterator[str]:
     if found.id is None:
-        advice = _("no column found: without it, the contents of a record are its id")
+        advice = _("not found: without it, the contents of a record are its id")
         yield f'# id = ""  # {advice}'
     elif found.has_shared_ids:
         advice = _(
