@@ -19,19 +19,25 @@ from connectors.sdk.mapping.event_proposal import (
     list_events,
     list_reasons,
 )
+from connectors.sdk.mapping.field_proposal import list_field_lines, usable_names
 from connectors.sdk.mapping.fields import Record
 from connectors.sdk.mapping.id_proposal import list_id_lines
+from connectors.sdk.mapping.mixed_proposal import (
+    find_mixed_channels,
+    is_register,
+    list_channel_advice,
+    list_mixed_lines,
+)
 from connectors.sdk.mapping.post_proposal import PostColumns, find_post_columns, list_post_lines
-from connectors.sdk.mapping.proposed_lines import format_expression, list_names, quote, time_option, toml_key
+from connectors.sdk.mapping.proposed_lines import format_expression, list_names, quote, toml_key
 from connectors.sdk.mapping.register_proposal import RegisterColumns, find_register_columns, list_register_lines
 from connectors.sdk.mapping.sample_columns import (
-    PREFERRED,
     TIME_ROLES,
     Column,
     describe_column,
     find_column,
     join_times_of_day,
-    plain_name,
+    read_text,
     seems_total,
 )
 from connectors.sdk.mapping.state_proposal import (
@@ -64,6 +70,7 @@ def propose(
 
     `options` are those with which the connector has read the sample, such as `records` or `widths`.
     """
+    is_given = channel is not None
     names = dict.fromkeys(name for record in records for name in record)
     described = [describe_column(name, records) for name in names]
     post = find_post_columns(described) if channel in {None, Channel.MAIL} else None
@@ -90,8 +97,14 @@ def propose(
         roles, records, channel, time_format, post, callbacks, register, compares_records=connector != "webhook"
     )
     counted = find_column(_COUNTS, columns) if channel is Channel.MAIL and is_single else None
-    head = _head_lines(connector, time_format, is_channel_known=bool(chosen or post))
-    lines = [_NOT_IN_TOML.sub(" ", line) for line in (*head, *_count_lines(counted), *body)]
+    mixed = find_mixed_channels(columns) if is_single else None
+    advice = [*_count_lines(counted), *(list_channel_advice(mixed, channel) if mixed else ())]
+    if mixed and not is_given and is_register(mixed, channel, roles):
+        is_webhook = connector == "webhook"
+        body = list_mixed_lines(mixed, columns, roles["begins"], records, time_format, is_webhook=is_webhook)
+        roles, advice = {}, []
+    head = _head_lines(connector, time_format, is_channel_known=bool(chosen or post or mixed))
+    lines = [_NOT_IN_TOML.sub(" ", line) for line in (*head, *advice, *body)]
     named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
     lines[2:2] = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in options.items()]
     if "line" in roles and queue:
@@ -196,7 +209,7 @@ def _channel_body(
     events = list(_event_lines(roles, channel, time_format, compares_records=compares_records))
     if channel is Channel.CALL and not any(line.lstrip().startswith('{ event = "call.answered"') for line in events):
         roles = {role: column for role, column in roles.items() if role != "agent"}  # no event has the agent
-    yield from _field_lines(roles, channel, time_format)
+    yield from list_field_lines(roles, channel, time_format)
     if is_states and compares_records:
         yield from list_state_fields(roles, time_format)
     yield ""
@@ -212,7 +225,7 @@ def _channel_body(
     elif channel is Channel.FORM and {"decision", "ends"} <= roles.keys():
         yield from ("", *list_decisions(roles["decision"]))
     for name in ("procedure", "queue", "line", "service", "site"):
-        if name in roles and name in _usable_names(channel):
+        if name in roles and name in usable_names(channel):
             yield from ("", f"[values.{name}]", *list_names(roles[name].distinct))
     if has_reason:
         yield from ("", *list_reasons(roles["contact_reason"]))
@@ -234,55 +247,6 @@ def _event_lines(
     return list_events(roles, channel, time_format)
 
 
-def _field_lines(roles: Mapping[str, Column], channel: Channel, time_format: str) -> Iterator[str]:
-    """Yield the lines of the fields that all events have."""
-    for name in (*_usable_names(channel), "dossier", "phone", "email"):
-        if name not in roles:
-            continue
-        column = roles[name]
-        option = "case" if name == "dossier" and channel is not Channel.FORM else name
-        line = f"{option} = {quote(column.name)}"
-        if name == "queue" and channel is Channel.CALL and not re.search(PREFERRED["queue"], plain_name(column.name)):
-            line += "  # " + _("no column names a queue: is it this one?")
-        elif option == "dossier":
-            line += "  # " + _("or case, if the number is that of a file which contacts of other channels name")
-        yield line
-    yield from _channel_lines(roles, channel, time_format)
-
-
-def _channel_lines(roles: Mapping[str, Column], channel: Channel, time_format: str) -> Iterator[str]:
-    """Yield the lines of the fields that only events of this channel have."""
-    if channel is Channel.CALL and "queue" not in roles:
-        advice = _("no column found: name the queue")
-        yield f'queue = {{ value = "" }}  # {advice}'
-    if channel is Channel.FORM and "procedure" not in roles:
-        advice = _("name the procedure")
-        yield f'procedure = {{ value = "" }}  # {advice}'
-    if channel is Channel.APPOINTMENT:
-        if "starts_at" in roles:
-            starts = roles["starts_at"]
-            yield f"starts_at = {time_option(starts, time_format)}"
-        else:
-            advice = _("no column found: name the time of the appointment")
-            yield f'# starts_at = ""  # {advice}'
-    if channel is Channel.FEEDBACK:
-        advice = _("or csat_1_5, ces_1_5, ces_1_7, nps_0_10, jdma_0_10")
-        yield f'scale = {{ value = "csat_1_5" }}  # {advice}'
-        if "score" in roles:
-            yield f"score = {quote(roles['score'].name)}"
-
-
-def _usable_names(channel: Channel) -> tuple[str, ...]:
-    match channel:
-        case Channel.CALL:
-            return "queue", "line", "service", "site", "agent"
-        case Channel.FORM:
-            return "procedure", "service", "site"
-        case Channel.VISIT | Channel.EMAIL | Channel.APPOINTMENT:
-            return "queue", "service", "site"
-    return "service", "site"
-
-
 def _list_texts(value: Any) -> Iterator[str]:
     """Yield all keys and texts in a mapping file."""
     if isinstance(value, str):
@@ -299,7 +263,7 @@ def _list_texts(value: Any) -> Iterator[str]:
 def _queue_or_line(queue: Column, line: Column, records: Sequence[Record]) -> Column:
     """Return the column with the queue, or for calls that reach none, the direct line."""
     values = [record.get(queue.name) or record.get(line.name) for record in records]
-    texts = tuple(str(value).strip() for value in values if value not in {None, ""})
+    texts = tuple(read_text(value) for value in values if value not in {None, ""})
     name = f"{format_expression(queue.name)} || {format_expression(line.name)}"
     return Column(name, texts, "", len(texts) < len(records))
 
