@@ -18,7 +18,7 @@ from connectors.sdk.mapping.proposed_lines import (
     toml_key,
     when_table,
 )
-from connectors.sdk.mapping.sample_columns import FEW_VALUES, Column
+from connectors.sdk.mapping.sample_columns import FEW_VALUES, Column, plain_name
 from models.locale import _
 from models.topics import Channel
 
@@ -42,13 +42,26 @@ _EVENTS: Final[Mapping[Channel, tuple[tuple[str, str], ...]]] = {
     Channel.FEEDBACK: (("feedback.given", "begins"),),
 }
 """Events of a channel, each with the role of the column that has its time."""
+_ACTIONS: Final = {
+    "call.queued": re.compile(r"\benter|\bqueued\b|\bjoin|mise? en (?:file|attente)|entree en file"),
+    "call.answered": re.compile(r"\bconnect(?:ed)?\b|\banswered\b|\bdecroche|\brepondu"),
+    "call.ended": re.compile(r"\bcomplete|\bhang ?up|\braccroche|\bended\b|\bfin\b|\btermine"),
+    "call.abandoned": re.compile(r"\babandon|\bperdu|\blost\b"),
+    "visit.arrived": re.compile(r"\btaken\b|\bissued\b|\bpris|\barriv|\bcreated\b|\bcheck(?:ed)? ?in\b"),
+    "visit.called": re.compile(r"\bcall(?:ed)?\b|\bappel"),
+    "visit.served": re.compile(r"\bserved?\b|\bservi|\bclosed\b|\bended\b|\bfin\b|\btermine|\bcomplete"),
+    "visit.left": re.compile(r"\bleft\b|\bparti|\babandon|\babsent|\bno show"),
+}
+"""Words in the names of actions by event, without accents."""
+_NEGATION: Final = re.compile(r"\b(?:non|not|pas|sans|without|prise? en charge)\b")
+"""Words that turn the meaning of an action round. `Pris en charge` is no ticket that was taken."""
 _DURATIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "call.answered": ("wait_seconds", "ring_seconds"),
     "call.abandoned": ("wait_seconds",),
     "call.ended": ("handle_seconds",),
 }
-_ZERO: Final = re.compile(r"[0:]*0(?:[.,]0*)?")
 """Durations that an event has if columns have their roles."""
+_ZERO: Final = re.compile(r"[0:]*0(?:[.,]0*)?")
 _AFTER: Final[Mapping[str, tuple[str, ...]]] = {
     "call.answered": ("wait_seconds",),
     "call.abandoned": ("wait_seconds",),
@@ -59,16 +72,27 @@ _AFTER: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def list_actions(roles: Mapping[str, Column], channel: Channel, main_format: str) -> Iterator[str]:
-    """Yield an event per line, to be completed with the values of the column that says what a row is about."""
+    """Yield an event per line, with the values of the column that says what a record is about; as a comment without any."""
     action = roles["action"]
-    values = ", ".join(map(quote, list(action.distinct)[:FEW_VALUES]))
-    advice = _(
-        "each row is one event: put each value into one of the next lines or into [ignored]: {values}", values=values
-    )
-    yield f"  # {advice}"
+    placed = {value: _place_action(value, channel) for value in action.distinct}
     time = time_option(roles["begins"], main_format) if "begins" in roles else quote("")
     for event, _role in _EVENTS[channel]:
-        yield f"  # {event_table(event, {'time': time, 'when': when_table(action, '[]')})},"
+        values = [value for value, kind in placed.items() if kind == event]
+        mark = "" if values and "begins" in roles else "# "
+        yield f"  {mark}{event_table(event, {'time': time, 'when': when_table(action, quote_list(values))})},"
+    if unplaced := [value for value, kind in placed.items() if not kind]:
+        listed = ", ".join(map(quote, unplaced[:FEW_VALUES]))
+        advice = _(
+            "each record is one event: put these values into a line above or into [ignored]: {values}", values=listed
+        )
+        yield f"  # {advice}"
+
+
+def _place_action(value: str, channel: Channel) -> str:
+    """Return the event of a channel that a value names; empty if it names none or several, or if it is negated."""
+    plain = " ".join(plain_name(value).split())
+    kinds = [event for event, _role in _EVENTS[channel] if event in _ACTIONS and _ACTIONS[event].search(plain)]
+    return kinds[0] if len(kinds) == 1 and not _NEGATION.search(plain) else ""
 
 
 def format_reason(roles: Mapping[str, Column], main_format: str, test: str = "", channel: Channel | None = None) -> str:

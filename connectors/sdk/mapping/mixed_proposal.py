@@ -29,6 +29,7 @@ from connectors.sdk.mapping.proposed_lines import (
     toml_key,
     when_table,
 )
+from connectors.sdk.mapping.register_proposal import list_other_directions
 from connectors.sdk.mapping.sample_columns import PREFERRED, Column, plain_name
 from models.locale import _
 from models.topics import Channel
@@ -72,14 +73,24 @@ class MixedChannels(NamedTuple):
     """Values by channel, the most frequent first."""
     unplaced: Sequence[str]
     """Values that name no channel of Accueil."""
+    direction: Column | None
+    """Column that says whether a contact arrived or was sent."""
+
+    @property
+    def has_personal_contacts(self) -> bool:
+        """True if there are calls or visits, which no register of letters has."""
+        return not self.values.keys().isdisjoint(_AT_ONCE)
 
     def test(self, channel: Channel) -> str:
         """Return the test for the contacts of a channel."""
         return list_test(self.column, quote_list(self.values[channel]))
 
 
-def find_mixed_channels(columns: Sequence[Column]) -> MixedChannels | None:
-    """Return the column that names the channels of contacts; None if there is none, or if all have the same."""
+def find_mixed_channels(columns: Sequence[Column], direction: Column | None) -> MixedChannels | None:
+    """Return the column that names the channels of contacts; None if there is none, or if all have the same.
+
+    `direction` is the column that says whether a contact arrived or was sent.
+    """
     for column in columns:
         is_named = _NAMED.search(column.plain)
         if column.time_format or not column.has_few_values or not (is_named or _MAY_BE_NAMED.search(column.plain)):
@@ -91,11 +102,11 @@ def find_mixed_channels(columns: Sequence[Column]) -> MixedChannels | None:
         known = sum(_place_channel(value) is not None for value in column.values)
         if len(values) > 1 and known >= (MIN_NAMED_SHARE if is_named else MIN_SHARE) * len(column.values):
             unplaced = [value for value in column.distinct if _place_channel(value) is None]
-            return MixedChannels(column, values, unplaced)
+            return MixedChannels(column, values, unplaced, direction)
     return None
 
 
-def is_register(found: MixedChannels, channel: Channel | None, roles: Mapping[str, Column]) -> bool:
+def is_mixed_register(found: MixedChannels, channel: Channel | None, roles: Mapping[str, Column]) -> bool:
     """Return whether each record is a contact of the channel that the column names.
 
     In a list of files or appointments, the column may be the way by which a file was sent or an appointment booked. `channel` and
@@ -132,7 +143,7 @@ def list_mixed_lines(
 
     `begins` has the time of contacts of channels for which no other column has it.
     """
-    others = [column for column in columns if column is not found.column]
+    others = [column for column in columns if column not in {found.column, found.direction}]
     roles = {channel: {"begins": begins, **_find_channel_roles(others, channel)} for channel in found.values}
     events = [
         line
@@ -155,6 +166,9 @@ def list_mixed_lines(
     for channel, own in with_reason.items():
         yield format_reason(own, main_format, found.test(channel), channel)
     yield "]"
+    if found.direction and (outgoing := list_other_directions(found.direction)):
+        advice = _("contacts that the organisation began")
+        yield from ("", "[ignored]", f"{toml_key(found.direction.name)} = {quote_list(outgoing)}  # {advice}")
     for name in ("procedure", "queue", "service", "site"):
         named = next((own[name] for own in roles.values() if name in own), None)
         if named and name in options:
@@ -188,7 +202,8 @@ def _find_channel_roles(columns: Sequence[Column], channel: Channel) -> dict[str
             roles.setdefault("contact_reason", column)
     if channel is Channel.CALL and "queue" not in roles and "service" in roles:
         roles["queue"] = roles["service"]
-    if channel in _AT_ONCE and "answers" in roles and not _PICKED_UP.search(plain_name(roles["answers"].name)):
+    answered = roles.get("answers") if channel in _AT_ONCE and "wait_seconds" not in roles else None
+    if answered and not _PICKED_UP.search(plain_name(answered.name)):
         del roles["answers"]
     if channel is Channel.EMAIL and "answers" not in roles and "ends" in roles:
         roles["answers"] = roles["ends"]

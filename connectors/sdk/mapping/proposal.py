@@ -3,10 +3,10 @@
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -23,8 +23,9 @@ from connectors.sdk.mapping.field_proposal import list_field_lines, usable_names
 from connectors.sdk.mapping.fields import Record
 from connectors.sdk.mapping.id_proposal import list_id_lines
 from connectors.sdk.mapping.mixed_proposal import (
+    MixedChannels,
     find_mixed_channels,
-    is_register,
+    is_mixed_register,
     list_channel_advice,
     list_mixed_lines,
 )
@@ -50,6 +51,7 @@ from connectors.sdk.mapping.state_proposal import (
     list_state_fields,
     list_state_messages,
     list_state_names,
+    with_decisions,
 )
 from models.locale import _
 from models.topics import Channel
@@ -58,6 +60,20 @@ _COUNTS: Final = re.compile(r"\bnb\b|nombre|quantite|\bitems\b|pieces\b")
 """Words in the names of columns with numbers of letters."""
 _NOT_IN_TOML: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """Characters that a line of TOML may not have, also in a comment."""
+
+
+class _Forms(NamedTuple):
+    """Tables of a known form, of which a sample may be one."""
+
+    post: PostColumns | None
+    callbacks: CallbackColumns | None
+    register: RegisterColumns | None
+    mixed: MixedChannels | None
+
+    @property
+    def is_known(self) -> bool:
+        """True if the columns have the roles of one of the first three forms."""
+        return bool(self.post or self.callbacks or self.register)
 
 
 def propose(
@@ -78,32 +94,29 @@ def propose(
         records = [record for record in records if not seems_total(record)] or records
         described = [describe_column(name, records) for name in names]
     columns = join_times_of_day(described)
-    register = find_register_columns(columns, records)
-    callbacks = find_callback_columns(columns) if channel in {None, Channel.CALL} else None
-    chosen = channel or _choose_channel(columns, callbacks, register)
+    forms = _find_forms(columns, records, channel, post)
+    chosen = channel or _choose_channel(columns, forms)
     channel = chosen or Channel.MAIL
     if channel is not Channel.MAIL:
-        register = None
-    roles = _choose_roles(columns, channel, post, register)
+        forms = forms._replace(register=None)
+    roles = _choose_roles(columns, channel, forms)
     queue = roles.get("queue")
     if channel is not Channel.CALL or "begins" not in roles or "repeated_id" in roles:
         roles.pop("line", None)
     elif "line" in roles and queue and queue.is_sometimes_empty:
         roles["queue"] = _queue_or_line(queue, roles["line"], records)
-    if is_single := not (post or callbacks or register):
+    if not forms.is_known:
         roles = _with_state_time(roles, columns, records, channel)
-    time_format = _choose_format(columns, roles, callbacks)
-    body = _body_lines(
-        roles, records, channel, time_format, post, callbacks, register, compares_records=connector != "webhook"
-    )
-    counted = find_column(_COUNTS, columns) if channel is Channel.MAIL and is_single else None
-    mixed = find_mixed_channels(columns) if is_single else None
-    advice = [*_count_lines(counted), *(list_channel_advice(mixed, channel) if mixed else ())]
-    if mixed and not is_given and is_register(mixed, channel, roles):
-        is_webhook = connector == "webhook"
-        body = list_mixed_lines(mixed, columns, roles["begins"], records, time_format, is_webhook=is_webhook)
-        roles, advice = {}, []
-    head = _head_lines(connector, time_format, is_channel_known=bool(chosen or post or mixed))
+    time_format = _choose_format(columns, roles, forms.callbacks)
+    is_webhook = connector == "webhook"
+    advice: Iterable[str] = ()
+    if not forms.is_known and forms.mixed and not is_given and is_mixed_register(forms.mixed, channel, roles):
+        body = list_mixed_lines(forms.mixed, columns, roles["begins"], records, time_format, is_webhook=is_webhook)
+        roles = {}
+    else:
+        body = _body_lines(roles, records, channel, time_format, forms, compares_records=not is_webhook)
+        advice = _list_advice(columns, channel, forms)
+    head = _head_lines(connector, time_format, is_channel_known=bool(chosen or forms.post or forms.mixed))
     lines = [_NOT_IN_TOML.sub(" ", line) for line in (*head, *advice, *body)]
     named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
     lines[2:2] = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in options.items()]
@@ -119,24 +132,36 @@ def propose(
     return "\n".join(lines) + "\n"
 
 
-def _count_lines(counted: Column | None) -> Iterator[str]:
-    """Yield a comment about a column with numbers of letters."""
-    if counted:
+def _find_forms(
+    columns: Sequence[Column], records: Sequence[Record], channel: Channel | None, post: PostColumns | None
+) -> _Forms:
+    """Return the forms that a table may have. `channel` is the given one."""
+    register = find_register_columns(columns, records)
+    mixed = find_mixed_channels(columns, register.direction if register else None)
+    if mixed and mixed.has_personal_contacts and channel is None:  # the direction is then that of all contacts
+        register = None
+    callbacks = find_callback_columns(columns) if channel in {None, Channel.CALL} else None
+    return _Forms(post, callbacks, register, mixed)
+
+
+def _list_advice(columns: Sequence[Column], channel: Channel, forms: _Forms) -> Iterator[str]:
+    """Yield comments about columns with numbers of letters, or with channels."""
+    if channel is Channel.MAIL and not forms.is_known and (counted := find_column(_COUNTS, columns)):
         advice = _(
             "if {column} is a number of letters, each row is a total: accueil connectors presets mailroom-counts",
             column=toml_key(counted.name),
         )
         yield f"# {advice}"
+    if forms.mixed and not (forms.post or forms.callbacks):
+        yield from list_channel_advice(forms.mixed, channel)
 
 
-def _choose_roles(
-    columns: Sequence[Column], channel: Channel, post: PostColumns | None, register: RegisterColumns | None
-) -> dict[str, Column]:
+def _choose_roles(columns: Sequence[Column], channel: Channel, forms: _Forms) -> dict[str, Column]:
     """Return the columns by their roles."""
-    if post:
-        return {"begins": post.day}
-    if register:  # a column `Direction` with `in` and `out` is no service
-        return find_roles([column for column in columns if column is not register.direction], channel)
+    if forms.post:
+        return {"begins": forms.post.day}
+    if forms.register:  # a column `Direction` with `in` and `out` is no service
+        return find_roles([column for column in columns if column is not forms.register.direction], channel)
     return find_roles(columns, channel)
 
 
@@ -155,19 +180,19 @@ def _body_lines(
     records: Sequence[Record],
     channel: Channel,
     time_format: str,
-    post: PostColumns | None,
-    callbacks: CallbackColumns | None,
-    register: RegisterColumns | None,
+    forms: _Forms,
     *,
     compares_records: bool,
 ) -> Iterator[str]:
     """Return the lines after the first options: those of a table of a known form, or those of a channel."""
-    if post:
-        return list_post_lines(post)
-    if callbacks:
-        return list_callback_lines(callbacks, roles)
-    if register:
-        return list_register_lines(register, roles, time_format)
+    if forms.post:
+        return list_post_lines(forms.post)
+    if forms.callbacks:
+        return list_callback_lines(forms.callbacks, roles)
+    if forms.register:
+        return list_register_lines(forms.register, roles, time_format)
+    if channel is Channel.FORM and not has_states(channel, roles):
+        roles = with_decisions(roles)
     return _channel_body(roles, records, channel, time_format, compares_records=compares_records)
 
 
@@ -268,12 +293,10 @@ def _queue_or_line(queue: Column, line: Column, records: Sequence[Record]) -> Co
     return Column(name, texts, "", len(texts) < len(records))
 
 
-def _choose_channel(
-    columns: Sequence[Column], callbacks: CallbackColumns | None, register: RegisterColumns | None
-) -> Channel | None:
-    """Return the channel of a table whose columns `callbacks` and `register` were found; None if nothing says it."""
-    if callbacks:
+def _choose_channel(columns: Sequence[Column], forms: _Forms) -> Channel | None:
+    """Return the channel of a table; None if nothing says it."""
+    if forms.callbacks:
         return Channel.CALL
-    channel = guess_channel(columns)
+    channel, register = guess_channel(columns), forms.register
     is_register = register is not None and (channel is None or (channel is Channel.EMAIL and register.is_certain))
     return Channel.MAIL if is_register else channel

@@ -180,6 +180,11 @@ def _event_lines(found: RegisterColumns, roles: Mapping[str, Column], main_forma
     yield f"{line}  # {'; '.join(hints)}" if hints else line
 
 
+def list_other_directions(direction: Column) -> list[str]:
+    """Return the values of a column with directions that mean that a contact did not arrive."""
+    return [value for value in direction.distinct if _read_direction(value) in {_SENT, _INTERNAL}]
+
+
 def _is_direction(column: Column) -> bool:
     """Return whether nearly all values of a column are directions: both, or at least one if the name of the column says so."""
     meanings = {value: _read_direction(value) for value in column.distinct}

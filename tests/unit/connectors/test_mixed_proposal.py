@@ -90,6 +90,71 @@ def test_times_of_calls_in_a_register_count_if_it_has_them() -> None:
     ]
 
 
+def test_waits_of_calls_and_answers_of_emails_may_be_in_the_same_columns() -> None:
+    records = [
+        {
+            "id": "c-1",
+            "contact.channel": "phone",
+            "createdAt": 1793000000,
+            "queue": "RSA",
+            "answeredAt": 1793000020,
+            "wait": 20,
+        },
+        {
+            "id": "c-2",
+            "contact.channel": "phone",
+            "createdAt": 1793000100,
+            "queue": "RSA",
+            "answeredAt": None,
+            "wait": 9,
+        },
+        {"id": "c-3", "contact.channel": "email", "createdAt": 1793000200, "queue": "RSA", "answeredAt": 1793010000},
+    ]
+    records = [{**record, "endedAt": record["createdAt"] + 60} for record in records]
+    assert try_events(read(propose(records, "http")), records) == [
+        CALL,
+        ["call.queued", "call.abandoned"],
+        ["email.received", "email.answered"],
+    ]
+
+
+def test_a_register_of_letters_that_names_channels_says_so() -> None:
+    records = rows(
+        "N°;Sens;Reçu le;Canal",
+        "1;Arrivée;2026-11-02;Courrier",
+        "2;Départ;2026-11-03;Courriel",
+        "3;Arrivée;2026-11-03;Courriel",
+    )
+    text = propose(records, "table")
+    assert "letter.arrived" in text
+    assert '# Canal = ["Courriel"]\n' in text
+
+
+def test_contacts_that_the_organisation_began_are_left_out() -> None:
+    records = [{**record, "Sens": "Sortant" if number == 1 else "Entrant"} for number, record in enumerate(REGISTER)]
+    proposed = read(propose(records, "table"))
+    assert proposed["ignored"] == {"Sens": ["Sortant"]}
+    assert [events[:1] for events in try_events(proposed, records)] == [
+        ["call.queued"],
+        [],
+        ["email.received"],
+        ["letter.arrived"],
+        ["call.queued"],
+        ["email.received"],
+    ]
+
+
+def test_columns_of_a_ticket_system_are_recognised() -> None:
+    records = rows(
+        "Ticket ID;Channel;Created at;First reply at;Solved at;Group;Assignee",
+        "1;Email;2026-11-16 09:00:00;2026-11-16 10:00:00;2026-11-17 10:00:00;Housing;A",
+        "2;Phone;2026-11-16 09:10:00;;2026-11-16 09:20:00;Roads;B",
+    )
+    proposed = read(propose(records, "table"))
+    assert (proposed["id"], proposed["queue"]) == ("Ticket ID", "Group")
+    assert try_events(proposed, records) == [["email.received", "email.answered"], CALL]
+
+
 @pytest.mark.parametrize(
     ("names", "first", "second"),
     [
