@@ -22,6 +22,7 @@ from connectors.sdk.mapping.proposal import propose
 from connectors.sdk.mapping.reason_options import allowed_reasons
 from connectors.sdk.mapping.record_mapping import RecordMapping
 from connectors.sdk.mapping.trial import MISSING_TABLE, Trial, find_unnamed
+from connectors.sdk.mapping.unnamed_columns import name_columns
 from connectors.sdk.probe import scratch
 from connectors.sdk.record_source import RecordSource
 from connectors.sdk.record_store import FILE
@@ -161,15 +162,10 @@ def create_mapping(
         raise OperatorError(_("{sample} is no spreadsheet: it has no sheet {sheet}", sample=sample, sheet=sheet))
     _print_sheet(sample, sheet, sheets)
     records, options = _read_json(sample) if is_json else _read_table(sample, widths, skip_lines, sheet)
-    title_advice = _("if the first line is a title, add --skip-lines with the number of lines above the header")
-    if not records:
-        advice = "" if is_json else f"{_(':')} {title_advice}"
-        raise OperatorError(_("{sample} has no records", sample=sample) + advice)
-    if len(records[0]) == 1 and not is_json:
-        advice = _("for columns of fixed width, add their widths in characters, such as --widths 10,8,20")
-        raise OperatorError(_("{sample} has only one column", sample=sample) + f"{_(':')} {advice}")
-    if not is_json and seems_title([*records[0]]):
-        raise OperatorError(_("{sample} has only one named column", sample=sample) + f"{_(':')} {title_advice}")
+    if is_json and not records:
+        raise OperatorError(_("{sample} has no records", sample=sample))
+    if not is_json:
+        _check_table(records, sample, sheets)
     if connector == "sql":
         options |= {"table": sample.stem}
     into.mkdir(parents=True, exist_ok=True)
@@ -182,6 +178,24 @@ def create_mapping(
     step = _("check every line of {path}", path=path)
     click.echo(f"  {step}")
     click.echo(f"  accueil connectors try {path} --with {sample}")
+
+
+def _check_table(records: Sequence[Mapping[str, Any]], sample: Path, sheets: Sequence[str]) -> None:
+    """Raise `OperatorError` for a table that was not read as one: with a title, of fixed width, or in another sheet."""
+    advice = _("if the first line is a title, add --skip-lines with the number of lines above the header")
+    if len(sheets) > 1:
+        advice = _(
+            "if another sheet has the records, add --sheet with its name; "
+            "if the first line is a title, add --skip-lines with the number of lines above the header"
+        )
+    if not records:
+        raise OperatorError(_("{sample} has no records", sample=sample) + f"{_(':')} {advice}")
+    if len(records[0]) == 1:
+        if not sheets:
+            advice = _("for columns of fixed width, add their widths in characters, such as --widths 10,8,20")
+        raise OperatorError(_("{sample} has only one column", sample=sample) + f"{_(':')} {advice}")
+    if seems_title([*records[0]]):
+        raise OperatorError(_("{sample} has only one named column", sample=sample) + f"{_(':')} {advice}")
 
 
 def _choose_connector(connector: str | None, sample: Path, *, has_form: bool) -> str:
@@ -247,7 +261,7 @@ def _read_table(
 ) -> tuple[Sequence[Mapping[str, Any]], Options]:
     """Return the first rows of a table, for which there is no mapping yet, and the options that say how it is read.
 
-    A first line of fixed width is a header if it has no digit. Without a header, the columns get numbers as names.
+    A first line of fixed width is a header if it has no digit. Without a header, the columns are named by their values.
     """
     given: Options = {"skip_lines": skip_lines, "sheet": sheet}
     form = {name: value for name, value in given.items() if value}
@@ -257,8 +271,9 @@ def _read_table(
     rows = _read_rows(sample, form)
     if rows and not any(map(str.isdigit, "".join(rows[0].values()))):
         del form["columns"]
-        rows = _read_rows(sample, form)
-    return rows, form
+    elif rows:
+        form["columns"] = [*name_columns(rows)]
+    return _read_rows(sample, form), form
 
 
 def _read_rows(sample: Path, form: Options) -> Sequence[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 _DAYS: Final = ("%d%m%y", "%y%m%d")
-"""Formats of dates with six digits; the first counts if both are equally probable."""
+"""Formats of dates with six digits."""
 _DAY: Final = re.compile(r"\d{5,6}", re.ASCII)
 """Date with six digits, or with five after a spreadsheet has removed the zero."""
 _CLOCKS: Final = {
@@ -18,17 +18,19 @@ MIN_SHARE: Final = 0.9
 """Lowest share of the values in a column that must have a format."""
 
 
-def find_short_day_format(values: Sequence[str]) -> str:
+def find_short_day_format(values: Sequence[str], now: datetime) -> str:
     """Return the format of dates with six digits; empty for other texts.
 
     Of two possible formats, the one whose dates are closer together counts: a sample is of some days or months, not of decades.
+    If there is only one date, it is the latest that is not after `now`.
     """
-    spans = {}
+    ranks = {}
     for day_format in _DAYS:
         days = [day for value in values if (day := _read_day(value, day_format))]
         if days and len(days) >= MIN_SHARE * len(values):
-            spans[day_format] = max(days) - min(days)
-    return min(spans, key=lambda day_format: spans[day_format]) if spans else ""
+            first, last = min(days), max(days)
+            ranks[day_format] = (last - first, last > now, now - last)
+    return min(ranks, key=lambda day_format: ranks[day_format]) if ranks else ""
 
 
 def find_clock_format(values: Sequence[str]) -> str:

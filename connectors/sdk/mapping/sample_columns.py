@@ -5,7 +5,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -65,7 +65,7 @@ _NUMBER: Final = re.compile(r"\d+([.,]\d+)?")
 _MINUTES: Final = re.compile(r"\bmin(?:utes?)?\b")
 _MILLISECONDS: Final = re.compile(r"\bms\b|milli")
 _CALLER: Final = r"tel|phone|mobile|portable|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b"
-_QUEUE: Final = r"queue|file|groupe|skill|pilote"
+_QUEUE: Final = r"queue|file|group|skill|pilote"
 ROLES: Final = {
     "line": r"appelee?\b|called|dialled|\bdnis\b|\bsda\b|ligne|\bline\b",
     "phone": rf"{_CALLER}|\bnumero\b|\bnumber\b",
@@ -77,16 +77,16 @@ ROLES: Final = {
     "dossier": r"dossier|\bcase\b",
     "procedure": r"demarche|procedure|teleservice|formulaire|\bnature|\btype (?:de |d )(?:demande|dossier|aide)",
     "queue": rf"{_QUEUE}|motif",
-    "contact_reason": r"motif|reason|qualif|wrap|objet|\bcode (?:de )?(?:fin|cloture)\b",
+    "contact_reason": r"motif|reason|qualif|wrap|objet|\btheme|thematique|\bsujet|\btopic|\bcode (?:de )?(?:fin|cloture)\b",
     "service": r"service|direction|pole|\bdepartment",
-    "site": r"\bsite|lieu|antenne|\bborne",
-    "agent": r"agent|operateur|conseiller|\buser$|\busername\b|\bposte\b",
+    "site": r"\bsite|lieu|antenne|\bborne|\boffice\b|\bagence",
+    "agent": r"agent|operateur|conseiller|\buser$|\busername\b|\bposte\b|\b(?:recu|traite|pris) par\b",
     "wait_seconds": r"attente|wait",
     "ring_seconds": r"sonnerie|\bring",
     "handle_seconds": r"talk|conversation|communication|billsec",
     "duration": r"duree|duration",
     "starts_at": r"\brdv\b|rendez|creneau|slot|appointment|\bprevu|scheduled",
-    "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|\bclos\b|closed|traite",
+    "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|\bclos\b|closed|traite|solved|\bresolu",
     "changed_at": r"modif|chang|update|\bmaj\b|mise a jour|depuis|\bsince\b|\b(?:etat|statut|state|status)\b",
     "answers": r"answer|repon|decroch|appel[ée] le|called|\bpris",
     "begins": (
@@ -290,7 +290,7 @@ def _find_serial_format(name: str, values: Sequence[Any]) -> str:
 
 def _find_short_format(name: str, texts: Sequence[str]) -> str:
     """Return the format of dates with six digits, by the name of the column too: many numbers have six digits."""
-    return find_short_day_format(texts) if _DAY_NAME.search(plain_name(name)) else ""
+    return find_short_day_format(texts, datetime.now(UTC)) if _DAY_NAME.search(plain_name(name)) else ""
 
 
 def seems_total(record: Record) -> bool:

@@ -83,6 +83,15 @@ def test_columns_of_fixed_width_without_a_header_get_numbers() -> None:
     assert propose_fixed(*FIXED[1:])["columns"] == ["column 1", "column 2", "column 3"]
 
 
+def test_dates_times_and_phones_of_columns_without_a_header_are_named() -> None:
+    Path("calls.txt").write_text("2611020905 120RSA   0639980001\n2611031405  90MDPH  0639980002\n")
+    result = run("connectors", "new", "calls", "--from", "calls.txt", "--widths", "6,4,4,6,10", "--channel", "call")
+    assert result.exit_code == 0, result.output
+    proposed = tomllib.loads(Path("calls.toml").read_text())
+    assert proposed["columns"] == ["date", "time", "column 3", "column 4", "phone"]
+    assert (proposed["events"][0]["time"], proposed["time_format"]) == (["date", "time"], "%y%m%d %H%M")
+
+
 def test_lines_of_one_column_need_widths() -> None:
     Path("calls.txt").write_text("\n".join(FIXED) + "\n")
     expected = "calls.txt has only one column: for columns of fixed width, add their widths in characters"
@@ -120,6 +129,12 @@ def test_the_sheet_that_is_read_is_named_with_the_others() -> None:
     refusal = run("connectors", "new", "mail", "--from", "mail.xlsx")
     assert "mail.xlsx: sheet Lisez-moi; sheets not read: Registre\n" in refusal.stderr
     assert (refusal.exit_code, Path("mail.toml").exists()) == (2, False)
+    write_xlsx(Path("title.xlsx"), [("Export du registre",), ("2026",)], sheet="Titre", before="Vide")
+    refusal = run("connectors", "new", "mail", "--from", "title.xlsx", "--sheet", "Titre")
+    assert (
+        "title.xlsx has only one column: if another sheet has the records, add --sheet with its name; if"
+        in refusal.stderr
+    )
     result = run("connectors", "new", "mail", "--from", "mail.xlsx", "--sheet", "Registre", "--channel", "mail")
     assert (result.exit_code, result.stderr) == (0, "mail.xlsx: sheet Registre; sheets not read: Lisez-moi\n")
     assert tomllib.loads(Path("mail.toml").read_text())["sheet"] == "Registre"

@@ -64,14 +64,16 @@ def test_other_numbers_are_no_times_of_day(columns: dict[str, str]) -> None:
         (("241026", "251026"), "%d%m%y"),
         (("261024", "261025"), "%y%m%d"),
         (("51026", "241026"), "%d%m%y"),
-        (("241026",), "%d%m%y"),
+        (("241026",), "%d%m%y"),  # rather than in 2024
+        (("261102",), "%y%m%d"),  # rather than in 2002
+        (("281126",), "%d%m%y"),  # rather than in 2028
         (("999999", "241026"), ""),
         (("2410",), ""),
         ((), ""),
     ],
 )
-def test_of_two_formats_the_one_whose_dates_are_closer_together_counts(days: tuple[str, ...], day_format: str) -> None:
-    assert find_short_day_format(days) == day_format
+def test_of_two_formats_that_of_closer_or_recent_dates_counts(days: tuple[str, ...], day_format: str) -> None:
+    assert find_short_day_format(days, NOW) == day_format
 
 
 @pytest.mark.parametrize(
