@@ -1,4 +1,4 @@
-"""Clients of kafka-python that release all resources: after a failed connection, 3.0.12 leaks a thread and sockets."""
+"""Clients of kafka-python that release all resources: 3.0.12 leaks a thread and sockets after a failed connection or `close`."""
 
 import gc
 import traceback
@@ -20,6 +20,9 @@ def open_client(kind: Any, config: Mapping[str, Any]) -> Iterator[Any]:
     finally:
         for network_client in inner:
             network_client.close()
+            for connection in network_client._manager._conns.values():
+                if connection.transport:  # closed while a request, such as one for metadata, was being sent
+                    connection.transport._sock.close()
 
 
 def _make(kind: Any, config: Mapping[str, Any], inner: list[KafkaNetClient]) -> Any:

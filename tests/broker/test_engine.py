@@ -3,7 +3,6 @@
 import re
 import time
 import uuid
-from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from kafka import KafkaProducer
 
 from streams.engine.engine import EX_FINAL
 from streams.engine.partition_start import OFFSETS_KEY
+from streams.kafka.clients import open_client
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.partitioner import partition_of
 from tests.support import kafka_io, ledger_job_oracle
@@ -158,7 +158,7 @@ def test_ticks_run_under_continuous_load(name: str, kafka: EmbeddedKafka, tmp_pa
 
 def test_invalid_header_name_does_not_stop_the_worker(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     topic, key, value = ledger_job_oracle.record(name, "a", "k", Event("odd"))
-    with closing(KafkaProducer(bootstrap_servers=kafka.bootstrap)) as producer:
+    with open_client(KafkaProducer, {"bootstrap_servers": kafka.bootstrap}) as producer:
         partition = partition_of(key, PARTITIONS)
         producer.send(topic, key=key, value=value, headers=[(RawName("name"), b"x")], partition=partition).get(30)
     with worker(name, kafka, tmp_path).start() as child:
@@ -203,7 +203,7 @@ def test_aborted_transaction_at_the_end_does_not_stop_the_ticks(
             producer.produce(topic, key=raw_key, value=value)
         producer.commit_transaction(30) if keep else producer.abort_transaction(30)
     with worker(name, kafka, tmp_path).start() as child:
-        published = kafka_io.read_until(kafka.bootstrap, f"{name}-out", lambda messages: len(messages) >= 40, 30)
+        published = kafka_io.read_until(kafka.bootstrap, f"{name}-out", lambda messages: len(messages) >= 40)
         assert len(published) == 40  # twenty events and their deadlines, none of the aborted ones
         assert child.stop() == 0
         child.start()  # the state contains the offsets after the aborted transaction

@@ -11,8 +11,9 @@ from confluent_kafka import Producer
 
 from models.events import CallQueued, CallQueuedData
 from models.ids import contact_id, event_id
+from models.sla import decode_sla
 from models.timestamps import milliseconds
-from models.topics import FIGURES, SOURCES, Channel
+from models.topics import FIGURES, SLA, SOURCES, Channel
 from streams.agents import codecs
 from streams.cli.main import main
 from streams.core.figures.figure import PROGRESS_KEY, Progress, decode_figure, encode_figure
@@ -41,6 +42,11 @@ def run(kafka: EmbeddedKafka, directory: Path, *arguments: str) -> Result:
 def rows(kafka: EmbeddedKafka) -> dict[tuple[int, bytes], bytes]:
     messages = kafka_io.read(kafka.bootstrap, FIGURES.name)
     return {(message.partition() or 0, message.key() or b""): message.value() or b"" for message in messages}
+
+
+def breaches(kafka: EmbeddedKafka) -> int:
+    events = [decode_sla(message.value() or b"") for message in kafka_io.read(kafka.bootstrap, SLA.name)]
+    return sum(event.type == "sla.breached" for event in events)
 
 
 def publish_duplicate(kafka: EmbeddedKafka) -> None:
@@ -84,6 +90,9 @@ def test_recompute_agrees_with_the_worker_and_names_each_difference(own_kafka: E
         assert right.exit_code == 0, right.output
         assert "no number differs" in right.stdout
         assert f"{CALLS + ANSWERED} events give" in right.stdout
+        wait_until(
+            lambda: breaches(own_kafka) >= CALLS - ANSWERED, "the deadlines that `check_changed_sla_targets` needs"
+        )
         assert worker.stop() == 0
     check_explain(own_kafka, tmp_path)
     check_changed_sla_targets(own_kafka, tmp_path)

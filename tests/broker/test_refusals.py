@@ -119,6 +119,7 @@ def test_connector_without_write_rights_is_not_ready(secured: EmbeddedKafka, tmp
         wait_until(
             lambda: named in readiness(port)[1], "the topic that is written to", otherwise=lambda: readiness(port)
         )
+        connect.wait_for(named)
         assert connect.text.count(named) == 1
         grant(secured, "WRITE", "TOPIC", [topic])
         wait_until(lambda: readiness(port)[0] == 200, "the right", otherwise=lambda: readiness(port))

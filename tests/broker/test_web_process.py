@@ -35,7 +35,7 @@ def test_board_survives_a_missing_and_a_killed_broker(own_kafka: EmbeddedKafka, 
     worker = Worker()
 
     def ask(path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{port}{path}")
+        return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60)
 
     def is_listening() -> bool:
         try:

@@ -153,8 +153,7 @@ def test_no_personal_data_leaves_the_connectors_and_erased_citizens_disappear(
         wait_until(
             lambda: office.request(address).json()["state"] == "proved",
             "the proof",
-            60,
-            lambda: office.request(address).text,
+            otherwise=lambda: office.request(address).text,
         )
         for name in ("worker", "timeline"):
             office.children[name].kill()

@@ -139,7 +139,7 @@ def test_kills_at_each_checkpoint_count_each_reattributed_contact_once(kafka: Em
                     process.start(ENGINE_KILL_AT=f"{point}:{chance.randint(1, 3)}")
                     assert process.wait() == -signal.SIGKILL, f"not killed at {point}"
                 process.start()
-        wait_until(lambda: is_counted(kafka), "all to be counted", 120)
+        wait_until(lambda: is_counted(kafka), "all to be counted")
         assert worker.stop() == 0
         assert timeline.stop() == 0
     kinds = [entries.decode(m.value()).type for m in kafka_io.read(kafka.bootstrap, topics.TIMELINE.name)]
@@ -172,7 +172,7 @@ def erase(kafka: EmbeddedKafka, tmp_path: Path, citizen: str) -> None:
     with worker, timeline:
         worker.start()
         timeline.start()
-        wait_until(lambda: is_counted(kafka), "all to be erased", 120)
+        wait_until(lambda: is_counted(kafka), "all to be erased")
         assert timeline.stop() == 0
         timeline.start()  # checks all rows, as once a day
         wait_until(lambda: not has_row(), "the row to be removed")

@@ -80,8 +80,7 @@ class PendingBreaches:
         wait_until(
             lambda: self.number("breached") >= len(self.chain.deadlines),
             "all breaches to be published",
-            120,
-            lambda: f"{self.number('breached')} of {len(self.chain.deadlines)} are",
+            otherwise=lambda: f"{self.number('breached')} of {len(self.chain.deadlines)} are",
         )
 
     def verify(self) -> None:

@@ -60,7 +60,7 @@ def finish(kafka: EmbeddedKafka, child: Child | None = None) -> dict[str, int]:
         assert child is None or child.alive, child.text[-3000:]
         return oracle.is_done(kafka.bootstrap)
 
-    wait_until(done, "all events to be folded", 120)
+    wait_until(done, "all events to be folded")
     return oracle.verify(kafka.bootstrap)
 
 

@@ -131,9 +131,9 @@ class Processes:
         return f"127.0.0.1:{self.ports[name]}"
 
 
-def total(series: str) -> str:
-    """Return the query of the total over all sites, with the maximum of the boards, which all export the same."""
-    return f"sum(max without (instance, job) ({series}))"
+def total(series: str, board: str = "max") -> str:
+    """Return the query of the total over all sites, with the `max` or `min` of the boards, which soon export the same."""
+    return f"sum({board} without (instance, job) ({series}))"
 
 
 def wait_for_agreement(prometheus: Prometheus, flow: EventFlow) -> float:
@@ -141,16 +141,17 @@ def wait_for_agreement(prometheus: Prometheus, flow: EventFlow) -> float:
     expected = flow.figures
 
     def different() -> dict[str, tuple[float | None, float]]:
-        found = {series: (prometheus.value(total(series)), number) for series, number in expected.items()}
+        found = {series: (prometheus.value(total(series, "min")), number) for series, number in expected.items()}
         return {series: both for series, both in found.items() if both[0] != both[1]}
 
     def reported_by_both() -> bool:
         contacts = sum(flow.sent[became] for became in BECAME)
         return len(prometheus.query(f"sum by (instance) (contact_received_total) == {contacts}")) == 2
 
-    wait_until(lambda: not different() and reported_by_both(), "all events to be reported", 120, different)
+    wait_until(lambda: not different() and reported_by_both(), "all events to be reported", otherwise=different)
     now = time.time()
-    wait_until(lambda: (prometheus.value("min(timestamp(up))") or 0) > now, "another scrape")
+    scraped = f"max by (instance) (timestamp(contact_received_total)) > {now}"  # `up` has a time also if a scrape fails
+    wait_until(lambda: len(prometheus.query(scraped)) == 2, "another scrape of both boards")
     return now
 
 

@@ -168,9 +168,7 @@ def test_day_of_calls_with_kills_matches_the_ledger(own_kafka: EmbeddedKafka, tm
         def found() -> dict[str, dict[str, object]]:
             return tallies(own_kafka.bootstrap)
 
-        wait_until(
-            lambda: found() == expected, "the figures to be the ledger's", 120, otherwise=lambda: (found(), expected)
-        )
+        wait_until(lambda: found() == expected, "the figures to be the ledger's", otherwise=lambda: (found(), expected))
         again = kafka_io.read(own_kafka.bootstrap, "contact.call.v1")
         kafka_io.produce(own_kafka.bootstrap, [(m.topic(), m.key(), m.value()) for m in again])
         wait_until(lambda: duplicates(own_kafka.bootstrap) >= len(again), "the replay to be seen")

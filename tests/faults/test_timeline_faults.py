@@ -220,7 +220,8 @@ def test_timeline_process_waits_during_a_table_rewrite(
     if kind == "postgresql":
         url = make_database(postgres, "rewritten")
     with writer(kafka, tmp_path, url) as child:
-        child.start()
+        # On a loaded machine, the 3 s of the other tests may pass without a heartbeat.
+        child.start(ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS="8")
         child.wait_for('"event": "partition_opened"', 4)
         with kafka_io.trickle(kafka.bootstrap, produced.batches()):
             wait_until(lambda: written(url), "entries to be written")

@@ -157,8 +157,7 @@ def test_incident_during_an_outage_is_sent_afterwards(harness: NotifierHarness) 
         wait_until(
             lambda: waiting(notifier) == {"alertmanagers.one": 30, "webhooks.desk": 60},
             "all events to be read",
-            20,
-            lambda: waiting(notifier),
+            otherwise=lambda: waiting(notifier),
         )
         harness.manager.start()
         harness.webhook.come()

@@ -56,8 +56,7 @@ def test_each_breach_is_one_alert_if_workers_and_notifier_are_killed_around_it(
             wait_until(
                 lambda: breach_alerts(hook).keys() >= chain.deadlines.keys(),
                 "all alerts",
-                90,
-                lambda: chain.deadlines.keys() - breach_alerts(hook).keys(),
+                otherwise=lambda: chain.deadlines.keys() - breach_alerts(hook).keys(),
             )
         kills = [child.exits.count(-signal.SIGKILL) for child in children]
     assert sum(kills) >= 20
@@ -82,11 +81,10 @@ def test_calls_that_ended_long_ago_cause_no_alert(own_kafka: EmbeddedKafka, tmp_
                 wait_until(
                     lambda: store.unsent() == {("breached", "ended"): 200},
                     "all incidents to be counted",
-                    60,
-                    store.unsent,
+                    otherwise=store.unsent,
                 )
             chain.call(3)
-            wait_until(lambda: breach_alerts(hook).keys() >= chain.deadlines.keys(), "the alerts of the new calls", 60)
+            wait_until(lambda: breach_alerts(hook).keys() >= chain.deadlines.keys(), "the alerts of the new calls")
     assert breach_alerts(hook).keys() == chain.deadlines.keys()
 
 
@@ -101,8 +99,7 @@ def test_stop_across_500_deadlines_causes_500_late_alerts(own_kafka: EmbeddedKaf
             wait_until(
                 lambda: breach_alerts(hook).keys() >= chain.deadlines.keys(),
                 "all alerts",
-                90,
-                lambda: len(breach_alerts(hook)),
+                otherwise=lambda: len(breach_alerts(hook)),
             )
             assert worker.stop() == 0
     assert {contact: {at for _, at in one} for contact, one in breach_alerts(hook).items()} == {

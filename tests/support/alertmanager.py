@@ -16,7 +16,7 @@ import httpx
 
 from connectors.sdk.ports import free_port
 from streams.kafka.child_processes import die_with_parent
-from tests.support.processes import ROOT, wait_until
+from tests.support.processes import PATIENCE_SECONDS, ROOT, wait_until
 
 EXAMPLE = ROOT / "deploy" / "alertmanager" / "alertmanager.example.yml"
 EXAMPLE_URL = "http://127.0.0.1:9095/alertes"
@@ -143,7 +143,7 @@ class Alertmanager:
     def stop(self, number: int = signal.SIGTERM) -> None:
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait(30)
+            self._process.wait(PATIENCE_SECONDS)
             self._process = None
 
     def alerts(self) -> list[dict[str, Any]]:

@@ -37,7 +37,8 @@ class Prometheus:
 
     def get(self, path: str, **params: str) -> Any:
         """Return the data of an API response. Raises `httpx.HTTPError` until Prometheus is up."""
-        return httpx.get(f"{self._url}/api/v1/{path}", params=params).raise_for_status().json()["data"]
+        response = httpx.get(f"{self._url}/api/v1/{path}", params=params, timeout=60)
+        return response.raise_for_status().json()["data"]
 
     def query(self, query: str, at: float | None = None) -> Any:
         """Return the values of a query by labels, now or at a time in seconds. Raises `httpx.HTTPError`."""

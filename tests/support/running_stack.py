@@ -154,7 +154,7 @@ class RunningOffice(RunningStack):
                 child.wait()
 
     def get(self, name: str, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.ports[name]}{path}")
+        return httpx.get(f"http://127.0.0.1:{self.ports[name]}{path}", timeout=60)
 
     def is_up(self, name: str, path: str = "/readyz") -> bool:
         try:

@@ -1,7 +1,7 @@
 """Kafka broker that requires a login and checks ACLs."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from kafka.admin import (
 )
 
 from connectors.sdk.ports import free_port
+from streams.kafka.clients import open_client
 from streams.kafka.embedded_broker import EmbeddedKafka
 
 LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
@@ -86,5 +87,5 @@ def grant(kafka: EmbeddedKafka, operation: str, kind: str, names: Iterable[str],
         )
         for name in names
     ]
-    with closing(KafkaAdminClient(bootstrap_servers=kafka.bootstrap, **client(ADMIN))) as admin:
+    with open_client(KafkaAdminClient, {"bootstrap_servers": kafka.bootstrap, **client(ADMIN)}) as admin:
         admin.create_acls(acls)
