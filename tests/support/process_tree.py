@@ -11,6 +11,7 @@ import psutil
 
 from connectors.sdk.ports import free_port
 from streams.runtime.supervisor import ProcessTree, Program
+from tests.support.processes import is_running
 
 SERVE = """
 import signal, sys, time
@@ -71,7 +72,7 @@ SHARED = {"java", "chromedriver"}
 
 def children() -> list[psutil.Process]:
     """Return the children of this test, without a broker, browser and fork pool shared with other tests."""
-    living = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    living = [child for child in psutil.Process().children() if is_running(child.pid)]
     return [
         child for child in living if child.name() not in SHARED and "tests.support.fork_pool" not in child.cmdline()
     ]
