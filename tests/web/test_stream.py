@@ -21,6 +21,7 @@ from streams.web.options import QueueOptions, WebOptions
 from streams.web.topic_view import ReaderState
 from tests.support.processes import Child, wait_until
 from tests.web.listener import listening
+from tests.web.live import AFTERNOON
 from tests.web.rows import ROADS, SOCIAL
 from tests.web.served import Served, serving
 
@@ -31,7 +32,7 @@ OPTIONS = WebOptions(
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    with serving(OPTIONS) as served:
+    with serving(OPTIONS, AFTERNOON) as served:
         served.follow()
         yield served
 
