@@ -38,6 +38,8 @@ class SampleSupport:
     """Return values for the required options that a mapping file need not have, such as the address of the source."""
     alternatives: Mapping[str, str] = field(default_factory=dict)
     """Options that replace a required one, by the name of the required one."""
+    list_sheets: Callable[[Path], Sequence[str]] = lambda _path: ()
+    """Return the names of the sheets of a spreadsheet; none for another file. Raises `ConfigError`."""
 
     def complete(self, options: Mapping[str, Any], path: Path) -> dict[str, Any]:
         """Return `options` with the required ones that are missing."""

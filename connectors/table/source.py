@@ -27,7 +27,7 @@ from connectors.sdk.probe import WAIT_SECONDS, read_available, scratch
 from connectors.sdk.record_source import Page, PlacedRecord, RecordSource
 from connectors.sdk.samples import seems_title
 from connectors.table.config import COMPRESSED, TableConfig
-from connectors.table.spreadsheet_rows import SUFFIXES, SpreadsheetRows
+from connectors.table.spreadsheet_rows import SUFFIXES, SpreadsheetRows, list_sheets
 from connectors.table.text_rows import START, TextPosition, TextRows, checksum_of
 from models.locale import _
 
@@ -66,6 +66,16 @@ def read_sample(config: TableConfig, path: Path) -> Sequence[PlacedRecord]:
             rows = TextRows(file, config, START)
             _check_columns(_named_columns(config), rows.columns)
             return rows.read(SAMPLE_ROWS, is_settled=True)
+    except OSError as error:
+        raise ConfigError(describe_os_error(error, path)) from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def list_sample_sheets(path: Path) -> Sequence[str]:
+    """Return the names of the sheets of a spreadsheet; none for another file. Raises `ConfigError`."""
+    try:
+        return list_sheets(path) if path.suffix.lower() in SUFFIXES else ()
     except OSError as error:
         raise ConfigError(describe_os_error(error, path)) from None
     except ValueError as error:

@@ -2,7 +2,8 @@
 
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,20 +26,13 @@ class SpreadsheetRows:
 
     def __init__(self, path: Path, config: TableConfig) -> None:
         """Read the sheet. Raises OSError, and `ValueError` with the problem."""
-        try:
-            if path.suffix.lower() == ".ods":
-                _check_is_whole(path)
-            with CalamineWorkbook.from_path(path) as book:
-                if config.sheet and config.sheet not in book.sheet_names:
-                    raise ValueError(
-                        _("it has no sheet {name}", name=config.sheet) + suggest(config.sheet, book.sheet_names)
-                    )
-                sheet = book.get_sheet_by_name(config.sheet) if config.sheet else book.get_sheet_by_index(0)
-                rows: list[list[Any]] = sheet.to_python(skip_empty_area=False)
-        except (CalamineError, OSError, *_ZIP_ERRORS) as error:
-            if isinstance(error, OSError) and error.errno:
-                raise
-            raise ValueError(_("it is not a readable spreadsheet ({error})", error=type(error).__name__)) from None
+        with _open_book(path) as book:
+            if config.sheet and config.sheet not in book.sheet_names:
+                raise ValueError(
+                    _("it has no sheet {name}", name=config.sheet) + suggest(config.sheet, book.sheet_names)
+                )
+            sheet = book.get_sheet_by_name(config.sheet) if config.sheet else book.get_sheet_by_index(0)
+            rows: list[list[Any]] = sheet.to_python(skip_empty_area=False)
         header = config.skip_lines
         names = config.columns or [str(name).strip() for name in (rows[header] if len(rows) > header else ())]
         if not any(names):
@@ -61,6 +55,26 @@ class SpreadsheetRows:
     def _place(self, row: Sequence[Any], number: int) -> PlacedRecord:
         fields = dict(zip(self.columns, row, strict=False))
         return PlacedRecord(fields, f"row {number}")
+
+
+def list_sheets(path: Path) -> list[str]:
+    """Return the names of the sheets, the first one first. Raises OSError, and `ValueError` with the problem."""
+    with _open_book(path) as book:
+        return list(book.sheet_names)
+
+
+@contextmanager
+def _open_book(path: Path) -> Iterator[CalamineWorkbook]:
+    """Open a spreadsheet. Raises OSError, and `ValueError` with the problem, also for what is read of it."""
+    try:
+        if path.suffix.lower() == ".ods":
+            _check_is_whole(path)
+        with CalamineWorkbook.from_path(path) as book:
+            yield book
+    except (CalamineError, OSError, *_ZIP_ERRORS) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise ValueError(_("it is not a readable spreadsheet ({error})", error=type(error).__name__)) from None
 
 
 def _check_is_whole(path: Path) -> None:

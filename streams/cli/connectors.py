@@ -314,6 +314,7 @@ def _read_widths(_context: click.Context, _option: click.Parameter, given: str |
     default=0,
     help=_("Number of lines above the header of the table, such as a title."),
 )
+@click.option("--sheet", default="", help=_("Sheet of a spreadsheet. Default: the first."))
 @click.option(
     "--kind", type=click.Choice(get_args(Kind)), default="tail", show_default=True, help=_("Access to the source.")
 )
@@ -330,11 +331,12 @@ def new(
     channel: str | None,
     widths: tuple[int, ...],
     skip_lines: int,
+    sheet: str,
     kind: Kind,
     into: Path,
 ) -> None:
     if sample is not None:
-        create_mapping(name, sample, connector, channel, widths, skip_lines, into)
+        create_mapping(name, sample, connector, channel, widths, skip_lines, sheet, into)
         return
     root = begin(name, kind, into)
     for path in sorted(path for path in root.rglob("*") if path.is_file()):

@@ -22,6 +22,7 @@ from connectors.sdk.mapping.proposal import propose
 from connectors.sdk.mapping.reason_options import allowed_reasons
 from connectors.sdk.mapping.record_mapping import RecordMapping
 from connectors.sdk.mapping.trial import MISSING_TABLE, Trial, find_unnamed
+from connectors.sdk.mapping.unnamed_columns import name_columns
 from connectors.sdk.probe import scratch
 from connectors.sdk.record_source import RecordSource
 from connectors.sdk.record_store import FILE
@@ -78,6 +79,10 @@ def command(
     config = instance.config
     assert isinstance(config, MappedConfig)  # as its connector supports samples
     directory = settings.data / "connectors"
+    support = instance.connector.sample
+    assert support is not None  # checked by `_configure`
+    for sample in samples:
+        _print_sheet(sample, getattr(config, "sheet", ""), support.list_sheets(sample))
     parts = _read_samples(instance, samples) if samples else [_read_source(instance, directory)]
     key = instance.context(directory, lasting=False).pseudonym_key(config.sector)
     mapping = RecordMapping(instance.source, config, key, instance.contact_reasons)
@@ -136,28 +141,31 @@ def create_mapping(
     channel: str | None,
     widths: tuple[int, ...],
     skip_lines: int,
+    sheet: str,
     into: Path,
 ) -> None:
     """Write the mapping file `NAME.toml` proposed for a sample. Raise `OperatorError` if it exists or there are no records.
 
     Without a `connector`, the one that reads such files is proposed. `widths` has the widths of the columns of a file of fixed
-    width, in characters; `skip_lines` is the number of lines above the header.
+    width, in characters; `skip_lines` is the number of lines above the header; `sheet` is the sheet of a spreadsheet, by default
+    the first.
     """
     path = into / f"{name}.toml"
     if path.exists():
         raise OperatorError(_("{path} already exists", path=path))
-    connector = _choose_connector(connector, sample, has_form=bool(widths or skip_lines))
+    connector = _choose_connector(connector, sample, has_form=bool(widths or skip_lines or sheet))
     is_json = sample.suffix.lower() in JSON_SUFFIXES
-    records, options = _read_json(sample) if is_json else _read_table(sample, widths, skip_lines)
-    title_advice = _("if the first line is a title, add --skip-lines with the number of lines above the header")
-    if not records:
-        advice = "" if is_json else f"{_(':')} {title_advice}"
-        raise OperatorError(_("{sample} has no records", sample=sample) + advice)
-    if len(records[0]) == 1 and not is_json:
-        advice = _("for columns of fixed width, add their widths in characters, such as --widths 10,8,20")
-        raise OperatorError(_("{sample} has only one column", sample=sample) + f"{_(':')} {advice}")
-    if not is_json and seems_title([*records[0]]):
-        raise OperatorError(_("{sample} has only one named column", sample=sample) + f"{_(':')} {title_advice}")
+    support = registry.load(DEFAULT_CONNECTOR).sample
+    assert support
+    sheets = support.list_sheets(sample)
+    if sheet and not sheets:
+        raise OperatorError(_("{sample} is no spreadsheet: it has no sheet {sheet}", sample=sample, sheet=sheet))
+    _print_sheet(sample, sheet, sheets)
+    records, options = _read_json(sample) if is_json else _read_table(sample, widths, skip_lines, sheet)
+    if is_json and not records:
+        raise OperatorError(_("{sample} has no records", sample=sample))
+    if not is_json:
+        _check_table(records, sample, sheets)
     if connector == "sql":
         options |= {"table": sample.stem}
     into.mkdir(parents=True, exist_ok=True)
@@ -170,6 +178,24 @@ def create_mapping(
     step = _("check every line of {path}", path=path)
     click.echo(f"  {step}")
     click.echo(f"  accueil connectors try {path} --with {sample}")
+
+
+def _check_table(records: Sequence[Mapping[str, Any]], sample: Path, sheets: Sequence[str]) -> None:
+    """Raise `OperatorError` for a table that was not read as one: with a title, of fixed width, or in another sheet."""
+    advice = _("if the first line is a title, add --skip-lines with the number of lines above the header")
+    if len(sheets) > 1:
+        advice = _(
+            "if another sheet has the records, add --sheet with its name; "
+            "if the first line is a title, add --skip-lines with the number of lines above the header"
+        )
+    if not records:
+        raise OperatorError(_("{sample} has no records", sample=sample) + f"{_(':')} {advice}")
+    if len(records[0]) == 1:
+        if not sheets:
+            advice = _("for columns of fixed width, add their widths in characters, such as --widths 10,8,20")
+        raise OperatorError(_("{sample} has only one column", sample=sample) + f"{_(':')} {advice}")
+    if seems_title([*records[0]]):
+        raise OperatorError(_("{sample} has only one named column", sample=sample) + f"{_(':')} {advice}")
 
 
 def _choose_connector(connector: str | None, sample: Path, *, has_form: bool) -> str:
@@ -220,20 +246,34 @@ def _describe_lists(sample: Path, options: Options) -> str:
     return f"# {note}\n"
 
 
-def _read_table(sample: Path, widths: tuple[int, ...], skip_lines: int) -> tuple[Sequence[Mapping[str, Any]], Options]:
+def _print_sheet(sample: Path, sheet: str, sheets: Sequence[str]) -> None:
+    """Print on standard error which sheet of a spreadsheet is read, if it has several. Without `sheet`, it is the first."""
+    read = sheet or next(iter(sheets), "")
+    if len(sheets) > 1 and read in sheets:
+        others = ", ".join(name for name in sheets if name != read)
+        click.echo(
+            _("{sample}: sheet {read}; sheets not read: {others}", sample=sample, read=read, others=others), err=True
+        )
+
+
+def _read_table(
+    sample: Path, widths: tuple[int, ...], skip_lines: int, sheet: str
+) -> tuple[Sequence[Mapping[str, Any]], Options]:
     """Return the first rows of a table, for which there is no mapping yet, and the options that say how it is read.
 
-    A first line of fixed width is a header if it has no digit. Without a header, the columns get numbers as names.
+    A first line of fixed width is a header if it has no digit. Without a header, the columns are named by their values.
     """
-    form: Options = {"skip_lines": skip_lines} if skip_lines else {}
+    given: Options = {"skip_lines": skip_lines, "sheet": sheet}
+    form = {name: value for name, value in given.items() if value}
     if not widths:
         return _read_rows(sample, form), form
     form |= {"widths": [*widths], "columns": [f"column {number}" for number in range(1, len(widths) + 1)]}
     rows = _read_rows(sample, form)
     if rows and not any(map(str.isdigit, "".join(rows[0].values()))):
         del form["columns"]
-        rows = _read_rows(sample, form)
-    return rows, form
+    elif rows:
+        form["columns"] = [*name_columns(rows)]
+    return _read_rows(sample, form), form
 
 
 def _read_rows(sample: Path, form: Options) -> Sequence[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -125,8 +125,11 @@ def print_summary(tried: Sequence[TriedRecord], trial: Trial, zone: ZoneInfo) ->
     click.echo(_("records: {count}", count=len(tried)))
     counts = Counter[str](event.type for record in tried for event in record.events)
     counts.subtract(kind for record in tried for kind in record.replaced)
+    given_again = _count_given_again(tried) if trial.options.rows == "events" else Counter[str]()
     for event_type, count in sorted((+counts).items()):
-        click.echo(f"{count:>8}  {event_type}")
+        again = given_again[event_type]
+        note = _("(repeated: {count})", count=again) if again else ""
+        click.echo(f"{count - again:>8}  {event_type} {note}".rstrip())
     silent = sum(not record.events and not record.rejected and not record.is_repeated for record in tried)
     repeated = sum(record.is_repeated for record in tried)
     replacing = sum(record.replaces for record in tried)
@@ -149,6 +152,16 @@ def print_summary(tried: Sequence[TriedRecord], trial: Trial, zone: ZoneInfo) ->
     for (reason, detail), count in reasons.most_common():
         text = _describe_rejected(reason, detail)
         click.echo(_("{count:>8}  rejected: {reason}", count=count, reason=text))
+
+
+def _count_given_again(tried: Iterable[TriedRecord]) -> Counter[str]:
+    """Return the number of events by type that an earlier record has given: they have the same id, and count once."""
+    seen: set[str] = set()
+    found = Counter[str]()
+    for record in tried:
+        found.update(event.type for event in record.events if event.id in seen)
+        seen.update(event.id for event in record.events)
+    return found
 
 
 def _list_warnings(tried: Sequence[TriedRecord], trial: Trial, zone: ZoneInfo) -> Iterator[tuple[int, str]]:

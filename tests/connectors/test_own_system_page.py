@@ -1,4 +1,4 @@
-"""The page about mappings for newcomers: its files, commands and outputs are those that a reader gets."""
+"""The pages about mappings for newcomers: their files, commands and outputs are those that a reader gets."""
 
 import re
 import tomllib
@@ -12,7 +12,10 @@ from connectors.sdk.config import parse
 from tests.support.commands import _no_settings, run  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[2]
-PAGES: Final = {"own-system.md": "C", "own-system.fr.md": "fr_FR.UTF-8"}
+PAGES: Final = {
+    "C": ("own-system.md", "mapping-recipes.md"),
+    "fr_FR.UTF-8": ("own-system.fr.md", "mapping-recipes.fr.md"),
+}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"`([\w-]+\.(csv|json|toml))`")
 SAVE = re.compile(r"\b(save|enregistrer)\b", re.IGNORECASE)
@@ -31,9 +34,9 @@ class Block(NamedTuple):
 
 @pytest.fixture(params=PAGES)
 def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[Block]:
-    """Return the code blocks of the page in one language; commands answer in that language."""
-    monkeypatch.setenv("LC_ALL", PAGES[request.param])
-    page = (ROOT / "docs/how-to" / request.param).read_text(encoding="utf-8")
+    """Return the code blocks of both pages in one language; commands answer in that language."""
+    monkeypatch.setenv("LC_ALL", request.param)
+    page = "".join((ROOT / "docs/how-to" / name).read_text(encoding="utf-8") for name in PAGES[request.param])
     found, end = [], 0
     for match in BLOCK.finditer(page):
         found.append(Block(page[end : match.start()], match[1], match[2]))

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Final
 
 import psutil
 
@@ -29,6 +30,9 @@ while True:
 STUBBORN = (
     "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)"
 )
+
+_of_other_tests: Final = set[psutil.Process]()
+"""Children before the latest `run`, such as a broker or a browser that several tests share."""
 
 
 class ConsoleLines(list[tuple[str, str]]):
@@ -58,6 +62,8 @@ def run(
     tmp_path: Path, console: ConsoleLines, grow: Callable[[ProcessTree], Awaitable[None]], *, verbose: bool = False
 ) -> None:
     async def main() -> None:
+        _of_other_tests.clear()
+        _of_other_tests.update(psutil.Process().children())
         await asyncio.wait_for(ProcessTree(tmp_path / "logs", console, verbose=verbose).run(grow), 60)
 
     asyncio.run(main())
@@ -67,15 +73,9 @@ def interrupt() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-SHARED = {"java", "chromedriver"}
-
-
 def children() -> list[psutil.Process]:
-    """Return the children of this test, without a broker, browser and fork pool shared with other tests."""
-    living = [child for child in psutil.Process().children() if is_running(child.pid)]
-    return [
-        child for child in living if child.name() not in SHARED and "tests.support.fork_pool" not in child.cmdline()
-    ]
+    """Return the living children of this process that did not exist before the latest `run`."""
+    return [child for child in psutil.Process().children() if child not in _of_other_tests and is_running(child.pid)]
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -78,9 +78,11 @@ def csv_text(numbers: Iterable[int], delimiter: str = ";", end: str = "\r\n") ->
     return lines([COLUMNS, *rows(numbers)], delimiter, end)
 
 
-def write_xlsx(path: Path, table_rows: Iterable[Sequence[Any]], sheet: str = "Appels") -> None:
-    """Write rows to a sheet; cells may be texts, numbers, booleans, dates, times and durations."""
+def write_xlsx(path: Path, table_rows: Iterable[Sequence[Any]], sheet: str = "Appels", before: str = "") -> None:
+    """Write rows to a sheet, after an empty one named `before`; cells may be texts, numbers, dates, times and durations."""
     with xlsxwriter.Workbook(path, {"default_date_format": "dd/mm/yyyy hh:mm:ss"}) as book:
+        if before:
+            book.add_worksheet(before)
         page = book.add_worksheet(sheet)
         for number, cells in enumerate(table_rows):
             for column, cell in enumerate(cells):

@@ -23,7 +23,7 @@ _REPEATED_ID: Final = rf"{ROLES['id']}|\bcall|\bappel|visit|contact|conversation
 """Words in the names of columns with the id of a contact, if each row is one event."""
 _RESTARTING: Final = {Channel.VISIT: r"ticket", Channel.MAIL: r"registre|chrono|courrier|\bn\b|\bno\b|\bnumero\b"}
 """Words in the names of columns with numbers that restart every day or year."""
-_BY_WRITING: Final = {"answers": r"answer|repon"}
+_BY_WRITING: Final = {"answers": r"answer|repon|\brepl(?:y|ied)|\bresponse"}
 """A letter or e-mail that is taken up is not answered."""
 _ROLES_BY_CHANNEL: Final[Mapping[Channel, Mapping[str, str]]] = {
     Channel.VISIT: {
@@ -32,7 +32,7 @@ _ROLES_BY_CHANNEL: Final[Mapping[Channel, Mapping[str, str]]] = {
         "ends": rf"{ROLES['ends']}|depart|parti\b|sorti|served|servi\b",
     },
     Channel.FORM: {
-        "ends": rf"{ROLES['ends']}|decision",
+        "ends": rf"{ROLES['ends']}|decision|\bdecide",
         "procedure": rf"{ROLES['procedure']}|{_AID}|\bprestations?\b|\baides?\b|service demande|\btype$",
     },
     Channel.CALL: {"queue": rf"{ROLES['queue']}|\bligne|\bline\b"},

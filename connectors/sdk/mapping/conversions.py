@@ -4,7 +4,7 @@ Every function raises `ValueError` with an English text that contains no value.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from connectors.sdk.identifiers import MAX_SECONDS
+from connectors.sdk.mapping.fields import as_text
 
 Unit = Literal["s", "ms", "min", "h:m", "m:s", "euros"]
 """Unit of a duration, or of an amount of money; `h:m` and `m:s` are for texts with one colon."""
@@ -61,6 +62,10 @@ _DATE_PART: Final = re.compile(r"%[dmyYbB](?:[^%]*%[dmyYbB])*")
 _CLOCK_PART: Final = re.compile(r"%H(?:[^%]*%[MS])*")
 _DIRECTIVE: Final = re.compile("%(.)")
 _DIGITS: Final = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2}
+_DIRECTIVES_OR_DIGITS: Final = re.compile("(?:%[A-Za-z])+|[0-9]+")
+_FIRST_YEAR: Final = 1000
+"""Earliest year of four digits: a date with fewer digits than its format is none."""
+_WHOLE_NUMBER: Final = re.compile("[0-9]+")
 _TIME_ERRORS: Final = (ValueError, TypeError, OverflowError, OSError, ArithmeticError)
 _UNIT_SECONDS: Final = {"s": 1.0, "ms": 0.001, "min": 60.0}
 
@@ -69,7 +74,8 @@ def time_reader(time_format: str, zone: ZoneInfo | None) -> ToTime:
     """Return a function that converts a value to an aware time in UTC.
 
     `time_format` is `iso`, `epoch` (seconds since 1970), `epoch_ms`, `excel` (days since 1899-12-30, local time), or a format of
-    `datetime.strptime`. `%B` and `%b` also match French month names. Times without an offset are in `zone`. Values that
+    `datetime.strptime`. `%B` and `%b` also match French month names. Numbers of several directives, such as `%H%M%S`, may lack
+    their leading zeros, which spreadsheets remove: `22359` is 02:23:59. Times without an offset are in `zone`. Values that
     databases and spreadsheets store as dates or times are converted whatever the format is. This includes such a date joined
     with a text: `2026-03-16 09h15` is converted with the format `%d/%m/%Y %Hh%M`. A day number of `excel` may be joined with a
     time of day: `46097 09:15:00`, `46097 0.385`.
@@ -225,12 +231,16 @@ def _read_serial(value: Any) -> datetime:
 
 def _pattern_reader(time_format: str) -> Callable[[Any], datetime]:
     numeric = time_format.replace("%B", "%m").replace("%b", "%m")
-    read = _digits_reader(numeric) or partial(_read_pattern, numeric)
+    parse = partial(_read_pattern, numeric, _list_widths(numeric))
+    read = _digits_reader(numeric, parse) or parse
     return read if numeric == time_format else lambda value: read(_WORD.sub(_month_number, value))
 
 
-def _digits_reader(time_format: str) -> Callable[[Any], datetime] | None:
-    """Return a reader of a format that has only numbers of fixed length, several times as fast as `strptime`; None for others."""
+def _digits_reader(time_format: str, parse: Callable[[Any], datetime]) -> Callable[[Any], datetime] | None:
+    """Return a reader of a format that has only numbers of fixed length, several times as fast as `strptime`; None for others.
+
+    It uses `parse` for other values, such as a day without its leading zero.
+    """
     directives = _DIRECTIVE.findall(time_format)
     if not set(directives) <= _DIGITS.keys() or not {"Y", "m", "d"} <= set(directives):
         return None
@@ -240,16 +250,30 @@ def _digits_reader(time_format: str) -> Callable[[Any], datetime] | None:
     iso = "%s-%s-%sT%s:%s:%s"[: 3 * len(groups) - 1]
 
     def read(value: Any) -> datetime:
-        found = match(value)
-        if found is None:
-            return _read_pattern(time_format, value)  # such as a day without its leading zero
-        return datetime.fromisoformat(iso % found.group(*groups))
+        found = match(value) if isinstance(value, str) else None
+        return datetime.fromisoformat(iso % found.group(*groups)) if found else parse(value)
 
     return read if {"H", "M", "S"} - set(directives) in ({"H", "M", "S"}, {"S"}, set()) else None
 
 
-def _read_pattern(time_format: str, value: Any) -> datetime:
-    return datetime.strptime(value, time_format)  # noqa: DTZ007 - the caller adds the zone
+def _list_widths(time_format: str) -> tuple[int, ...]:
+    """Return the length of each number in a time; 0 for those of a single directive, which may have fewer digits."""
+    known = {**_DIGITS, "y": 2}
+    numbers = map(_DIRECTIVE.findall, _DIRECTIVES_OR_DIGITS.findall(time_format))
+    return tuple(
+        sum(known[name] for name in names) if len(names) > 1 and set(names) <= known.keys() else 0 for names in numbers
+    )
+
+
+def _read_pattern(time_format: str, widths: Sequence[int], value: Any) -> datetime:
+    text = as_text(value) if isinstance(value, int | float | Decimal) else value
+    if any(widths):  # without its zero, `strptime` would read `22359` as 22:35:09
+        left = iter(widths)
+        text = _WHOLE_NUMBER.sub(lambda number: number[0].zfill(next(left, 0)), text)
+    at = datetime.strptime(text, time_format)  # noqa: DTZ007 - the caller adds the zone
+    if at.year < _FIRST_YEAR:
+        raise ValueError("a number has too few digits")
+    return at
 
 
 def _month_number(word: re.Match[str]) -> str:

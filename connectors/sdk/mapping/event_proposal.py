@@ -7,6 +7,7 @@ from typing import Final
 
 from connectors.sdk.mapping.outcome_proposal import ABANDONED, ANSWERED, MESSAGE_LEFT, find_outcomes, list_unplaced
 from connectors.sdk.mapping.proposed_lines import (
+    add_test,
     event_table,
     format_expression,
     list_names,
@@ -17,7 +18,7 @@ from connectors.sdk.mapping.proposed_lines import (
     toml_key,
     when_table,
 )
-from connectors.sdk.mapping.sample_columns import FEW_VALUES, Column
+from connectors.sdk.mapping.sample_columns import FEW_VALUES, Column, plain_name
 from models.locale import _
 from models.topics import Channel
 
@@ -41,13 +42,26 @@ _EVENTS: Final[Mapping[Channel, tuple[tuple[str, str], ...]]] = {
     Channel.FEEDBACK: (("feedback.given", "begins"),),
 }
 """Events of a channel, each with the role of the column that has its time."""
+_ACTIONS: Final = {
+    "call.queued": re.compile(r"\benter|\bqueued\b|\bjoin|mise? en (?:file|attente)|entree en file"),
+    "call.answered": re.compile(r"\bconnect(?:ed)?\b|\banswered\b|\bdecroche|\brepondu"),
+    "call.ended": re.compile(r"\bcomplete|\bhang ?up|\braccroche|\bended\b|\bfin\b|\btermine"),
+    "call.abandoned": re.compile(r"\babandon|\bperdu|\blost\b"),
+    "visit.arrived": re.compile(r"\btaken\b|\bissued\b|\bpris|\barriv|\bcreated\b|\bcheck(?:ed)? ?in\b"),
+    "visit.called": re.compile(r"\bcall(?:ed)?\b|\bappel"),
+    "visit.served": re.compile(r"\bserved?\b|\bservi|\bclosed\b|\bended\b|\bfin\b|\btermine|\bcomplete"),
+    "visit.left": re.compile(r"\bleft\b|\bparti|\babandon|\babsent|\bno show"),
+}
+"""Words in the names of actions by event, without accents."""
+_NEGATION: Final = re.compile(r"\b(?:non|not|pas|sans|without|prise? en charge)\b")
+"""Words that turn the meaning of an action round. `Pris en charge` is no ticket that was taken."""
 _DURATIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "call.answered": ("wait_seconds", "ring_seconds"),
     "call.abandoned": ("wait_seconds",),
     "call.ended": ("handle_seconds",),
 }
-_ZERO: Final = re.compile(r"[0:]*0(?:[.,]0*)?")
 """Durations that an event has if columns have their roles."""
+_ZERO: Final = re.compile(r"[0:]*0(?:[.,]0*)?")
 _AFTER: Final[Mapping[str, tuple[str, ...]]] = {
     "call.answered": ("wait_seconds",),
     "call.abandoned": ("wait_seconds",),
@@ -58,26 +72,41 @@ _AFTER: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def list_actions(roles: Mapping[str, Column], channel: Channel, main_format: str) -> Iterator[str]:
-    """Yield an event per line, to be completed with the values of the column that says what a row is about."""
+    """Yield an event per line, with the values of the column that says what a record is about; as a comment without any."""
     action = roles["action"]
-    values = ", ".join(map(quote, list(action.distinct)[:FEW_VALUES]))
-    advice = _(
-        "each row is one event: put each value into one of the next lines or into [ignored]: {values}", values=values
-    )
-    yield f"  # {advice}"
+    placed = {value: _place_action(value, channel) for value in action.distinct}
     time = time_option(roles["begins"], main_format) if "begins" in roles else quote("")
     for event, _role in _EVENTS[channel]:
-        yield f"  # {event_table(event, {'time': time, 'when': when_table(action, '[]')})},"
+        values = [value for value, kind in placed.items() if kind == event]
+        mark = "" if values and "begins" in roles else "# "
+        yield f"  {mark}{event_table(event, {'time': time, 'when': when_table(action, quote_list(values))})},"
+    if unplaced := [value for value, kind in placed.items() if not kind]:
+        listed = ", ".join(map(quote, unplaced[:FEW_VALUES]))
+        advice = _(
+            "each record is one event: put these values into a line above or into [ignored]: {values}", values=listed
+        )
+        yield f"  # {advice}"
 
 
-def format_reason(roles: Mapping[str, Column], main_format: str) -> str:
-    """Return a comment with the event of a reason, which needs the list of reasons in the settings."""
+def _place_action(value: str, channel: Channel) -> str:
+    """Return the event of a channel that a value names; empty if it names none or several, or if it is negated."""
+    plain = " ".join(plain_name(value).split())
+    kinds = [event for event, _role in _EVENTS[channel] if event in _ACTIONS and _ACTIONS[event].search(plain)]
+    return kinds[0] if len(kinds) == 1 and not _NEGATION.search(plain) else ""
+
+
+def format_reason(roles: Mapping[str, Column], main_format: str, test: str = "", channel: Channel | None = None) -> str:
+    """Return a comment with the event of a reason, which needs the list of reasons in the settings.
+
+    `test` is a condition of the channel. `channel` is needed if a mapping has several.
+    """
     reason = roles["contact_reason"]
     advice = _("if contact_reasons in the settings and values.contact_reason name the reasons")
     options = {
         "time": time_option(roles.get("begins") or roles["changed_at"], main_format),
         "contact_reason": quote(reason.name),
-        "when": when_table(reason, "true"),
+        "channel": quote(channel) if channel else "",
+        "when": add_test(test, when_table(reason, "true")),
     }
     return f"  # {event_table('contact.reason_set', options)},  # {advice}"
 
@@ -90,16 +119,19 @@ def list_reasons(reason: Column) -> Iterator[str]:
     yield from (f"# {line}" for line in list_names(reason.distinct))
 
 
-def list_events(roles: Mapping[str, Column], channel: Channel, main_format: str) -> Iterator[str]:
-    """Yield the events of a channel, each with the column that has its time; without such a column, as a comment."""
+def list_events(roles: Mapping[str, Column], channel: Channel, main_format: str, test: str = "") -> Iterator[str]:
+    """Yield the events of a channel, each with the column that has its time; without such a column, as a comment.
+
+    `test` is a condition of all of them.
+    """
     if "line" in roles:
-        yield format_event("call.arrived", "begins", roles, main_format)
+        yield format_event("call.arrived", "begins", roles, main_format, test)
     outcomes = find_outcomes(roles) if channel is Channel.CALL else {}
     for event, role in _EVENTS[channel]:
         if not (outcomes and event == ABANDONED and ABANDONED not in outcomes):
-            yield format_event(event, role, roles, main_format)
+            yield format_event(event, role, roles, main_format, test)
     if MESSAGE_LEFT in outcomes:
-        yield format_event(MESSAGE_LEFT, "ends", roles, main_format)
+        yield format_event(MESSAGE_LEFT, "ends", roles, main_format, test)
     if outcomes and (unplaced := list(list_unplaced(roles))):
         advice = _("put these values into a line above or into [ignored]: {values}", values=", ".join(unplaced))
         yield f"  # {advice}"
@@ -110,8 +142,11 @@ def format_beginning(roles: Mapping[str, Column], channel: Channel, main_format:
     return format_event(*_EVENTS[channel][0], roles, main_format)
 
 
-def format_event(event: str, role: str, roles: Mapping[str, Column], main_format: str) -> str:
-    """Return the line of an event, whose time is in the column with this role. `main_format` is the format of most times."""
+def format_event(event: str, role: str, roles: Mapping[str, Column], main_format: str, test: str = "") -> str:
+    """Return the line of an event, whose time is in the column with this role. `main_format` is the format of most times.
+
+    `test` is a condition before those of the event.
+    """
     column = roles.get(role)
     after = [roles[name] for name in _AFTER.get(event, ()) if name in roles]
     outcomes = find_outcomes(roles) if event.startswith("call.") and role != "begins" else {}
@@ -119,15 +154,17 @@ def format_event(event: str, role: str, roles: Mapping[str, Column], main_format
     is_derived = event in _AFTER and is_known and {"begins", *_AFTER[event]} <= roles.keys()
     if (column is None and not is_derived) or (event == "visit.left" and "answers" not in roles):
         missing = _("no column found")
-        condition = _outcome_condition(event, outcomes, roles) if outcomes else ""
+        condition = add_test(test, _outcome_condition(event, outcomes, roles) if outcomes else "")
         return f"  # {event_table(event, {'time': quote(''), 'when': condition})},  # {missing}"
-    time = time_option(column, main_format) if column else _sum_times(roles["begins"], after, main_format)
+    time = time_option(column, main_format) if column else sum_times(roles["begins"], after, main_format)
     options = {"time": time}
     if event == "form.decided":
         options["decision"] = quote(roles["decision"].name) if "decision" in roles else '{ value = "resolved" }'
-    options |= {name: _duration_value(roles[name]) for name in _DURATIONS.get(event, ()) if name in roles}
+    options |= {name: duration_value(roles[name]) for name in _DURATIONS.get(event, ()) if name in roles}
+    condition = ""
     if role != "begins":
-        options["when"] = _outcome_condition(event, outcomes, roles) if outcomes else _condition(event, column, roles)
+        condition = _outcome_condition(event, outcomes, roles) if outcomes else _condition(event, column, roles)
+    options["when"] = add_test(test, condition)
     line = f"  {event_table(event, options)},"
     hints = list(_list_hints(event, role, roles, has_outcomes=bool(outcomes)))
     return f"{line}  # {'; '.join(hints)}" if hints else line
@@ -177,7 +214,7 @@ def _condition(event: str, column: Column | None, roles: Mapping[str, Column]) -
     return when_table(talk, f"{{ {'below' if is_abandoned else 'at_least'} = 1 }}")
 
 
-def _sum_times(begins: Column, durations: Sequence[Column], main_format: str) -> str:
+def sum_times(begins: Column, durations: Sequence[Column], main_format: str) -> str:
     """Return the option `time` of a time with durations added to it."""
     time = time_option(begins, main_format)
     time = time[2:-2] if time.startswith("{") else f"field = {time}"
@@ -186,6 +223,7 @@ def _sum_times(begins: Column, durations: Sequence[Column], main_format: str) ->
     return f"{{ {time}, plus = {quote_list(column.name for column in durations)}{unit} }}"
 
 
-def _duration_value(column: Column) -> str:
+def duration_value(column: Column) -> str:
+    """Return a duration as an option."""
     name = quote(column.name)
     return name if column.unit == "s" else f"{{ field = {name}, unit = {quote(column.unit)} }}"

@@ -23,9 +23,12 @@ Times = AbstractSet[tuple[str, datetime, str]]
 
 
 def list_id_lines(
-    roles: Mapping[str, Column], records: Sequence[Record], channel: Channel, *, is_states: bool
+    roles: Mapping[str, Column], records: Sequence[Record], channel: Channel, *, is_states: bool, is_webhook: bool
 ) -> Iterator[str]:
-    """Yield the lines about the id of contacts. With `is_states`, several records with one id are about the same contact."""
+    """Yield the lines about the id of contacts. With `is_states`, several records with one id are about the same contact.
+
+    The messages of a webhook need an id, and several of them may be about one contact.
+    """
     if "repeated_id" in roles:
         yield 'rows = "events"'
         yield f"id = {quote(roles['repeated_id'].name)}"
@@ -33,16 +36,20 @@ def list_id_lines(
             advice = _("if the ids restart every day, like ticket numbers")
             yield f"# daily_ids = true  # {advice}"
     elif "id" not in roles:
-        advice = _("no column found: without it, the contents of a record are its id")
+        advice = _("not found: without it, the contents of a record are its id")
+        if is_webhook:
+            advice = _("name the field with the id of the contact: each message needs it")
         yield f'# id = ""  # {advice}'
     elif is_states or "begins" not in roles:
         yield f"id = {quote(roles['id'].name)}"
     else:
-        yield from _contact_id_lines(roles["id"], roles["begins"], records, channel)
+        yield from _contact_id_lines(roles["id"], roles["begins"], records, channel, is_webhook=is_webhook)
 
 
-def _contact_id_lines(id_column: Column, begins: Column, records: Sequence[Record], channel: Channel) -> Iterator[str]:
-    """Yield the lines about the id of a table with a row for each contact."""
+def _contact_id_lines(
+    id_column: Column, begins: Column, records: Sequence[Record], channel: Channel, *, is_webhook: bool
+) -> Iterator[str]:
+    """Yield the lines about the id if each record has the first time of its contact."""
     plain = f"id = {quote(id_column.name)}"
     times = read_times((id_column,), (begins,), records)
     if not _repeats(times, lambda number, _at: number):
@@ -58,14 +65,17 @@ def _contact_id_lines(id_column: Column, begins: Column, records: Sequence[Recor
         yield format_yearly_ids()
     elif channel in _DAILY and not _repeats(times, lambda number, at: (number, at.date())):
         advice = _(
-            "the ids repeat, but not within a day: the day is a part of the id; remove this if rows correct others"
+            "the ids repeat, but not within a day: the day is a part of the id; "
+            "remove this if records of several days are about one contact"
         )
         yield plain
         yield f"daily_ids = true  # {advice}"
     else:
         advice = _(
-            "the ids repeat: if several rows are about one contact, see rows and state; else add a column to the id"
+            "the ids repeat: if several records are about one contact, see rows and state; else add a field to the id"
         )
+        if is_webhook:
+            advice = _("the ids repeat: if these messages are not about one contact, add a field to the id")
         yield f"{plain}  # {advice}"
 
 

@@ -176,7 +176,7 @@ class MappingOptions(FieldOptions):
     """Time zone of times without an offset, such as `Europe/Paris`."""
     time_format: TimeFormat = "iso"
     """Format of times: `iso`, `epoch`, `epoch_ms`, `excel` (day numbers), or as `%d/%m/%Y %H:%M:%S`. Month names (`%B`, `%b`)
-    may be French."""
+    may be French. Leading zeros may be missing: `22359` is a time of `%H%M%S`."""
     daily_ids: bool = False
     """Set it if ids restart each day, like ticket numbers. The day of the record's first event in `timezone` is then part of the
     id."""

@@ -3,10 +3,10 @@
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -19,19 +19,26 @@ from connectors.sdk.mapping.event_proposal import (
     list_events,
     list_reasons,
 )
+from connectors.sdk.mapping.field_proposal import list_field_lines, usable_names
 from connectors.sdk.mapping.fields import Record
 from connectors.sdk.mapping.id_proposal import list_id_lines
+from connectors.sdk.mapping.mixed_proposal import (
+    MixedChannels,
+    find_mixed_channels,
+    is_mixed_register,
+    list_channel_advice,
+    list_mixed_lines,
+)
 from connectors.sdk.mapping.post_proposal import PostColumns, find_post_columns, list_post_lines
-from connectors.sdk.mapping.proposed_lines import format_expression, list_names, quote, time_option, toml_key
+from connectors.sdk.mapping.proposed_lines import format_expression, list_names, quote, toml_key
 from connectors.sdk.mapping.register_proposal import RegisterColumns, find_register_columns, list_register_lines
 from connectors.sdk.mapping.sample_columns import (
-    PREFERRED,
     TIME_ROLES,
     Column,
     describe_column,
     find_column,
     join_times_of_day,
-    plain_name,
+    read_text,
     seems_total,
 )
 from connectors.sdk.mapping.state_proposal import (
@@ -44,6 +51,7 @@ from connectors.sdk.mapping.state_proposal import (
     list_state_fields,
     list_state_messages,
     list_state_names,
+    with_decisions,
 )
 from models.locale import _
 from models.topics import Channel
@@ -52,6 +60,20 @@ _COUNTS: Final = re.compile(r"\bnb\b|nombre|quantite|\bitems\b|pieces\b")
 """Words in the names of columns with numbers of letters."""
 _NOT_IN_TOML: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """Characters that a line of TOML may not have, also in a comment."""
+
+
+class _Forms(NamedTuple):
+    """Tables of a known form, of which a sample may be one."""
+
+    post: PostColumns | None
+    callbacks: CallbackColumns | None
+    register: RegisterColumns | None
+    mixed: MixedChannels | None
+
+    @property
+    def is_known(self) -> bool:
+        """True if the columns have the roles of one of the first three forms."""
+        return bool(self.post or self.callbacks or self.register)
 
 
 def propose(
@@ -64,6 +86,7 @@ def propose(
 
     `options` are those with which the connector has read the sample, such as `records` or `widths`.
     """
+    is_given = channel is not None
     names = dict.fromkeys(name for record in records for name in record)
     described = [describe_column(name, records) for name in names]
     post = find_post_columns(described) if channel in {None, Channel.MAIL} else None
@@ -71,27 +94,30 @@ def propose(
         records = [record for record in records if not seems_total(record)] or records
         described = [describe_column(name, records) for name in names]
     columns = join_times_of_day(described)
-    register = find_register_columns(columns, records)
-    callbacks = find_callback_columns(columns) if channel in {None, Channel.CALL} else None
-    chosen = channel or _choose_channel(columns, callbacks, register)
+    forms = _find_forms(columns, records, channel, post)
+    chosen = channel or _choose_channel(columns, forms)
     channel = chosen or Channel.MAIL
     if channel is not Channel.MAIL:
-        register = None
-    roles = _choose_roles(columns, channel, post, register)
+        forms = forms._replace(register=None)
+    roles = _choose_roles(columns, channel, forms)
     queue = roles.get("queue")
     if channel is not Channel.CALL or "begins" not in roles or "repeated_id" in roles:
         roles.pop("line", None)
     elif "line" in roles and queue and queue.is_sometimes_empty:
         roles["queue"] = _queue_or_line(queue, roles["line"], records)
-    if is_single := not (post or callbacks or register):
+    if not forms.is_known:
         roles = _with_state_time(roles, columns, records, channel)
-    time_format = _choose_format(columns, roles, callbacks)
-    body = _body_lines(
-        roles, records, channel, time_format, post, callbacks, register, compares_records=connector != "webhook"
-    )
-    counted = find_column(_COUNTS, columns) if channel is Channel.MAIL and is_single else None
-    head = _head_lines(connector, time_format, is_channel_known=bool(chosen or post))
-    lines = [_NOT_IN_TOML.sub(" ", line) for line in (*head, *_count_lines(counted), *body)]
+    time_format = _choose_format(columns, roles, forms.callbacks)
+    is_webhook = connector == "webhook"
+    advice: Iterable[str] = ()
+    if not forms.is_known and forms.mixed and not is_given and is_mixed_register(forms.mixed, channel, roles):
+        body = list_mixed_lines(forms.mixed, columns, roles["begins"], records, time_format, is_webhook=is_webhook)
+        roles = {}
+    else:
+        body = _body_lines(roles, records, channel, time_format, forms, compares_records=not is_webhook)
+        advice = _list_advice(columns, channel, forms)
+    head = _head_lines(connector, time_format, is_channel_known=bool(chosen or forms.post or forms.mixed))
+    lines = [_NOT_IN_TOML.sub(" ", line) for line in (*head, *advice, *body)]
     named = {*_list_texts({**tomllib.loads("\n".join(lines)), "values": ""})}
     lines[2:2] = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in options.items()]
     if "line" in roles and queue:
@@ -106,24 +132,36 @@ def propose(
     return "\n".join(lines) + "\n"
 
 
-def _count_lines(counted: Column | None) -> Iterator[str]:
-    """Yield a comment about a column with numbers of letters."""
-    if counted:
+def _find_forms(
+    columns: Sequence[Column], records: Sequence[Record], channel: Channel | None, post: PostColumns | None
+) -> _Forms:
+    """Return the forms that a table may have. `channel` is the given one."""
+    register = find_register_columns(columns, records)
+    mixed = find_mixed_channels(columns, register.direction if register else None)
+    if mixed and mixed.has_personal_contacts and channel is None:  # the direction is then that of all contacts
+        register = None
+    callbacks = find_callback_columns(columns) if channel in {None, Channel.CALL} else None
+    return _Forms(post, callbacks, register, mixed)
+
+
+def _list_advice(columns: Sequence[Column], channel: Channel, forms: _Forms) -> Iterator[str]:
+    """Yield comments about columns with numbers of letters, or with channels."""
+    if channel is Channel.MAIL and not forms.is_known and (counted := find_column(_COUNTS, columns)):
         advice = _(
             "if {column} is a number of letters, each row is a total: accueil connectors presets mailroom-counts",
             column=toml_key(counted.name),
         )
         yield f"# {advice}"
+    if forms.mixed and not (forms.post or forms.callbacks):
+        yield from list_channel_advice(forms.mixed, channel)
 
 
-def _choose_roles(
-    columns: Sequence[Column], channel: Channel, post: PostColumns | None, register: RegisterColumns | None
-) -> dict[str, Column]:
+def _choose_roles(columns: Sequence[Column], channel: Channel, forms: _Forms) -> dict[str, Column]:
     """Return the columns by their roles."""
-    if post:
-        return {"begins": post.day}
-    if register:  # a column `Direction` with `in` and `out` is no service
-        return find_roles([column for column in columns if column is not register.direction], channel)
+    if forms.post:
+        return {"begins": forms.post.day}
+    if forms.register:  # a column `Direction` with `in` and `out` is no service
+        return find_roles([column for column in columns if column is not forms.register.direction], channel)
     return find_roles(columns, channel)
 
 
@@ -142,19 +180,19 @@ def _body_lines(
     records: Sequence[Record],
     channel: Channel,
     time_format: str,
-    post: PostColumns | None,
-    callbacks: CallbackColumns | None,
-    register: RegisterColumns | None,
+    forms: _Forms,
     *,
     compares_records: bool,
 ) -> Iterator[str]:
     """Return the lines after the first options: those of a table of a known form, or those of a channel."""
-    if post:
-        return list_post_lines(post)
-    if callbacks:
-        return list_callback_lines(callbacks, roles)
-    if register:
-        return list_register_lines(register, roles, time_format)
+    if forms.post:
+        return list_post_lines(forms.post)
+    if forms.callbacks:
+        return list_callback_lines(forms.callbacks, roles)
+    if forms.register:
+        return list_register_lines(forms.register, roles, time_format)
+    if channel is Channel.FORM and not has_states(channel, roles):
+        roles = with_decisions(roles)
     return _channel_body(roles, records, channel, time_format, compares_records=compares_records)
 
 
@@ -192,11 +230,11 @@ def _channel_body(
     if channel is Channel.APPOINTMENT and "answers" in roles:  # such as `Pris le`
         roles = {"begins": roles["answers"], **roles}
     is_states = has_states(channel, roles)
-    yield from list_id_lines(roles, records, channel, is_states=is_states)
+    yield from list_id_lines(roles, records, channel, is_states=is_states, is_webhook=not compares_records)
     events = list(_event_lines(roles, channel, time_format, compares_records=compares_records))
     if channel is Channel.CALL and not any(line.lstrip().startswith('{ event = "call.answered"') for line in events):
         roles = {role: column for role, column in roles.items() if role != "agent"}  # no event has the agent
-    yield from _field_lines(roles, channel, time_format)
+    yield from list_field_lines(roles, channel, time_format)
     if is_states and compares_records:
         yield from list_state_fields(roles, time_format)
     yield ""
@@ -212,7 +250,7 @@ def _channel_body(
     elif channel is Channel.FORM and {"decision", "ends"} <= roles.keys():
         yield from ("", *list_decisions(roles["decision"]))
     for name in ("procedure", "queue", "line", "service", "site"):
-        if name in roles and name in _usable_names(channel):
+        if name in roles and name in usable_names(channel):
             yield from ("", f"[values.{name}]", *list_names(roles[name].distinct))
     if has_reason:
         yield from ("", *list_reasons(roles["contact_reason"]))
@@ -234,55 +272,6 @@ def _event_lines(
     return list_events(roles, channel, time_format)
 
 
-def _field_lines(roles: Mapping[str, Column], channel: Channel, time_format: str) -> Iterator[str]:
-    """Yield the lines of the fields that all events have."""
-    for name in (*_usable_names(channel), "dossier", "phone", "email"):
-        if name not in roles:
-            continue
-        column = roles[name]
-        option = "case" if name == "dossier" and channel is not Channel.FORM else name
-        line = f"{option} = {quote(column.name)}"
-        if name == "queue" and channel is Channel.CALL and not re.search(PREFERRED["queue"], plain_name(column.name)):
-            line += "  # " + _("no column names a queue: is it this one?")
-        elif option == "dossier":
-            line += "  # " + _("or case, if the number is that of a file which contacts of other channels name")
-        yield line
-    yield from _channel_lines(roles, channel, time_format)
-
-
-def _channel_lines(roles: Mapping[str, Column], channel: Channel, time_format: str) -> Iterator[str]:
-    """Yield the lines of the fields that only events of this channel have."""
-    if channel is Channel.CALL and "queue" not in roles:
-        advice = _("no column found: name the queue")
-        yield f'queue = {{ value = "" }}  # {advice}'
-    if channel is Channel.FORM and "procedure" not in roles:
-        advice = _("name the procedure")
-        yield f'procedure = {{ value = "" }}  # {advice}'
-    if channel is Channel.APPOINTMENT:
-        if "starts_at" in roles:
-            starts = roles["starts_at"]
-            yield f"starts_at = {time_option(starts, time_format)}"
-        else:
-            advice = _("no column found: name the time of the appointment")
-            yield f'# starts_at = ""  # {advice}'
-    if channel is Channel.FEEDBACK:
-        advice = _("or csat_1_5, ces_1_5, ces_1_7, nps_0_10, jdma_0_10")
-        yield f'scale = {{ value = "csat_1_5" }}  # {advice}'
-        if "score" in roles:
-            yield f"score = {quote(roles['score'].name)}"
-
-
-def _usable_names(channel: Channel) -> tuple[str, ...]:
-    match channel:
-        case Channel.CALL:
-            return "queue", "line", "service", "site", "agent"
-        case Channel.FORM:
-            return "procedure", "service", "site"
-        case Channel.VISIT | Channel.EMAIL | Channel.APPOINTMENT:
-            return "queue", "service", "site"
-    return "service", "site"
-
-
 def _list_texts(value: Any) -> Iterator[str]:
     """Yield all keys and texts in a mapping file."""
     if isinstance(value, str):
@@ -299,17 +288,15 @@ def _list_texts(value: Any) -> Iterator[str]:
 def _queue_or_line(queue: Column, line: Column, records: Sequence[Record]) -> Column:
     """Return the column with the queue, or for calls that reach none, the direct line."""
     values = [record.get(queue.name) or record.get(line.name) for record in records]
-    texts = tuple(str(value).strip() for value in values if value not in {None, ""})
+    texts = tuple(read_text(value) for value in values if value not in {None, ""})
     name = f"{format_expression(queue.name)} || {format_expression(line.name)}"
     return Column(name, texts, "", len(texts) < len(records))
 
 
-def _choose_channel(
-    columns: Sequence[Column], callbacks: CallbackColumns | None, register: RegisterColumns | None
-) -> Channel | None:
-    """Return the channel of a table whose columns `callbacks` and `register` were found; None if nothing says it."""
-    if callbacks:
+def _choose_channel(columns: Sequence[Column], forms: _Forms) -> Channel | None:
+    """Return the channel of a table; None if nothing says it."""
+    if forms.callbacks:
         return Channel.CALL
-    channel = guess_channel(columns)
+    channel, register = guess_channel(columns), forms.register
     is_register = register is not None and (channel is None or (channel is Channel.EMAIL and register.is_certain))
     return Channel.MAIL if is_register else channel

@@ -46,6 +46,13 @@ def list_test(column: Column, test: str) -> str:
     return f"{toml_key(column.name)} = {test}"
 
 
+def add_test(test: str, condition: str) -> str:
+    """Return the option `when` with a test, as `list_test` returns it, before the tests of `condition`; both may be empty."""
+    if not test:
+        return condition
+    return f"{{ {test}, {condition.removeprefix('{ ')}" if condition else f"{{ {test} }}"
+
+
 def time_option(column: Column, main_format: str) -> str:
     """Return a time as an option; with its format if it differs from the mapping's `main_format`."""
     field = quote_list([column.day, column.name]) if column.day else quote(column.name)

@@ -135,7 +135,7 @@ def list_register_lines(found: RegisterColumns, roles: Mapping[str, Column], mai
 
 def _id_lines(found: RegisterColumns) -> Iterator[str]:
     if found.id is None:
-        advice = _("no column found: without it, the contents of a record are its id")
+        advice = _("not found: without it, the contents of a record are its id")
         yield f'# id = ""  # {advice}'
     elif found.has_shared_ids:
         advice = _(
@@ -178,6 +178,11 @@ def _event_lines(found: RegisterColumns, roles: Mapping[str, Column], main_forma
         hints.append(_("an answer is letter.answered, with the id of the letter that it answers"))
     line = f"{event_table('letter.sent', {**sent, 'when': f'{{ {is_sent} }}'})},"
     yield f"{line}  # {'; '.join(hints)}" if hints else line
+
+
+def list_other_directions(direction: Column) -> list[str]:
+    """Return the values of a column with directions that mean that a contact did not arrive."""
+    return [value for value in direction.distinct if _read_direction(value) in {_SENT, _INTERNAL}]
 
 
 def _is_direction(column: Column) -> bool:

@@ -5,12 +5,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from connectors.sdk.mapping.compact_times import MIN_SHARE, find_clock_format, find_short_day_format
 from connectors.sdk.mapping.conversions import ToTime, Unit, read_number, read_seconds, time_reader
-from connectors.sdk.mapping.fields import Record
+from connectors.sdk.mapping.fields import Record, as_text
 from models.identities import normalise_email, normalise_phone
 
 TIME_FORMATS: Final = (
@@ -32,20 +33,24 @@ TIME_FORMATS: Final = (
     "%d/%m/%y %H:%M",
     "%d/%m/%y",
     "%Y%m%d%H%M%S",
+    "%Y%m%d%H%M",
+    "%Y%m%d",
+    "%d%m%Y",
     "%d %B %Y",
 )
 """Formats of times that are recognised; day before month where both are possible."""
-MIN_SHARE: Final = 0.9
-"""Lowest share of the values in a column that must fit a format or role for the column to have it."""
 FEW_VALUES: Final = 30
 ID_FORMATS: Final = ("", "epoch")
 """Formats of times that an id may seem to have: Asterisk's ids begin with a time."""
 _EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
 _SERIALS: Final = (36_526, 73_050)
 """Day numbers of Excel for the years 2000 to 2099."""
-_DAY_NAME: Final = re.compile(r"\bdate|\bjour\b|\bday\b|\ble\b")
+_COMPACT_DAY: Final = re.compile(r"\d{8}")
+_DAY_NAME: Final = re.compile(r"\bdate|\bdat\b|\bdt\b|\bjour\b|\bday\b|\ble\b")
 _CLOCK_NAME: Final = re.compile(r"heure|horaire|hour|\btime\b|appel|depart|parti\b")
 _NO_CLOCK_NAME: Final = re.compile(r"temps|delai")
+_COMPACT_CLOCK_NAME: Final = re.compile(r"heure|horaire|hour|\btime\b|\bhr?\b|\bdebut|\bstart|\bfin$|\bend$")
+"""Words in the names of columns whose numbers may be times of day such as `0905`; other numbers may be extensions."""
 _CLOCKS: Final = {
     "%H:%M:%S": re.compile(r"\d?\d:\d\d:\d\d"),
     "%H:%M": re.compile(r"\d?\d:\d\d"),
@@ -60,7 +65,7 @@ _NUMBER: Final = re.compile(r"\d+([.,]\d+)?")
 _MINUTES: Final = re.compile(r"\bmin(?:utes?)?\b")
 _MILLISECONDS: Final = re.compile(r"\bms\b|milli")
 _CALLER: Final = r"tel|phone|mobile|portable|caller|appelant|calling|\bsrc\b|\bani\b|clid|\bfrom\b"
-_QUEUE: Final = r"queue|file|groupe|skill|pilote"
+_QUEUE: Final = r"queue|file|group|skill|pilote"
 ROLES: Final = {
     "line": r"appelee?\b|called|dialled|\bdnis\b|\bsda\b|ligne|\bline\b",
     "phone": rf"{_CALLER}|\bnumero\b|\bnumber\b",
@@ -72,16 +77,16 @@ ROLES: Final = {
     "dossier": r"dossier|\bcase\b",
     "procedure": r"demarche|procedure|teleservice|formulaire|\bnature|\btype (?:de |d )(?:demande|dossier|aide)",
     "queue": rf"{_QUEUE}|motif",
-    "contact_reason": r"motif|reason|qualif|wrap|objet|\bcode (?:de )?(?:fin|cloture)\b",
+    "contact_reason": r"motif|reason|qualif|wrap|objet|\btheme|thematique|\bsujet|\btopic|\bcode (?:de )?(?:fin|cloture)\b",
     "service": r"service|direction|pole|\bdepartment",
-    "site": r"\bsite|lieu|antenne|\bborne",
-    "agent": r"agent|operateur|conseiller|\buser$|\busername\b|\bposte\b",
+    "site": r"\bsite|lieu|antenne|\bborne|\boffice\b|\bagence",
+    "agent": r"agent|operateur|conseiller|\buser$|\busername\b|\bposte\b|\b(?:recu|traite|pris) par\b",
     "wait_seconds": r"attente|wait",
     "ring_seconds": r"sonnerie|\bring",
     "handle_seconds": r"talk|conversation|communication|billsec",
     "duration": r"duree|duration",
     "starts_at": r"\brdv\b|rendez|creneau|slot|appointment|\bprevu|scheduled",
-    "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|\bclos\b|closed|traite",
+    "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|\bclos\b|closed|traite|solved|\bresolu",
     "changed_at": r"modif|chang|update|\bmaj\b|mise a jour|depuis|\bsince\b|\b(?:etat|statut|state|status)\b",
     "answers": r"answer|repon|decroch|appel[ée] le|called|\bpris",
     "begins": (
@@ -207,9 +212,10 @@ class Column:
 def describe_column(name: str, records: Sequence[Record]) -> Column:
     """Return the column `name` of sample records."""
     raw = [value for record in records if (value := record.get(name)) not in (None, "")]
-    texts = tuple(str(value).strip() for value in raw if not isinstance(value, dict | list))
-    time_format = _find_time_format(raw) or _find_serial_format(name, raw)
-    is_day = bool(time_format) and all(map(_is_day, raw))
+    texts = tuple(read_text(value) for value in raw if not isinstance(value, dict | list))
+    time_format = _find_time_format(raw) or _find_serial_format(name, raw) or _find_short_format(name, texts)
+    has_clock = "%H" in time_format or time_format in _EPOCHS
+    is_day = bool(time_format) and not has_clock and all(map(_is_day, raw))
     is_often_empty = len(texts) < MIN_SHARE * len(records)
     return Column(name, texts, time_format, len(texts) < len(records), is_often_empty, is_day)
 
@@ -233,20 +239,22 @@ def join_times_of_day(columns: Sequence[Column]) -> list[Column]:
 
 def _join_formats(day: Column, column: Column) -> str:
     """Return the format of a date joined with a time of day; empty if `column` has no time of day."""
-    is_named = _CLOCK_NAME.search(plain_name(column.name)) or any(map(column.fits_by_name, TIME_ROLES))
-    if not is_named or column.time_format or any(map(column.fits_by_name, (*DURATION_ROLES, "queue"))):
-        return ""
-    if _NO_CLOCK_NAME.search(plain_name(column.name)):
+    name = plain_name(column.name)
+    is_named = _CLOCK_NAME.search(name) or _COMPACT_CLOCK_NAME.search(name)
+    is_other = _NO_CLOCK_NAME.search(name) or any(map(column.fits_by_name, (*DURATION_ROLES, "queue")))
+    if column.time_format or is_other or not (is_named or any(map(column.fits_by_name, TIME_ROLES))):
         return ""
     if day.time_format == "excel":
         is_part = column.is_mostly(_is_part_of_day) or column.is_mostly(_CLOCKS["%H:%M"].match)
         return "excel" if is_part else ""
     form = next((form for form, pattern in _CLOCKS.items() if column.is_mostly(pattern.fullmatch)), "")
+    if not form and _COMPACT_CLOCK_NAME.search(name):
+        form = find_clock_format(column.values)
     if not form:
         return ""
     if day.time_format != "iso":
         return f"{day.time_format} {form}"
-    is_iso = form != "%Hh%M" and all(value[1] != ":" for value in column.values)  # ISO 8601 has two digits of hours
+    is_iso = ":" in form and all(value[1] != ":" for value in column.values)  # ISO 8601 has two digits of hours
     return "iso" if is_iso else f"%Y-%m-%d {form}"
 
 
@@ -280,6 +288,11 @@ def _find_serial_format(name: str, values: Sequence[Any]) -> str:
     return "excel" if is_time else ""
 
 
+def _find_short_format(name: str, texts: Sequence[str]) -> str:
+    """Return the format of dates with six digits, by the name of the column too: many numbers have six digits."""
+    return find_short_day_format(texts, datetime.now(UTC)) if _DAY_NAME.search(plain_name(name)) else ""
+
+
 def seems_total(record: Record) -> bool:
     """Return whether a record may be a row of totals: one of its texts begins with a word such as `Total`."""
     return any(isinstance(value, str) and _TOTAL.match(plain_name(value).strip()) for value in record.values())
@@ -300,7 +313,9 @@ def _find_time_format(values: Sequence[Any]) -> str:
     for time_format in TIME_FORMATS:
         read = time_reader(time_format, zone)
         if sum(_can(read, value) for value in values) >= MIN_SHARE * len(values):
-            return time_format
+            # ISO 8601 has such days too, but a time of day in another column has another form.
+            is_compact = time_format == "iso" and all(map(_COMPACT_DAY.fullmatch, map(str, values)))
+            return "%Y%m%d" if is_compact else time_format
     return ""
 
 
@@ -311,6 +326,14 @@ def _can(read: ToTime, value: Any) -> bool:
         return read(value).year in _YEARS
     except ValueError:
         return False
+
+
+def read_text(value: Any) -> str:
+    """Return a value as a mapping reads it: a whole number of a spreadsheet has no decimals."""
+    try:
+        return as_text(value).strip()
+    except ValueError:
+        return str(value).strip()
 
 
 def _is_phone(value: str) -> bool:

@@ -217,6 +217,19 @@ def _has_decision(state: _State | None) -> bool:
     return state is not None and state.option == "decision" and state != DECIDED
 
 
+def with_decisions(roles: Mapping[str, Column]) -> Mapping[str, Column]:
+    """Return the roles with the states as decisions if some states are decisions, and no other column has these."""
+    result = roles.get("result")
+    if (
+        "decision" in roles
+        or not result
+        or not any(_has_decision(place_state(v, Channel.FORM)) for v in result.distinct)
+    ):
+        return roles
+    others = {role: column for role, column in roles.items() if role != "result"}
+    return {**others, "decision": result}
+
+
 def list_decisions(column: Column) -> Iterator[str]:
     """Yield the table with the names of decisions on forms; unknown ones as comments."""
     yield "[values.decision]"

@@ -8,7 +8,7 @@ from connectors.sdk import pull
 from tests.support.sql_calls import Calls, Server, running_server
 
 
-@pytest.fixture(scope="package", params=["postgres", "mariadb"])
+@pytest.fixture(scope="session", params=["postgres", "mariadb"])
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     with running_server(request.param) as server:
         yield server

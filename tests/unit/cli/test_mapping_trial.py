@@ -1,5 +1,6 @@
 """`accueil connectors try` and `new --from`: what they print."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from click.testing import Result
 
 from tests.support.commands import error, run
+from tests.support.tables import write_xlsx
 
 MAPPING = """
 timezone = "Europe/Paris"
@@ -81,6 +83,15 @@ def test_columns_of_fixed_width_without_a_header_get_numbers() -> None:
     assert propose_fixed(*FIXED[1:])["columns"] == ["column 1", "column 2", "column 3"]
 
 
+def test_dates_times_and_phones_of_columns_without_a_header_are_named() -> None:
+    Path("calls.txt").write_text("2611020905 120RSA   0639980001\n2611031405  90MDPH  0639980002\n")
+    result = run("connectors", "new", "calls", "--from", "calls.txt", "--widths", "6,4,4,6,10", "--channel", "call")
+    assert result.exit_code == 0, result.output
+    proposed = tomllib.loads(Path("calls.toml").read_text())
+    assert proposed["columns"] == ["date", "time", "column 3", "column 4", "phone"]
+    assert (proposed["events"][0]["time"], proposed["time_format"]) == (["date", "time"], "%y%m%d %H%M")
+
+
 def test_lines_of_one_column_need_widths() -> None:
     Path("calls.txt").write_text("\n".join(FIXED) + "\n")
     expected = "calls.txt has only one column: for columns of fixed width, add their widths in characters"
@@ -110,6 +121,37 @@ def test_a_list_of_one_record_is_no_envelope_of_its_history() -> None:
     proposed = tomllib.loads(Path("forms.toml").read_text())
     assert ("records" in proposed, proposed["id"], proposed["events"][0]["time"]) == (False, "id", "created")
     assert "# Lists in a record: data.steps." in Path("forms.toml").read_text()
+
+
+def test_the_sheet_that_is_read_is_named_with_the_others() -> None:
+    rows = [("N°", "Reçu le", "Service"), ("1", "2026-03-16", "PMI")]
+    write_xlsx(Path("mail.xlsx"), rows, sheet="Registre", before="Lisez-moi")
+    refusal = run("connectors", "new", "mail", "--from", "mail.xlsx")
+    assert "mail.xlsx: sheet Lisez-moi; sheets not read: Registre\n" in refusal.stderr
+    assert (refusal.exit_code, Path("mail.toml").exists()) == (2, False)
+    write_xlsx(Path("title.xlsx"), [("Export du registre",), ("2026",)], sheet="Titre", before="Vide")
+    refusal = run("connectors", "new", "mail", "--from", "title.xlsx", "--sheet", "Titre")
+    assert (
+        "title.xlsx has only one column: if another sheet has the records, add --sheet with its name; if"
+        in refusal.stderr
+    )
+    result = run("connectors", "new", "mail", "--from", "mail.xlsx", "--sheet", "Registre", "--channel", "mail")
+    assert (result.exit_code, result.stderr) == (0, "mail.xlsx: sheet Registre; sheets not read: Lisez-moi\n")
+    assert tomllib.loads(Path("mail.toml").read_text())["sheet"] == "Registre"
+    tried = run("connectors", "try", "mail.toml", "--with", "mail.xlsx")
+    assert "mail.xlsx: sheet Registre; sheets not read: Lisez-moi\n" in tried.stderr
+    assert "1  letter.arrived" in tried.stdout
+
+
+def test_a_sheet_that_does_not_exist_is_refused() -> None:
+    write_xlsx(Path("mail.xlsx"), [("N°", "Reçu le"), ("1", "2026-03-16")], sheet="Registre")
+    assert "it has no sheet Registe; did you mean Registre?" in error(
+        "connectors", "new", "mail", "--from", "mail.xlsx", "--sheet", "Registe"
+    )
+    Path("mail.csv").write_text("N°;Reçu le\n1;2026-03-16\n")
+    assert "mail.csv is no spreadsheet: it has no sheet Registre" in error(
+        "connectors", "new", "mail", "--from", "mail.csv", "--sheet", "Registre"
+    )
 
 
 def test_presets_are_described_in_the_language_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +227,16 @@ def test_a_second_booking_is_a_warning_in_the_record_and_the_summary() -> None:
     warning = "warning: a second appointment.booked of the same contact, with other data\n"
     assert f"  {warning}" in result.stdout
     assert f"       1  {warning}" in result.stdout
+
+
+def test_events_that_several_records_give_count_once_in_the_totals() -> None:
+    mapping = (
+        'rows = "events"\nid = "id"\ntimezone = "Europe/Paris"\n'
+        'events = [{ event = "visit.arrived", time = "at" }, { event = "visit.called", time = "called", when = "called" }]\n'
+    )
+    rows = "id;at;called;desk\n1;2026-03-16 08:00;;\n1;2026-03-16 08:00;2026-03-16 08:05;\n2;2026-03-16 08:10;;\n"
+    totals = try_calls(rows, mapping=mapping).stdout.partition("records: 3\n")[2].splitlines()
+    assert totals[:2] == ["       2  visit.arrived (repeated: 1)", "       1  visit.called"]
 
 
 def test_data_that_the_mapping_sets_are_shown_if_they_are_usual() -> None:
@@ -338,6 +390,28 @@ def test_the_proposed_mapping_is_for_the_chosen_connector(connector: str, sample
     tried = run("connectors", "try", "mine.toml", "--with", sample)
     assert tried.exit_code == 0, tried.output
     assert ("form.submitted" in tried.output) is ("form.decided" in tried.output) is (text == MESSAGES)
+
+
+def test_the_advice_about_the_id_is_right_for_messages() -> None:
+    message = {"ticket": "A-42", "taken_at": "2026-03-16T09:00:00Z"}
+    for name, messages, advice in (
+        ("none", [{"taken_at": message["taken_at"]}], '# id = ""  # name the field with the id of the contact: each'),
+        (
+            "same",
+            [message, {**message, "desk": "3"}],
+            "the ids repeat: if these messages are not about one contact, add a",
+        ),
+    ):
+        Path("x.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in messages))
+        assert (
+            run(
+                "connectors", "new", name, "--from", "x.jsonl", "--connector", "webhook", "--channel", "visit"
+            ).exit_code
+            == 0
+        )
+        text = Path(f"{name}.toml").read_text()
+        assert advice in text
+        assert "rows" not in text
 
 
 @pytest.mark.parametrize(

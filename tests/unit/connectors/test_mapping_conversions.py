@@ -92,6 +92,41 @@ def test_short_french_months_are_read(text: str, month: int) -> None:
     assert time_reader("%d %b %Y", ZoneInfo("UTC"))(f"03 {text} 2026").month == month
 
 
+@pytest.mark.parametrize(
+    ("time_format", "value", "written"),
+    [
+        ("%Y%m%d %H%M%S", "20261024 022359", "2026-10-24 02:23:59"),
+        ("%Y%m%d %H%M%S", "20261024 22359", "2026-10-24 02:23:59"),  # not 22:35:09
+        ("%Y%m%d %H%M%S", "20261024 5", "2026-10-24 00:00:05"),
+        ("%Y%m%d %H%M%S", "2026-10-24 22359", "2026-10-24 02:23:59"),  # the cell of a date, joined with a number
+        ("%d%m%y %H%M", "51026 223", "2026-10-05 02:23"),
+        ("%y%m%d %H%M", "261005 1403", "2026-10-05 14:03"),
+        ("%Y%m%d%H%M", "202610240223", "2026-10-24 02:23"),
+        ("%Y%m%d", 20261024, "2026-10-24 00:00"),
+        ("%Y%m%d", 20261024.0, "2026-10-24 00:00"),
+        ("%Y%m%d", Decimal(20261024), "2026-10-24 00:00"),
+        ("%d%m%Y", "5102026", "2026-10-05 00:00"),
+        ("%d/%m/%Y %H%M%S", "5/1/2026 90000", "2026-01-05 09:00"),
+    ],
+)
+def test_numbers_without_separators_may_lack_their_leading_zeros(time_format: str, value: Any, written: str) -> None:
+    assert time_reader(time_format, ZoneInfo("UTC"))(value) == datetime.fromisoformat(written).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("time_format", "value"),
+    [
+        ("%Y%m%d%H%M%S", "202610240223"),  # without seconds: not 02:02:03
+        ("%Y%m%d %H%M%S", "20261024 996000"),
+        ("%Y%m%d", 241026),
+        ("%Y%m%d", "261024"),
+    ],
+)
+def test_numbers_of_another_length_are_not_read_as_other_times(time_format: str, value: Any) -> None:
+    with pytest.raises(ValueError, match="not a time of the format"):
+        time_reader(time_format, PARIS)(value)
+
+
 def test_day_alone_begins_at_midnight_of_the_zone() -> None:
     for time_format, value in (("iso", date(2026, 5, 4)), ("%d/%m/%Y", "04/05/2026"), ("excel", 46146)):
         assert time_reader(time_format, PARIS)(value) == datetime(2026, 5, 3, 22, tzinfo=UTC)

@@ -399,7 +399,7 @@ def test_ids_that_repeat_without_a_known_cause_are_named() -> None:
         *(f"A1;2026-11-16 09:0{number}:00;AAH" for number in range(2)),
         "A2;2026-11-16 09:05:00;AAH",
     )
-    assert "the ids repeat: if several rows are about one contact" in propose(records, "table", Channel.VISIT)
+    assert "the ids repeat: if several records are about one contact" in propose(records, "table", Channel.VISIT)
 
 
 def test_a_mailbox_is_no_register_of_letters() -> None:

@@ -146,16 +146,50 @@ def test_each_form_of_conversations_divides_answered_and_abandoned_calls(wait: s
 
 
 def test_rows_of_one_event_are_recognised() -> None:
+    actions = (("A1", "ENTER"), ("A1", "CONNECT"), ("A2", "ENTER"), ("A2", "ABANDON"), ("A1", "RINGNOANSWER"))
     records = [
         {"row": str(row), "time": "2026-03-16 09:00:00", "callid": call, "event": event, "queue": "RSA"}
-        for row, (call, event) in enumerate((("A1", "ENTER"), ("A1", "CONNECT"), ("A2", "ENTER"), ("A2", "ABANDON")))
+        for row, (call, event) in enumerate(actions)
     ]
     text = propose(records, "table", Channel.CALL)
     proposed = tomllib.loads(text)
-    assert (proposed["rows"], proposed["id"], proposed["events"]) == ("events", "callid", [])
-    assert 'or into [ignored]: "ENTER", "CONNECT", "ABANDON"' in text
-    assert '# { event = "call.queued", time = "time", when = { event = [] } },' in text
+    del proposed["connector"]
+    assert (proposed["rows"], proposed["id"]) == ("events", "callid")
+    assert 'put these values into a line above or into [ignored]: "RINGNOANSWER"' in text
+    assert '# { event = "call.ended", time = "time", when = { event = [] } },' in text
     assert text.splitlines()[-1].endswith(": row")
+    found = [["call.queued"], ["call.answered"], ["call.queued"], ["call.abandoned"], []]
+    assert try_records(proposed, *records)[0] == found
+
+
+def test_actions_of_a_front_desk_get_their_events() -> None:
+    actions = ("ticket.taken", "ticket.called", "ticket.closed", "Non servi", "Pause")
+    records = [
+        {"event": action, "at": f"2026-03-16T09:0{number}:00Z", "data.ticket": "A42"}
+        for number, action in enumerate(actions)
+    ]
+    text = propose(records, "webhook")
+    proposed = tomllib.loads(text)
+    del proposed["connector"]
+    assert try_records(proposed, *records)[0] == [["visit.arrived"], ["visit.called"], ["visit.served"], [], []]
+    assert 'into [ignored]: "Non servi", "Pause"\n' in text
+
+
+def test_a_state_of_files_may_be_their_decision() -> None:
+    names = ("ref", "demarche", "etat", "depose_le", "decide_le")
+    rows = [("W-1", "APA", "accepte", "2026-03-01", "2026-03-10"), ("W-2", "APA", "en_instruction", "2026-03-02", "")]
+    records = [dict(zip(names, row, strict=True)) for row in rows]
+    text = propose(records, "table")
+    proposed = tomllib.loads(text)
+    del proposed["connector"]
+    assert proposed["events"][1] == {
+        "event": "form.decided",
+        "time": "decide_le",
+        "decision": "etat",
+        "when": {"decide_le": True},
+    }
+    assert proposed["values"]["decision"] == {"accepte": "accepted"}
+    assert try_records(proposed, *records)[0] == [["form.submitted", "form.decided"], ["form.submitted"]]
 
 
 def test_totals_of_a_franking_machine_are_recognised() -> None:
