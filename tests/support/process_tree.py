@@ -12,7 +12,7 @@ import psutil
 
 from connectors.sdk.ports import free_port
 from streams.runtime.supervisor import ProcessTree, Program
-from tests.support.processes import is_running
+from tests.support.processes import PATIENCE_SECONDS, is_running
 
 SERVE = """
 import signal, sys, time
@@ -64,7 +64,7 @@ def run(
     async def main() -> None:
         _of_other_tests.clear()
         _of_other_tests.update(psutil.Process().children())
-        await asyncio.wait_for(ProcessTree(tmp_path / "logs", console, verbose=verbose).run(grow), 60)
+        await asyncio.wait_for(ProcessTree(tmp_path / "logs", console, verbose=verbose).run(grow), PATIENCE_SECONDS)
 
     asyncio.run(main())
 

@@ -111,11 +111,13 @@ def child(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Child, dic
     allow_files(2 * HALF_REQUESTS)
     with Child(["-m", "tests.support.hostile_servers", str(directory)], directory / "log") as running:
         running.start()
-        wait_until(lambda: "ready {" in running.text, "all servers", 120, lambda: running.text)
+        wait_until(lambda: "ready {" in running.text, "all servers", otherwise=lambda: running.text)
         found = running.text.partition("ready ")[2].partition("}")[0]
         targets = targets_of(json.loads(found + "}"))
         wait_until(
-            lambda: all(target.probe()[0] for target in targets.values()), "all to answer", 60, lambda: running.text
+            lambda: all(target.probe()[0] for target in targets.values()),
+            "all to answer",
+            otherwise=lambda: running.text,
         )
         yield running, targets
         _, failure, details = running.text.partition("Traceback")
