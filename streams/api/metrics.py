@@ -35,11 +35,11 @@ class AccessMetrics(Collector):
             registry=registry,
         )
         self.unauthenticated: Final = Counter(
-            "api_unauthenticated_requests", "Requests without a valid token", registry=registry
+            "api_unauthenticated_requests", "Requests under /v1/ without a valid token", registry=registry
         )
         self.took: Final = Histogram(
             "api_request_seconds",
-            "Duration of requests, by route and status",
+            "Duration of requests under /v1/, by route and status",
             ["route", "status"],
             buckets=_BOUNDS,
             registry=registry,

@@ -9,7 +9,7 @@ from threading import Event
 from typing import Final
 
 from filelock import FileLock, Timeout
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from connectors.sdk.errors import ConnectorError, InstanceInUseError
 from connectors.sdk.files import make_private_directory
@@ -21,6 +21,7 @@ from streams.notify.delivery_thread import STOP_SECONDS, Delivery, DeliveryThrea
 from streams.notify.digest_delivery import MessageDelivery, MessageTransport, OutgoingMessage
 from streams.notify.incidents import IncidentKind, Unsent
 from streams.notify.mail import MailTransport
+from streams.notify.metrics import NotifyMetrics
 from streams.notify.options import NotifyOptions, Severity
 from streams.notify.reader import Reader, State
 from streams.notify.store import Receivers, Store
@@ -124,43 +125,25 @@ class Notifier:
             return
         with closing(self._open()) as store:
             opened, waiting, set_aside, unsent = store.count_open(), store.waiting(), store.refused(), store.unsent()
-        incidents = GaugeMetricFamily("notify_incidents_open", "Open incidents", labels=["kind"])
+        metrics = NotifyMetrics()
         for kind in IncidentKind:
-            incidents.add_metric([kind], opened.get(kind, 0))
-        yield incidents
-        not_sent = CounterMetricFamily(
-            "notify_incidents_unsent",
-            "Incidents recorded but not sent: they had ended when they became known, or were older than max_age_hours",
-            labels=["kind", "reason"],
-        )
-        for kind in IncidentKind:
+            metrics.incidents_open.add_metric([kind], opened.get(kind, 0))
             for reason in Unsent:
-                not_sent.add_metric([kind, reason], unsent.get((kind.value, reason.value), 0))
-        yield not_sent
-        following = reader.state is State.FOLLOWING
-        yield GaugeMetricFamily("notify_following", "Whether the end of the topic is reached", value=float(following))
-        yield CounterMetricFamily("notify_records", "Records read", value=reader.records)
-        yield CounterMetricFamily("notify_unreadable", "Records that are not SLA events", value=reader.unreadable)
-        sent = CounterMetricFamily("notify_sent", "Alerts and messages accepted by a receiver", labels=["receiver"])
-        failed = CounterMetricFamily("notify_failed", "Failed deliveries to a receiver", labels=["receiver"])
-        queued = GaugeMetricFamily(
-            "notify_waiting", "Undelivered alerts and messages of a receiver", labels=["receiver"]
-        )
-        oldest = GaugeMetricFamily(
-            "notify_oldest_waiting_seconds", "Age of the oldest undelivered message", labels=["receiver"]
-        )
-        refused = GaugeMetricFamily("notify_refused", "Messages that a receiver refused", labels=["receiver"])
-        disabled = GaugeMetricFamily("notify_disabled", "Whether a receiver no longer exists", labels=["receiver"])
+                metrics.incidents_unsent.add_metric([kind, reason], unsent.get((kind.value, reason.value), 0))
+        metrics.following.add_metric([], reader.state is State.FOLLOWING)
+        metrics.records.add_metric([], reader.records)
+        metrics.unreadable.add_metric([], reader.unreadable)
         for thread in self._threads:
             name = thread.delivery.name
             found = waiting.get(name)
-            refused.add_metric([name], set_aside[name].number if name in set_aside else 0)
-            disabled.add_metric([name], thread.disabled)
-            sent.add_metric([name], thread.delivery.sent)
-            failed.add_metric([name], thread.failures)
-            queued.add_metric([name], found.number if found else 0)
-            oldest.add_metric([name], time.time() - found.oldest_at / 1000 if found and found.oldest_at else 0)
-        yield from (sent, failed, queued, oldest, refused, disabled)
+            age_seconds = time.time() - found.oldest_at / 1000 if found and found.oldest_at else 0
+            metrics.sent.add_metric([name], thread.delivery.sent)
+            metrics.failed.add_metric([name], thread.failures)
+            metrics.waiting.add_metric([name], found.number if found else 0)
+            metrics.oldest_waiting_seconds.add_metric([name], age_seconds)
+            metrics.refused.add_metric([name], set_aside[name].number if name in set_aside else 0)
+            metrics.disabled.add_metric([name], thread.disabled)
+        yield from metrics.collect()
 
     def _deliveries(self) -> Iterator[Delivery]:
         writer = AlertWriter(self._options)

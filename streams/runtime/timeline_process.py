@@ -52,7 +52,10 @@ WRITTEN: Final = Counter(
     "timeline_written_total", "Rows of the timeline's tables written or changed", ["what"], registry=metrics.REGISTRY
 )
 EXPIRED: Final = Counter(
-    "timeline_expired_total", "Rows removed at the end of their retention", ["what"], registry=metrics.REGISTRY
+    "timeline_expired_total",
+    "Contacts and entries removed at the end of their retention period",
+    ["what"],
+    registry=metrics.REGISTRY,
 )
 
 log = structlog.get_logger(__name__)

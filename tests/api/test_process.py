@@ -18,6 +18,7 @@ from models.roles import Role
 from streams.access.audit import read as read_audit
 from streams.access.audit import verify
 from tests.support.api_harness import NUMBER, SECTOR, ApiHarness, letter, token
+from tests.support.metrics_page import find_undescribed
 from tests.support.postgres import Postgres
 from tests.support.processes import ROOT, wait_until
 from tests.support.timeline_page import Served
@@ -53,6 +54,7 @@ def test_process_answers_records_and_stops(data: Path, url: str) -> None:
         assert api.post("/v1/look-up", "unknown", kind="phone", value=NUMBER).status_code == 401
         metrics = httpx.get(f"{api.url}/metrics").text
         assert 'api_accesses_total{operation="look_up",purpose="contact",result="shown",role="dpo"} 1.0' in metrics
+        assert find_undescribed(metrics) == []
         assert httpx.get(f"{api.url}/openapi.json").json()["openapi"].startswith("3.1")
         assert api.child.stop() == 0
         output = api.child.text

@@ -9,6 +9,7 @@ import httpx
 
 from connectors.sdk.ports import free_port
 from tests.support.alertmanager import WebhookReceiver, running, webhook_receiver
+from tests.support.metrics_page import find_undescribed
 from tests.support.processes import ROOT, Child, wait_until
 from tests.support.webhooks import SECRET
 
@@ -82,6 +83,7 @@ def test_command_serves_health_and_locks_its_directory(tmp_path: Path) -> None:
             lambda: failed in (text := get("/metrics").text) and f"{failed} 0.0" not in text, "a failure counted"
         )
         assert 'notify_waiting{receiver="webhooks.garde"} 0.0' in get("/metrics").text
+        assert find_undescribed(get("/metrics").text) == []
         path.write_text(path.read_text(encoding="utf-8").replace(str(port), str(free_port())), encoding="utf-8")
         code, text = accueil(path, "notify")
         assert code == 70

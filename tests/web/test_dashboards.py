@@ -5,13 +5,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 
 from connectors.sdk.ports import free_port
 from grafana.generator import DASHBOARDS
+from streams.cli.metrics import describe_processes
 from streams.web.options import WebOptions
 from tests.support import demo
 from tests.support.dashboards import PanelQuery, panel_queries, queries_without_data
+from tests.support.metrics_page import find_undescribed
 from tests.support.processes import Child, wait_until
 from tests.support.prometheus import running, shorten
 from tests.unit.web.sla_policies import ACKNOWLEDGED
@@ -54,7 +57,7 @@ FIRING: Final = {"groups": [{"name": "example", "rules": [{"alert": "Example", "
 
 @pytest.mark.broker
 @pytest.mark.timeout(900)
-def test_each_dashboard_query_returns_data_of_the_demo(tmp_path: Path) -> None:
+def test_demo_has_data_for_each_dashboard_query_and_exports_only_described_metrics(tmp_path: Path) -> None:
     with demo.start(tmp_path, free_port(), **LIVELY) as up:
         jobs = {f"accueil-{name}": target for name, target in up.metrics_addresses().items()}
         settings, port = tmp_path / "accueil.toml", free_port()
@@ -74,6 +77,9 @@ def test_each_dashboard_query_returns_data_of_the_demo(tmp_path: Path) -> None:
                 return left
 
             wait_until(lambda: not missing(), "data for each query", 600, otherwise=missing)
+            exported = {job: httpx.get(f"http://{target}/metrics").text for job, target in jobs.items()}
+        assert exported.keys() >= {f"accueil-{name}" for name in describe_processes().keys() - {"broker"}}
+        assert [(job, found) for job, text in exported.items() if (found := find_undescribed(text))] == []
 
 
 def test_queries_that_are_empty_in_the_demo_return_data_once_it_exists(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from streams.web.metrics.sample_figures import sample_disclosed_figures
 from tests.support.alertmanager import EXAMPLE
 from tests.support.alertmanager import find as find_amtool
 from tests.support.dashboards import walk
+from tests.support.metrics_page import ENTRIES
 from tests.support.processes import ROOT, Child, wait_until
 from tests.support.prometheus import DEPLOYED, RULES, find, read_alerts, read_rules
 from tests.unit.web.exported_metrics import ExportedMetrics
@@ -39,6 +40,7 @@ from tests.web.sla_scenarios import SLA_SCENARIOS
 
 RUNBOOKS: Final = sorted((ROOT / "deploy" / "runbooks").glob("*.md"))
 NAME: Final = r"[a-z][a-z0-9_:]*"
+PREFIXES: Final = "contact|pipeline|connector|timeline|api|notify"
 CLOSED: Final = {"result", "fact", "state", "horizon"}
 """Labels whose values all have series from the start."""
 
@@ -178,6 +180,7 @@ def test_rules_use_existing_metrics(measured: Samples) -> None:
         bare = re.sub(rf'{grouping}|{{.*?}}|\[.*?\]|offset \w+|".*?"', "", query)
         used |= set(re.findall(rf"(?<![\w:])({NAME})(?![\w:(]| *\()", bare)) - {"and", "or", "unless"}
     assert used - recorded <= measured.keys()
+    assert {re.sub("_(bucket|sum|count)$", "", name) for name in used - recorded} <= {"up", *ENTRIES}
     assert used >= {"up", "contact_sla_due_items", "notify_waiting", "connector_spool_bytes"}
 
 
@@ -209,9 +212,9 @@ def test_queries_count_several_instances_once() -> None:
 
 
 def test_documentation_names_existing_metrics(measured: Samples) -> None:
-    known = measured.keys() | {rule["name"] for rule in read_rules()}
+    known = measured.keys() | ENTRIES.keys() | {rule["name"] for rule in read_rules()}
     sla_metrics = {name for name in measured if re.match("contact_(sla|calendar|queue_open)", name)}
     for page in (*RUNBOOKS, *sorted(DEPLOYED.glob("README*.md"))):
-        named = set(re.findall(rf"`((?:\w+:)?(?:contact|pipeline|connector|notify)_{NAME})", page.read_text("utf-8")))
+        named = set(re.findall(rf"`((?:\w+:)?(?:{PREFIXES})_{NAME})", page.read_text("utf-8")))
         assert named <= known, page
         assert page.parent != DEPLOYED or named >= sla_metrics, page

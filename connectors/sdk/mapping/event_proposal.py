@@ -172,6 +172,9 @@ def format_event(event: str, role: str, roles: Mapping[str, Column], main_format
 
 def _list_hints(event: str, role: str, roles: Mapping[str, Column], *, has_outcomes: bool) -> Iterator[str]:
     """Yield what a person should check or complete in the line of an event."""
+    column, begins = roles.get(role), roles.get("begins")
+    if column and begins and column.is_day and not begins.is_day:  # at midnight, before the arrival of the same day
+        yield _("without a time of day: if it may be the day of the arrival, give the arrival only its date too")
     if event == "form.decided" and "decision" not in roles:
         yield _("or accepted, rejected, no_action, if a column says it")
     if event == "call.ended" and "duration" in roles and roles["duration"] is roles.get("handle_seconds"):

@@ -46,10 +46,12 @@ _EPOCHS: Final = {"epoch": (1e9, 4e9), "epoch_ms": (1e12, 4e12)}
 _SERIALS: Final = (36_526, 73_050)
 """Day numbers of Excel for the years 2000 to 2099."""
 _COMPACT_DAY: Final = re.compile(r"\d{8}")
-_DAY_NAME: Final = re.compile(r"\bdate|\bdat\b|\bdt\b|\bjour\b|\bday\b|\ble\b")
+_DAY_NAME: Final = re.compile(r"\bdat(?!a\b)|\bdt\b|\bjour\b|\bday\b|\ble\b")
 _CLOCK_NAME: Final = re.compile(r"heure|horaire|hour|\btime\b|appel|depart|parti\b")
 _NO_CLOCK_NAME: Final = re.compile(r"temps|delai")
-_COMPACT_CLOCK_NAME: Final = re.compile(r"heure|horaire|hour|\btime\b|\bhr?\b|\bdebut|\bstart|\bfin$|\bend$")
+_COMPACT_CLOCK_NAME: Final = re.compile(
+    r"heure|horaire|hour|\btime\b|\bhr?\b|\bdebut|\bstart|\bfin$|\bend$|\bhr?e?(?:deb|fin)"
+)
 """Words in the names of columns whose numbers may be times of day such as `0905`; other numbers may be extensions."""
 _CLOCKS: Final = {
     "%H:%M:%S": re.compile(r"\d?\d:\d\d:\d\d"),
@@ -86,11 +88,11 @@ ROLES: Final = {
     "handle_seconds": r"talk|conversation|communication|billsec",
     "duration": r"duree|duration",
     "starts_at": r"\brdv\b|rendez|creneau|slot|appointment|\bprevu|scheduled",
-    "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|\bclos\b|closed|traite|solved|\bresolu",
+    "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|\bclos\b|closed|traite|solved|\bresolu|\bhr?e?fin",
     "changed_at": r"modif|chang|update|\bmaj\b|mise a jour|depuis|\bsince\b|\b(?:etat|statut|state|status)\b",
     "answers": r"answer|repon|decroch|appel[ée] le|called|\bpris",
     "begins": (
-        r"start|debut|arriv|depo[ts]|recu|receiv|\bcree|creat|creation|calldate|enregistr|\bdate|\bheure|\btime\b|\bat\b|\bjour\b"
+        r"start|debut|arriv|depo[ts]|recu|receiv|\bcree|creat|creation|calldate|enregistr|\bdat(?!a\b)|\bheure|\btime\b|\bat\b|\bjour\b"
         r"|horodat"
     ),
     "result": r"result|statut|status|\betat\b|state|disposition|issue",

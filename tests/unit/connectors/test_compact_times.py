@@ -45,6 +45,13 @@ def test_a_date_is_joined_with_a_time_of_day_without_separators(
     assert [f"{event.time:%d %H:%M}" for record in tried for event in record.events] == ["24 00:23", "25 13:05"]
 
 
+def test_short_names_of_dates_and_times_are_recognised() -> None:
+    records = [{"NUM": "A1", "DATAPP": "261102", "HRDEB": "90512", "HRFIN": "90830", "FILE": "RSA"}] * 2
+    times = {event["event"]: event["time"] for event in read(propose(records, "table", Channel.CALL))["events"]}
+    assert times["call.queued"] == ["DATAPP", "HRDEB"]
+    assert times["call.ended"] == ["DATAPP", "HRFIN"]
+
+
 @pytest.mark.parametrize(
     "columns",
     [

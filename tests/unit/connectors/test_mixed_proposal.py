@@ -36,6 +36,9 @@ def test_a_register_of_contacts_has_events_of_each_channel() -> None:
     ]
     ended = next(event for event in proposed["events"] if event["event"] == "call.ended")
     assert ended["time"] == {"field": ["Date", "Heure"], "plus": ["\"Durée\" || '0'"]}
+    assert (
+        text.count("# without a time of day: if it may be the day of the arrival, give the arrival only its date") == 2
+    )
     assert "# if a telephone system reports the calls too, put their values into [ignored] instead" in text
 
 
