@@ -15,7 +15,9 @@ from connectors.sdk import registry
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
 from connectors.sdk.mapping.config import MERGED, PRESETS, find_presets, read_mapping
+from models.codec import UnusableRecord
 from models.reasons import Reason
+from tests.support.commands import _no_settings, run  # noqa: F401 - a fixture
 from tests.support.presets import NOW, MappedEvent, Preset, bad_values, change, facts, find_paths
 from tests.support.tables import write_xlsx
 
@@ -286,3 +288,36 @@ def test_the_settings_in_the_documentation_are_accepted(page: str, tmp_path: Pat
                 shown.add(options["mapping"])
                 parse(registry.load(connector).config, "essai", options)
     assert shown == CASES.keys()
+
+
+@pytest.mark.parametrize("page", ["presets.md", "presets.fr.md"])
+def test_the_register_with_other_columns_gives_what_the_page_says(page: str) -> None:
+    text = (ROOT / "docs" / "how-to" / page).read_text(encoding="utf-8")
+    found = re.search(r"```csv\n(.*?)```\s+```toml\n(.*?)```", text, re.DOTALL)
+    assert found
+    Path("registre.csv").write_text(found[1], encoding="utf-8")
+    Path("accueil.toml").write_text(found[2], encoding="utf-8")
+    result = run("connectors", "try", "accueil.toml", "--name", "register", "--with", "registre.csv")
+    assert result.exit_code == 0, result.output
+    received = ["letter.arrived", "letter.registered", "letter.assigned"]
+    events = re.findall(r"^  (letter\.\w+) .* 2026-(\d) ", result.output, re.MULTILINE)
+    assert events == [
+        *((event, "1") for event in (*received, "letter.acknowledged", "letter.answered")),
+        *((event, "2") for event in received),
+    ]
+
+
+@pytest.mark.parametrize("column", ["Transmis le", "Accusé le", "Répondu le", "Clos le"])
+def test_a_note_in_a_date_of_treatment_leaves_the_letter_waiting(column: str) -> None:
+    preset = Preset("letter-register", CASES["letter-register"].settings)
+    record = {**preset.records()[0].fields}
+    given = _map(preset, record)
+    noted = _map(preset, {**record, column: "en cours"})
+    assert len(noted) == len(given) - 1
+    assert set(noted) < set(given)
+    with pytest.raises(UnusableRecord, match=re.escape(column)):
+        _map(preset, {**record, column: "20/01/26"})
+
+
+def _map(preset: Preset, fields: Mapping[str, Any]) -> list[str]:
+    return [event.type for event in preset.mapping.map(preset.mapping.prepare(fields), NOW)]

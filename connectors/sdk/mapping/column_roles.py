@@ -44,6 +44,8 @@ _NOT_A_CITIZEN: Final = re.compile(
     r"agent|gestionnaire|conseiller|instructeur|destinat|\bto\b|\bcc\b|\bboite|recipient|\buser|\bid\b"
 )
 """Words in the names of columns whose e-mail addresses are not those of citizens."""
+_OF_LETTERS: Final = frozenset({"assigned", "acknowledged"})
+"""Roles that only letters have."""
 _PERSON: Final = re.compile(r"allocataire|beneficiaire|usager|citoyen|matricule|adherent|\buser\b")
 """Words in the names of columns with the number of a person, who may have several contacts."""
 _NOT_A_QUEUE: Final = rf"{ROLES['wait_seconds']}|{ROLES['duration']}|position"
@@ -106,6 +108,8 @@ def _may_be(role: str, column: Column, channel: Channel) -> bool:
         is_state = re.search(ROLES["result"], column.plain) is not None  # such as `etat.code`
         is_case = channel is not Channel.FORM and column.fits("dossier")  # several contacts may be about one case
         return not (is_state or is_case or column.is_often_empty or _PERSON.search(column.plain))
+    if role in _OF_LETTERS:
+        return channel is Channel.MAIL
     if role == "email":
         return not _NOT_A_CITIZEN.search(column.plain)
     if role == "queue":

@@ -15,6 +15,7 @@ from connectors.sdk.mapping.proposed_lines import (
     quote,
     quote_list,
     time_option,
+    time_test,
     toml_key,
     when_table,
 )
@@ -22,6 +23,13 @@ from connectors.sdk.mapping.sample_columns import FEW_VALUES, Column, plain_name
 from models.locale import _
 from models.topics import Channel
 
+LETTER_TREATMENT: Final = (
+    ("letter.assigned", "assigned"),
+    ("letter.acknowledged", "acknowledged"),
+    ("letter.answered", "answers"),
+    ("letter.closed", "ends"),
+)
+"""Events of a letter after its arrival, each with the role of the column that has its time."""
 _EVENTS: Final[Mapping[Channel, tuple[tuple[str, str], ...]]] = {
     Channel.CALL: (
         ("call.queued", "begins"),
@@ -29,7 +37,7 @@ _EVENTS: Final[Mapping[Channel, tuple[tuple[str, str], ...]]] = {
         ("call.ended", "ends"),
         ("call.abandoned", "ends"),
     ),
-    Channel.MAIL: (("letter.arrived", "begins"), ("letter.answered", "answers"), ("letter.closed", "ends")),
+    Channel.MAIL: (("letter.arrived", "begins"), *LETTER_TREATMENT),
     Channel.EMAIL: (("email.received", "begins"), ("email.answered", "answers")),
     Channel.FORM: (("form.submitted", "begins"), ("form.decided", "ends")),
     Channel.APPOINTMENT: (("appointment.booked", "begins"), ("appointment.attended", "ends")),
@@ -167,6 +175,8 @@ def format_event(event: str, role: str, roles: Mapping[str, Column], main_format
     options["when"] = add_test(test, condition)
     line = f"  {event_table(event, options)},"
     hints = list(_list_hints(event, role, roles, has_outcomes=bool(outcomes)))
+    if column and column.notes and time_test(column) in condition:
+        hints.append(_("cells with a note instead of a time, which give no event: {count}", count=len(column.notes)))
     return f"{line}  # {'; '.join(hints)}" if hints else line
 
 
@@ -204,7 +214,7 @@ def _condition(event: str, column: Column | None, roles: Mapping[str, Column]) -
         return f"{{ {called}, {list_test(column, 'true')} }}"
     talk = roles.get("handle_seconds")
     if column and not is_abandoned and not (event == "call.ended" and talk):  # abandoned calls end too
-        return when_table(column, has_value)
+        return when_table(column, time_test(column))
     if talk is None:
         return '{ "" = true }'
     if talk.is_sometimes_empty:

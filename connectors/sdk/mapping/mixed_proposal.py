@@ -110,11 +110,13 @@ def is_mixed_register(found: MixedChannels, channel: Channel | None, roles: Mapp
     """Return whether each record is a contact of the channel that the column names.
 
     In a list of files or appointments, the column may be the way by which a file was sent or an appointment booked. `channel` and
-    `roles` are those of a table without the column.
+    `roles` are those of a table without the column. In a register of letters, a few may have come by e-mail or over the counter.
     """
     is_file = channel is Channel.FORM and "procedure" in roles and Channel.CALL not in found.values
+    named = [_place_channel(value) for value in found.column.values]
+    is_letters = channel is Channel.MAIL and named.count(Channel.MAIL) >= MIN_SHARE * len(named)
     is_appointment = channel is Channel.APPOINTMENT and "starts_at" in roles
-    return "begins" in roles and "repeated_id" not in roles and not (is_file or is_appointment)
+    return "begins" in roles and "repeated_id" not in roles and not (is_file or is_letters or is_appointment)
 
 
 def list_channel_advice(found: MixedChannels, channel: Channel) -> Iterator[str]:
@@ -126,8 +128,7 @@ def list_channel_advice(found: MixedChannels, channel: Channel) -> Iterator[str]
     )
     others = [value for value in found.column.distinct if _place_channel(value) is not channel]
     yield f"# {advice}"
-    yield "# [ignored]"
-    yield f"# {toml_key(found.column.name)} = {quote_list(others)}"
+    yield f"# ignored.{toml_key(found.column.name)} = {quote_list(others)}"
 
 
 def list_mixed_lines(

@@ -46,6 +46,11 @@ def list_test(column: Column, test: str) -> str:
     return f"{toml_key(column.name)} = {test}"
 
 
+def time_test(column: Column) -> str:
+    """Return the test that a column has a time, in TOML. Notes such as `en cours` are none; other texts are rejected."""
+    return '{ has_value = true, pattern = "[0-9].*" }' if column.notes else "true"
+
+
 def add_test(test: str, condition: str) -> str:
     """Return the option `when` with a test, as `list_test` returns it, before the tests of `condition`; both may be empty."""
     if not test:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from connectors.sdk.mapping.event_fields import CLOSED_LISTS
+from connectors.sdk.mapping.event_proposal import LETTER_TREATMENT
 from connectors.sdk.mapping.fields import Record
 from connectors.sdk.mapping.id_proposal import format_yearly_ids, read_times, restarts_yearly
 from connectors.sdk.mapping.post_proposal import find_known_classes
@@ -14,6 +15,7 @@ from connectors.sdk.mapping.proposed_lines import (
     quote,
     quote_list,
     time_option,
+    time_test,
     toml_key,
     when_table,
 )
@@ -160,10 +162,11 @@ def _event_lines(found: RegisterColumns, roles: Mapping[str, Column], main_forma
             "when": f"{{ {direction} = {found.quote_values(_ARRIVED)} }}",
         }
         yield f"{event_table('letter.arrived', arrived)},"
-    for event, role in (("letter.answered", "answers"), ("letter.closed", "ends")):
+    for event, role in LETTER_TREATMENT:
         column = roles.get(role)
         if column and column not in {found.received, found.sent}:
-            yield f"{event_table(event, {'time': time_option(column, main_format), 'when': when_table(column, 'true')})},"
+            options = {"time": time_option(column, main_format), "when": when_table(column, time_test(column))}
+            yield f"{event_table(event, options)},"
     if not found.has_values(_SENT):
         return
     sent = {"time": time_option(found.sent, main_format)}

@@ -59,6 +59,8 @@ _CLOCKS: Final = {
     "%Hh%M": re.compile(r"\d?\dh\d\d"),
 }
 """Times of day by format."""
+MIN_TIME_SHARE: Final = 0.8
+"""Lowest share of the values in a column that must be times: registers also have notes and short dates in such columns."""
 _YEARS: Final = range(1990, 2100)
 """Years of plausible times: `0639980001` is one of the year 639 in the format `%Y%m%d%H%M%S`."""
 _NO_NUMBER: Final = re.compile(r"\D*(?:\d{1,5}\D*)?")
@@ -88,6 +90,8 @@ ROLES: Final = {
     "handle_seconds": r"talk|conversation|communication|billsec",
     "duration": r"duree|duration",
     "starts_at": r"\brdv\b|rendez|creneau|slot|appointment|\bprevu|scheduled",
+    "assigned": r"transmi|attribu|affect|distribu|ventil|assign",
+    "acknowledged": r"\bar\b|accuse|acknowledg",
     "ends": r"\bend|\bfin\b|hangup|raccroch|clotur|\bclos\b|closed|traite|solved|\bresolu|\bhr?e?fin",
     "changed_at": r"modif|chang|update|\bmaj\b|mise a jour|depuis|\bsince\b|\b(?:etat|statut|state|status)\b",
     "answers": r"answer|repon|decroch|appel[ée] le|called|\bpris",
@@ -118,7 +122,7 @@ _FLAG: Final = re.compile(r"0|1|true|false|yes|no|oui|non|integer", re.IGNORECAS
 _TOTAL: Final = re.compile(r"(?:sous )?total\b|somme\b")
 _NUMBER_OF_CASE: Final = re.compile(r"\d{2}")
 DURATION_ROLES: Final = ("wait_seconds", "ring_seconds", "handle_seconds", "duration")
-TIME_ROLES: Final = ("begins", "answers", "ends", "changed_at", "starts_at")
+TIME_ROLES: Final = ("begins", "assigned", "acknowledged", "answers", "ends", "changed_at", "starts_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,11 @@ class Column:
     def plain(self) -> str:
         """Name in lower case without accents; with that of `day`."""
         return plain_name(f"{self.day} {self.name}")
+
+    @property
+    def notes(self) -> list[str]:
+        """Texts among times that do not begin with a digit, such as `en cours`."""
+        return [value for value in self.values if self.time_format and not value[:1].isdigit()]
 
     @property
     def has_few_values(self) -> bool:
@@ -314,7 +323,7 @@ def _find_time_format(values: Sequence[Any]) -> str:
     zone = ZoneInfo("Europe/Paris")
     for time_format in TIME_FORMATS:
         read = time_reader(time_format, zone)
-        if sum(_can(read, value) for value in values) >= MIN_SHARE * len(values):
+        if sum(_can(read, value) for value in values) >= MIN_TIME_SHARE * len(values):
             # ISO 8601 has such days too, but a time of day in another column has another form.
             is_compact = time_format == "iso" and all(map(_COMPACT_DAY.fullmatch, map(str, values)))
             return "%Y%m%d" if is_compact else time_format

@@ -130,7 +130,19 @@ def test_a_register_of_letters_that_names_channels_says_so() -> None:
     )
     text = propose(records, "table")
     assert "letter.arrived" in text
-    assert '# Canal = ["Courriel"]\n' in text
+    assert '# ignored.Canal = ["Courriel"]\n' in text
+
+
+def test_a_few_letters_that_came_another_way_are_letters() -> None:
+    ways = ["Courrier"] * 18 + ["Courriel", "Dépôt accueil"]
+    records = [
+        {"N° enreg.": str(number), "Date arrivée": "05/01/2026", "Mode d'arrivée": way, "Expéditeur": "Mme Exemple"}
+        for number, way in enumerate(ways, 1)
+    ]
+    text = propose(records, "table")
+    assert [event["event"] for event in read(text)["events"]] == ["letter.arrived"]
+    assert '# ignored."Mode d\'arrivée" = ["Courriel", "Dépôt accueil"]\n' in text
+    tomllib.loads(text.replace("# ignored", "ignored"))
 
 
 def test_contacts_that_the_organisation_began_are_left_out() -> None:
@@ -171,14 +183,14 @@ def test_the_way_by_which_a_file_came_is_not_its_channel(names: str, first: str,
     assert "call." not in text
     assert "visit." not in text
     assert "# Canal names several channels, but all records count as" in text
-    ignored = next(line for line in text.splitlines() if line.startswith("# Canal = "))
-    assert tomllib.loads(ignored.removeprefix("# "))["Canal"] in (["En ligne", "Guichet"], ["Web", "Tél"])
+    ignored = next(line for line in text.splitlines() if line.startswith("# ignored.Canal = "))
+    assert tomllib.loads(ignored.removeprefix("# "))["ignored"]["Canal"] in (["En ligne", "Guichet"], ["Web", "Tél"])
 
 
 def test_a_given_channel_is_kept_and_the_others_are_named() -> None:
     text = propose(REGISTER, "table", Channel.CALL)
     assert "visit." not in text
-    assert '# Canal = ["Guichet", "Courriel", "Courrier", "Formulaire internet"]\n' in text
+    assert '# ignored.Canal = ["Guichet", "Courriel", "Courrier", "Formulaire internet"]\n' in text
 
 
 @pytest.mark.parametrize("values", [("Téléphone", "Appel"), ("x", "y"), ("Téléphone", "Courriel")])
