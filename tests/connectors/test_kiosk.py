@@ -15,6 +15,7 @@ import tomli_w
 
 from connectors.kiosk.config import KioskConfig
 from connectors.sdk.config import parse
+from connectors.sdk.ports import free_port
 from tests.support.kiosk_harness import (
     CHILDREN,
     GENERAL,
@@ -85,8 +86,8 @@ def test_repeated_request_is_performed_once(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("_short_pauses")
 def test_actions_during_an_outage_of_the_connector_are_sent_in_order_after_a_restart(tmp_path: Path) -> None:
-    with running_webhook_connector(tmp_path) as (url, _):
-        port = int(url.rstrip("/").rpartition(":")[2])
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
     with serving_kiosk(kiosk_options(tmp_path, url)) as kiosk:
         tickets = [visit(kiosk, GENERAL)]
         wait_until(lambda: kiosk.state()["trouble"], "the error text")

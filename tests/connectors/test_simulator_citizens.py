@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ import pytest
 from connectors.sdk.keys import load_key
 from connectors.sdk.simulation.call_profile import CALLER_RANGES
 from connectors.simulator.actions import CitizenCase
+from connectors.simulator.office_hours import midnight
 from connectors.simulator.plan import Plan
 from connectors.simulator.population import NUMBERS_PER_RANGE
 from models.events import Event
@@ -29,11 +30,10 @@ from streams.engine.job import Step
 from streams.kafka.partitioner import partition_of
 from tests.support.citizen_contacts import CitizenContact, Contacts, Counts, contacts_of, count
 from tests.support.simulated_events import EventSystem, deliver, run
-from tests.support.simulated_figures import last_monday
 from tests.support.simulated_workers import DAY_MS, HOUR_MS, Workers
 
 pytestmark = pytest.mark.timeout(600)
-WEEKS, FEW, PARTITIONS = 10, 12_000, 3
+UNTIL, WEEKS, FEW, PARTITIONS = midnight(date(2026, 11, 23)), 10, 12_000, 3
 """`FEW` contacts per year, so that weeks take seconds."""
 CITIZENS_WHO_CALL = 300
 """Few citizens, so that they make contact repeatedly."""
@@ -68,12 +68,11 @@ class Month(NamedTuple):
 
 @pytest.fixture(scope="module")
 def months(tmp_path_factory: pytest.TempPathFactory) -> Month:
-    until = last_monday()
-    since = until - timedelta(weeks=WEEKS)
+    since = UNTIL - timedelta(weeks=WEEKS)
     directory = tmp_path_factory.mktemp("citizens")
-    span = run(directory, Plan(5, FEW), since, until, IdentifyingSystem)
+    span = run(directory, Plan(5, FEW), since, UNTIL, IdentifyingSystem)
     common_pseudonyms = pseudonyms(directory / "keys", span.events)
-    planned = contacts_of(takewhile(lambda action: action.at <= until, Plan(5, FEW).actions(since)))
+    planned = contacts_of(takewhile(lambda action: action.at <= UNTIL, Plan(5, FEW).actions(since)))
     reopened = set(reopened_letters(planned))
     events = [
         event.model_copy(
@@ -89,7 +88,7 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> Month:
     workers = Workers(since, 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(agents.contacts, "SWEPT_PER_TICK", 6)  # simulated time passes faster than rows are added
-        workers.process(deliver(events, 1), until + timedelta(days=2))
+        workers.process(deliver(events, 1), UNTIL + timedelta(days=2))
     assert workers.dead == {}
     contacts = [*non_call_contacts(planned, reopened), *call_contacts(events)]
     return Month(workers.timeline, count(contacts, TERMS.recontact_days))

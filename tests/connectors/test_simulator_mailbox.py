@@ -77,7 +77,8 @@ def of_email(numbers: dict[DimensionKey, FigureCounts]) -> dict[DimensionKey, Fi
 
 
 def test_figures_from_the_mailbox_equal_the_ledger(tmp_path: Path) -> None:
-    since, until = last_monday(), last_monday() + timedelta(days=2)
+    since = last_monday()
+    until = since + timedelta(days=2)
     simulation_run, folded = SimulationRun(tmp_path / "systems"), FoldedFigures(until)
     with dovecot() as server:
         mailbox = Mailbox(simulation_run, server.options(server.add_user("departement")))

@@ -321,7 +321,7 @@ def test_file_of_a_server_whose_clock_is_ahead_is_read(
             flow.step()
             return calls_of(publisher.events) == expected(range(3))
 
-        wait_until(has_all_rows, "all rows", 30)
+        wait_until(has_all_rows, "all rows")
 
 
 def test_check_says_that_no_file_matches(tmp_path: Path) -> None:

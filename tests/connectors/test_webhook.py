@@ -6,7 +6,6 @@ import os
 import re
 import socket
 import subprocess
-import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -192,8 +191,8 @@ def test_messages_are_identified_by_their_body_and_not_by_their_id(running: Runn
 @pytest.mark.parametrize(
     ("signing", "status"),
     [
-        ({"at": time.time() - 3_600}, 401),
-        ({"at": time.time() + 3_600}, 401),
+        ({"at": 0}, 401),
+        ({"at": 4_000_000_000}, 401),
         ({"secret": "whsec_" + "dHJvaXNpZW1lLXNlY3JldC1wb3VyLWVzc2Fp"}, 401),
         ({"secret": OTHER_SECRET}, 204),
         ({}, 204),

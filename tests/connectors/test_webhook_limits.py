@@ -23,7 +23,7 @@ from tests.support.webhooks import MIN_DELAY_SECONDS, OPTIONS, OTHER_SECRET, mes
 
 
 def test_too_many_requests_are_refused_with_retry_after(tmp_path: Path) -> None:
-    with closing(RunningSource(tmp_path, requests_per_second=0.5)) as running:
+    with closing(RunningSource(tmp_path, requests_per_second=0.001)) as running:
         assert [running.post("msg_1", BODY), running.post("msg_1", BODY)][1] == 429
         assert len(running.bodies_read) == 1
 
@@ -142,6 +142,5 @@ def test_message_that_waits_too_long_is_refused_and_can_be_sent_again(
         running.acknowledges = False
         assert running.post("msg_1", BODY) == 503
         running.acknowledges = True
-        wait_until(lambda: running.source.intake.waiting == 0, "the acknowledgement")
-        assert running.post("msg_1", BODY) == 204
+        wait_until(lambda: running.post("msg_1", BODY) == 204, "the acknowledgement")
         assert running.bodies_read == [BODY]

@@ -20,12 +20,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from imapclient import IMAPClient
 
 from connectors.sdk.ports import free_port
 from streams.kafka.child_processes import die_with_parent
-from tests.support.processes import wait_until
+from tests.support.processes import is_running, wait_until
 
 PROGRAM = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 PASSWORD = "mot-de-passe-d-essai"
@@ -140,13 +141,15 @@ class Dovecot:
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call
                 **(identity if os.geteuid() == 0 else {}),
             )
-        wait_until(self._answers, "dovecot", 30, self.log)
+        wait_until(self._answers, "dovecot", otherwise=self.log)
 
     def stop(self) -> None:
-        """Kill the server with its connections; a regular stop takes seconds."""
+        """Kill the server with its connections, and wait until they release its sockets; a regular stop takes seconds."""
         if self._process is not None:
+            children = psutil.Process(self._process.pid).children(recursive=True)
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(60)
+            wait_until(lambda: not any(is_running(child.pid) for child in children), "the end of all processes")
             self._process = None
 
     def log(self) -> str:

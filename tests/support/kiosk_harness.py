@@ -96,7 +96,7 @@ class ServedKiosk:
         return [ticket["number"] for ticket in self.state()["waiting"]]
 
     def wait_until_sent(self) -> None:
-        wait_until(lambda: self.state()["unsent"] == 0, "the sending of all events", 30, lambda: self.reports)
+        wait_until(lambda: self.state()["unsent"] == 0, "the sending of all events", otherwise=lambda: self.reports)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import psutil
 
 from connectors.sdk.ports import free_port
 from streams.runtime.supervisor import ProcessTree, Program
+from tests.support.processes import PATIENCE_SECONDS, is_running
 
 SERVE = """
 import signal, sys, time
@@ -63,7 +64,7 @@ def run(
     async def main() -> None:
         _of_other_tests.clear()
         _of_other_tests.update(psutil.Process().children())
-        await asyncio.wait_for(ProcessTree(tmp_path / "logs", console, verbose=verbose).run(grow), 60)
+        await asyncio.wait_for(ProcessTree(tmp_path / "logs", console, verbose=verbose).run(grow), PATIENCE_SECONDS)
 
     asyncio.run(main())
 
@@ -74,11 +75,7 @@ def interrupt() -> None:
 
 def children() -> list[psutil.Process]:
     """Return the living children of this process that did not exist before the latest `run`."""
-    return [
-        child
-        for child in psutil.Process().children()
-        if child not in _of_other_tests and child.status() != psutil.STATUS_ZOMBIE
-    ]
+    return [child for child in psutil.Process().children() if child not in _of_other_tests and is_running(child.pid)]
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -12,6 +12,8 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import ClassVar, Self
 
+import psutil
+
 from streams.kafka.child_processes import die_with_parent
 from tests.support.fork_pool import ROOT, ForkedProcess, ForkPool
 
@@ -146,6 +148,14 @@ class Child:
 
 def _is_stopped(stat: Path) -> bool:
     return stat.read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process exists and has not ended; one that ended may wait for its parent as a zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from connectors.sdk.simulation.http_app import serving
 from connectors.sdk.testing import ConnectorHarness, ManualPublisher
 from models.events import Event
 from tests.support.processes import wait_until
+from tests.support.webhooks import MIN_DELAY_SECONDS
 
 ORGANISATION = 11
 OTHER = 12
@@ -79,6 +80,7 @@ class RdvHarness:
 
     def _open_source(self, config: RdvConfig, context: Context) -> RdvSource:
         self._source = RdvSource(config, context)
+        self._source.intake.stall_seconds = MIN_DELAY_SECONDS
         return self._source
 
     @contextmanager

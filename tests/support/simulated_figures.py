@@ -159,4 +159,4 @@ def wait_for_figures(
     def differences() -> list[object]:
         return [*figure_differences(find(), expected)]
 
-    wait_until(lambda: not differences(), "the figures of the ledger", 120, otherwise=differences)
+    wait_until(lambda: not differences(), "the figures of the ledger", otherwise=differences)

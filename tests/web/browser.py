@@ -48,9 +48,10 @@ class Page:
         self.driver.get(url)
 
     def open_live(self, url: str, size: tuple[int, int] = DESK) -> None:
-        """Open a board or wall, and wait for the state "live"."""
+        """Open a board or wall, and wait for the state "live" and the layout."""
         self.open(url, size)
         self.wait_for_state("live")
+        self.wait_for_layout()
 
     def text(self, selector: str) -> str:
         """Return the text of an element, with plain spaces instead of no-break ones."""
@@ -74,6 +75,10 @@ class Page:
 
     def wait_for_state(self, state: str) -> None:
         wait_until(lambda: self.state() == state, f"the state {state}")
+
+    def wait_for_layout(self) -> None:
+        """Wait for two frames: in the first, the chart takes the size of its box."""
+        self.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
 
     def screenshot(self, name: str) -> None:
         ARTIFACTS.mkdir(exist_ok=True)

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from selenium.webdriver.common.by import By
 
+from connectors.sdk.ports import free_port
 from models.timestamps import milliseconds
 from streams.core.figures.figure import Dimensions
 from streams.web.options import QueueOptions, WebOptions
@@ -28,8 +29,8 @@ SHORT_LIMIT = replace(OPTIONS, stale_after_seconds=2)
 
 
 @contextmanager
-def filled(options: WebOptions) -> Iterator[Served]:
-    with serving(options, AFTERNOON) as served:
+def filled(options: WebOptions, port: int = 0) -> Iterator[Served]:
+    with serving(options, AFTERNOON, port) as served:
         served.follow()
         fill(served)
         yield served
@@ -248,11 +249,12 @@ def test_board_shows_the_time_of_the_last_event(served: Served, page: Page) -> N
 
 
 def test_board_reports_a_lost_server_and_reconnects(page: Page) -> None:
-    with filled(SHORT_LIMIT) as first:
+    port = free_port()
+    with filled(SHORT_LIMIT, port) as first:
         open_board(first, page)
     page.wait_for_state("stale")
-    assert "plus de liaison" in page.text("#stale-detail")
-    with serving(SHORT_LIMIT, first.now(), first.port) as second:
+    wait_until(lambda: "plus de liaison" in page.text("#stale-detail"), "the reason")
+    with serving(SHORT_LIMIT, first.now(), port) as second:
         second.follow()
         second.worker.offered(SOCIAL, second.now(), 3)
         wait_until_live(second, page)

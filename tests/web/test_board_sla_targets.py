@@ -58,9 +58,10 @@ def test_overdue_list_uses_the_free_room_and_counts_omitted_lines(page: Page) ->
         overdue_at(served, 9)
         for size, least in ((WALL, 5), ((2560, 1440), 5)):
             page.open_live(f"{served.url}/?lang=en", size)
-            lines = [line for line in plain(page.run(DEADLINE_ROWS)) if len(line) > 2]
+            rows = plain(page.run(DEADLINE_ROWS))
+            lines = [line for line in rows if len(line) > 2]
             late = [line for line in lines if line[0] == "action"]
-            *_, more = [line[1] for line in plain(page.run(DEADLINE_ROWS)) if line[1].startswith("and ")] or [""]
+            *_, more = [line[1] for line in rows if line[1].startswith("and ")] or [""]
             assert len(late) >= least
             assert more == f"and {9 - len(late)} more, contacts: {18 - 2 * len(late)}"
             assert len(lines) > len(late), "due lines are kept"

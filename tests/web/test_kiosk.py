@@ -13,6 +13,7 @@ from selenium import webdriver
 
 from connectors.kiosk import service as desks
 from connectors.kiosk.app import STATIC
+from connectors.sdk.ports import free_port
 from models.events import Event
 from tests.support.kiosk_harness import CHILDREN, GENERAL, kiosk_options, running_webhook_connector, serving_kiosk
 from tests.support.processes import wait_until
@@ -38,8 +39,7 @@ class KioskPage(Page):
         wait_until(
             lambda: self.is_visible(selector) and self.text(selector) == text,
             f"{text!r} in {selector}",
-            15,
-            lambda: self.run("return document.body.innerText"),
+            otherwise=lambda: self.run("return document.body.innerText"),
         )
 
     def click(self, selector: str, *, is_on: bool = True) -> None:
@@ -71,15 +71,15 @@ class KioskStand:
 
     def __init__(self, directory: Path) -> None:
         self._stack = ExitStack()
-        self.url, self.events = "", list[Event]()
+        self._port = free_port()
+        self.events: list[Event]
         self._connector, self.events = self._stack.enter_context(running_webhook_connector(directory))
         self._options = kiosk_options(directory, self._connector)
         self._kiosk = ExitStack()
         self.start_kiosk()
 
     def start_kiosk(self) -> None:
-        port = int(self.url.rpartition(":")[2] or 0)
-        self.served = self._kiosk.enter_context(serving_kiosk(self._options, port=port))
+        self.served = self._kiosk.enter_context(serving_kiosk(self._options, port=self._port))
         self.url = self.served.url
 
     def stop_kiosk(self) -> None:

@@ -30,7 +30,7 @@ def test_revoked_token_ends_the_session(timeline: TimelineWindow) -> None:
     timeline.open().sign_in("leaver").search(NUMBER)
     timeline.served.tokens.revoke("leaver", 1)
     wait_until(lambda: httpx.get(f"{timeline.served.url}/v1/me", headers={"authorization": "Bearer leaver"}).status_code == 401,
-               "the token to end", 10)  # fmt: skip
+               "the token to end")  # fmt: skip
     timeline.search(NUMBER)
     assert "n’est plus, valable" in timeline.error_text
     assert not timeline.is_visible("#story")

@@ -189,7 +189,7 @@ def test_link_is_revoked_with_a_reason_and_restored(timeline: TimelineWindow) ->
     assert timeline.focused[0] == "ground"
     timeline.press(Keys.ARROW_DOWN)
     timeline.page.run("question.querySelector('.first').click()")
-    wait_until(lambda: "Lien révoqué" in timeline.text, "the revoked link", 10, lambda: timeline.text)
+    wait_until(lambda: "Lien révoqué" in timeline.text, "the revoked link", otherwise=lambda: timeline.text)
     axe.check(timeline.page)
     assert "Courrier" not in timeline.page.text(".lanes")
     assert timeline.page.run("return document.querySelectorAll('.links li').length") == 1

@@ -8,10 +8,10 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-import uvicorn
 from prometheus_client import CollectorRegistry
 from selenium.webdriver.common.keys import Keys
 
+from connectors.sdk.http_server import Server
 from models.identities import IdentityKind
 from models.roles import Role
 from streams.api.app import create_app
@@ -33,7 +33,7 @@ class ApiServer(ApiHarness):
         self._listener = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         app = create_app(self.api, CollectorRegistry(), ["127.0.0.1"])
-        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+        self._server = Server(app)
         self._thread = Thread(target=self._server.run, args=([self._listener],))
         self._thread.start()
 
@@ -80,7 +80,7 @@ def test_export_is_downloaded_as_a_file(
     timeline.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
     timeline.tab_to(lambda at: at[1:] == ["BUTTON", "Exporter"])
     timeline.press(Keys.ENTER)
-    wait_until(lambda: [*files.glob("export-social-*.json")], "the file", 20, lambda: timeline.text)
+    wait_until(lambda: [*files.glob("export-social-*.json")], "the file", otherwise=lambda: timeline.text)
     (file,) = files.glob("export-social-*.json")
     held = json.loads(file.read_text())
     assert {one["contact"] for one in held["contacts"]} == {"mail:ged:1", "form:demarches:2", "call:standard:3"}
@@ -131,13 +131,13 @@ def test_erasure_explains_its_effects_and_needs_confirmation(
     timeline.press(Keys.ENTER)
     timeline.wait_for("#look-at-erasure")
     server.state.apply_erasures(server.timeline)
-    wait_until(lambda: "Effacement prouvé" in timeline.text, "the proof", 60, lambda: timeline.text)
+    wait_until(lambda: "Effacement prouvé" in timeline.text, "the proof", otherwise=lambda: timeline.text)
     assert timeline.focused[0] == "erasure-title"
     assert "les numéros de ses contacts, pour qu" in timeline.text
     assert timeline.page.run("return document.querySelectorAll('.erasure li').length") == 6
     timeline.tab_to(lambda at: at[0] == "save-proof")
     timeline.press(Keys.ENTER)
-    wait_until(lambda: [*files.glob("erasure-*.json")], "the proof as a file", 20, lambda: timeline.text)
+    wait_until(lambda: [*files.glob("erasure-*.json")], "the proof as a file", otherwise=lambda: timeline.text)
     (file,) = files.glob("erasure-*.json")
     assert json.loads(file.read_text())["proof"]["remains"]
     assert "Étapes\n8, désormais 0" in timeline.text
@@ -149,7 +149,7 @@ def test_erasure_explains_its_effects_and_needs_confirmation(
     axe.check(timeline.page)
     timeline.page.run("document.getElementById('erasure-id').focus()")
     timeline.press(file.stem.removeprefix("erasure-"), Keys.ENTER)
-    wait_until(lambda: "Effacement prouvé" in timeline.text, "the same by its number", 20, lambda: timeline.text)
+    wait_until(lambda: "Effacement prouvé" in timeline.text, "the same by its number", otherwise=lambda: timeline.text)
     timeline.search(NUMBER)
     assert "Rien n’est connu sous cet identifiant" in timeline.error_text
 
@@ -176,7 +176,9 @@ def test_failed_lookup_keeps_the_session_and_the_last_request_is_shown(
     timeline.wait_for("#trouble[data-kind='not-known']")
     server.state.apply_erasures(server.timeline)
     wait_until(
-        lambda: "Effacement prouvé" in timeline.text, "the proof of the one that is shown", 60, lambda: timeline.text
+        lambda: "Effacement prouvé" in timeline.text,
+        "the proof of the one that is shown",
+        otherwise=lambda: timeline.text,
     )
     timeline.page.run(HOLD)
     timeline.page.run(f"value.value = '{NUMBER}'; document.getElementById('search').requestSubmit()")

@@ -183,7 +183,7 @@ def test_figures_ahead_of_events_are_not_unknown_contacts(page: Page) -> None:
 
 
 def test_figure_is_explained_by_click_and_keyboard(full_wall: Served, page: Page) -> None:
-    open_wall(page, full_wall, views="phone", seconds=5, lang="en")
+    open_wall(page, full_wall, views="phone", seconds=3600, lang="en")
     page.driver.find_element(By.CSS_SELECTOR, ".view.phone tbody tr:first-child td:nth-child(6) .explains").click()
     panel = "#explained"
     assert page.text(f"{panel} h2") == "Switchboard – Service level"

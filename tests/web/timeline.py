@@ -49,9 +49,7 @@ class TimelineWindow:
         return self.page.is_visible(selector)
 
     def wait_for(self, selector: str) -> None:
-        wait_until(
-            lambda: self.is_visible(selector), selector, 10, lambda: self.page.run("return document.body.innerText")
-        )
+        wait_until(lambda: self.is_visible(selector), selector, otherwise=lambda: self.text)
 
     def sign_in(self, secret: str = "camille") -> "TimelineWindow":
         self.wait_for("#token")

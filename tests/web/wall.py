@@ -76,7 +76,7 @@ def organisation(
     """Serve an organisation so many hours after `AFTERNOON`; `is_filled`: with the figures of a working day."""
     policies = POLICIES if has_targets else NO_POLICIES
     at = AFTERNOON + timedelta(hours=hours)
-    with serving(replace(options, stale_after_seconds=600), at, policies=policies) as served:
+    with serving(replace(options, stale_after_seconds=3600), at, policies=policies) as served:
         served.follow()
         if is_filled:
             fill(served.worker)

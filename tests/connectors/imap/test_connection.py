@@ -39,7 +39,7 @@ def step_until(flow: Flow, publisher: ManualPublisher, count: int) -> None:
         flow.step()
         return len(publisher.events) >= count
 
-    wait_until(has_published, f"{count} events", 30, lambda: events_by_contact(publisher.events))
+    wait_until(has_published, f"{count} events", otherwise=lambda: events_by_contact(publisher.events))
 
 
 def test_unreachable_server_is_named_and_reconnected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -242,7 +242,7 @@ def test_unreadable_senders_are_reported_and_then_skipped(
         ):
             flow.step()
         monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.05)
-        wait_until(lambda: step(flow) and len(publisher.events) == 6, "both letters", 30)
+        wait_until(lambda: step(flow) and len(publisher.events) == 6, "both letters")
     assert {number for number, _ in event_types(publisher.events)} == {"1", "2"}
     assert server.requested.count(CONTACTS) == 2 * MAX_FAILURES
 

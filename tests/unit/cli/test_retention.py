@@ -3,11 +3,12 @@
 import gc
 import logging
 import os
+import re
 import time
 import warnings
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from datetime import time as clock
 from operator import attrgetter
 from pathlib import Path
@@ -315,8 +316,7 @@ def open_rejects(directory: Path) -> Rejects:
         log.add(Reject(Reason.INVALID_JSON, content, "", b""))
     log.sync()
     first, rest = log.path.read_bytes().split(b"\n", 1)
-    today, then = (text.encode() for text in (datetime.now(UTC).isoformat()[:10], "2020-03-16"))
-    log.path.write_bytes(first.replace(today, then) + b"\n" + rest)
+    log.path.write_bytes(re.sub(rb"\d{4}-\d\d-\d\d", b"2020-03-16", first) + b"\n" + rest)
     return log
 
 

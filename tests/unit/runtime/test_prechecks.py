@@ -54,10 +54,9 @@ def test_full_disk_is_reported_before_the_start(tmp_path: Path, monkeypatch: pyt
 
 
 def test_error_names_the_port_its_listener_and_the_setting() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        with pytest.raises(OperatorError) as refusal:
-            check_port("127.0.0.1", port, "web.port")
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(OperatorError) as refusal:
+        check_port("127.0.0.1", port, "web.port")
     text = str(refusal.value)
     assert text.startswith(f"port {port} on 127.0.0.1 is not available (")
     assert f"pid {os.getpid()})" in text
@@ -67,10 +66,10 @@ def test_error_names_the_port_its_listener_and_the_setting() -> None:
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
 def test_port_in_use_on_ipv4_is_not_available_for_both_families() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        with pytest.raises(OperatorError, match=rf"port {port} on :: is not available"):
-            check_port("::", port, "web.port")
+    port = free_port()
+    taken = pytest.raises(OperatorError, match=rf"port {port} on :: is not available")
+    with socket.create_server(("127.0.0.1", port)), taken:
+        check_port("::", port, "web.port")
     check_port("::", port, "web.port")
 
 

@@ -16,7 +16,7 @@ import pytest
 from streams.runtime import supervisor
 from streams.runtime.supervisor import GaveUp, ProcessTree, all_ready
 from tests.support.process_tree import STUBBORN, ConsoleLines, children, interrupt, python, run, server, until
-from tests.support.processes import wait_until
+from tests.support.processes import is_running, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -268,7 +268,7 @@ def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
             (child,) = psutil.Process(parent.pid).children()
         finally:
             parent.kill()
-    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "its end")
+    wait_until(lambda: not is_running(child.pid), "its end")
 
 
 def test_tree_stops_after_its_output_pipe_was_closed(tmp_path: Path) -> None:
