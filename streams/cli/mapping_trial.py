@@ -32,6 +32,7 @@ from models.locale import _, user_language
 from models.topics import Channel
 from streams.cli.base import pass_settings
 from streams.cli.output_tables import print_table
+from streams.cli.trial_figures import print_figures
 from streams.cli.trial_report import print_optional, print_records, print_summary, print_unknown, print_unnamed
 from streams.runtime.process_specs import contact_reasons
 from streams.settings.errors import OperatorError
@@ -54,7 +55,7 @@ Options = dict[str, str | int | list[str | int]]
 
 @click.command(
     "try",
-    help=_("Show the events that a mapping gives for sample records, without publishing."),
+    help=_("Show the events and figures that a mapping gives for sample records, without publishing."),
     epilog=_(
         "FILE is a mapping file, a preset (accueil connectors presets) or a settings file. "
         "Exit codes: 0 = all records usable; 1 = some rejected; 2 = fix the mapping first."
@@ -93,10 +94,11 @@ def command(
     print_records(shown, rows, zone)
     everything = [record for part in tried for record in part]
     print_summary(everything, trial, zone)
-    print_unnamed(find_unnamed(config, (record.fields for part in parts for record in part if not record.problem)))
+    print_figures(everything)
     reasons = allowed_reasons(config, instance.contact_reasons)
     print_unknown(trial.unknown, config, {**CLOSED_LISTS, "contact_reason": reasons})
     print_optional(trial.optional)
+    print_unnamed(find_unnamed(config, (record.fields for part in parts for record in part if not record.problem)))
     if not everything and not samples:
         click.echo(_("No record was read. accueil connectors check {name} says why.", name=instance.name))
     if problem:

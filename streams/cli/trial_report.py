@@ -124,7 +124,7 @@ def print_summary(tried: Sequence[TriedRecord], trial: Trial, zone: ZoneInfo) ->
     click.echo()
     click.echo(_("records: {count}", count=len(tried)))
     counts = Counter[str](event.type for record in tried for event in record.events)
-    counts.subtract(kind for record in tried for kind in record.replaced)
+    counts.subtract(event.type for record in tried for event in record.replaced)
     given_again = _count_given_again(tried) if trial.options.rows == "events" else Counter[str]()
     for event_type, count in sorted((+counts).items()):
         again = given_again[event_type]
