@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from connectors.sdk.config_errors import format_key_path
-from connectors.sdk.mapping.config import MappedConfig
+from connectors.sdk.mapping.config import MappedConfig, find_presets
 from connectors.sdk.mapping.doubtful_values import find_midnights
 from connectors.sdk.mapping.sample_columns import propose_label
 from connectors.sdk.mapping.trial import MISSING_TABLE, Trial, TriedRecord
@@ -110,6 +110,18 @@ def _describe(event: Event, zone: ZoneInfo) -> str:
     if by_rule:
         parts.append(f"({by_rule})")
     return " ".join([event.subject.rsplit(":", 1)[-1], *parts])
+
+
+def explain_no_records(config: MappedConfig) -> str:
+    """Return what to look at if a source gives no record at its first read."""
+    places = [_("the contents of the table, the files or the answer")]
+    if config.mapping in find_presets():
+        places.insert(0, _("the first lines of accueil connectors presets {preset}", preset=config.mapping))
+    elif config.mapping:
+        places.insert(0, _("the mapping file {path}", path=config.mapping))
+    if names := [name for name in ("since", "start") if getattr(config, name, None)]:
+        places.append(_("the options that limit what is read: {names}", names=", ".join(names)))
+    return _("The source gives no record at its first read. Look at: {places}", places="; ".join(places))
 
 
 def print_unnamed(columns: Sequence[str]) -> None:
