@@ -19,19 +19,8 @@ id = "n"
 queue = { value = "rsa" }
 events = [{ event = "call.queued", time = "begin" }]
 """
-CDR_COLUMNS = [
-    "billsec",
-    "calldate",
-    "dst",
-    "dstchannel",
-    "duration",
-    "lastapp",
-    "lastdata",
-    "outcome",
-    "src",
-    "uniqueid",
-    "wait",
-]
+CDR_COLUMNS = ["billsec", "calldate", "dst", "dstchannel", "duration", "lastapp", "lastdata", "outcome", "src"]
+CDR_COLUMNS += ["uniqueid", "wait"]
 PRESET = f"""\
 [connectors.calls]
 connector = "sql"
