@@ -18,14 +18,11 @@ import msgspec
 import structlog
 
 from connectors.sdk.attempts import REFUSED
-from connectors.sdk.config_errors import suggest
 from connectors.sdk.contract import Context, Outcome
-from connectors.sdk.errors import ConfigError, describe_os_error, source_error
-from connectors.sdk.mapping.fields import may_be_column
-from connectors.sdk.mapping.options import find_fields
+from connectors.sdk.errors import ConfigError, SourceMisconfiguredError, describe_os_error, source_error
 from connectors.sdk.probe import WAIT_SECONDS, read_available, scratch
 from connectors.sdk.record_source import Page, PlacedRecord, RecordSource
-from connectors.sdk.samples import seems_title
+from connectors.table.columns import check_columns, list_columns, named_columns
 from connectors.table.config import COMPRESSED, TableConfig
 from connectors.table.spreadsheet_rows import SUFFIXES, SpreadsheetRows, list_sheets
 from connectors.table.text_rows import START, TextPosition, TextRows, checksum_of
@@ -45,8 +42,6 @@ CHECK_SECONDS: Final = 60.0
 FORGET_SECONDS: Final = 7 * 86_400.0
 """A position is forgotten if its file is missing for this time. A file that returns later is read again, and its outdated rows
 replace their corrections in newer files."""
-MAX_COMPARED_COLUMNS: Final = 200
-"""Most columns that are compared with a missing one, to name the most similar."""
 LOCK_PREFIX: Final = "~$"
 """First characters of the file that Excel writes beside an open workbook."""
 SAMPLE_ROWS: Final = 10_000
@@ -60,16 +55,16 @@ def read_sample(config: TableConfig, path: Path) -> Sequence[PlacedRecord]:
     try:
         if path.suffix.lower() in SUFFIXES:
             sheet = SpreadsheetRows(path, config)
-            _check_columns(_named_columns(config), sheet.columns)
+            check_columns(named_columns(config), sheet.columns)
             return sheet.read(SAMPLE_ROWS)
         with path.open("rb") as file:
             rows = TextRows(file, config, START)
-            _check_columns(_named_columns(config), rows.columns)
+            check_columns(named_columns(config), rows.columns)
             return rows.read(SAMPLE_ROWS, is_settled=True)
     except OSError as error:
         raise ConfigError(describe_os_error(error, path)) from None
     except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{path}: {error}{list_columns(error)}") from None
 
 
 def list_sample_sheets(path: Path) -> Sequence[str]:
@@ -83,9 +78,14 @@ def list_sample_sheets(path: Path) -> Sequence[str]:
 
 
 def probe(config: TableConfig, context: Context) -> Sequence[Outcome]:
-    """Map the first rows, and report if there is no file to read. Raises `SourceUnavailableError`."""
+    """Map the first rows, and report if there is no file to read.
+
+    Raises `SourceUnavailableError`, also if there are files and none can be used; its text then lists the columns found.
+    """
     with scratch(context) as own, closing(TableSource(config, own)) as source:
         outcomes = read_available(source, WAIT_SECONDS)
+        if not outcomes and (troubles := source.find_only_troubles()):
+            raise SourceMisconfiguredError(troubles)
         if not source.has_files:
             outcomes.trouble = _(
                 "no file matches {files}, or all are empty: are upper and lower case right?", files=config.files
@@ -110,6 +110,8 @@ class _Trouble(NamedTuple):
 
     problem: str
     status: tuple[int, int] | None
+    columns: str = ""
+    """Columns that were found instead of missing ones, for the operator. It is not logged."""
 
 
 class _OpenFile(NamedTuple):
@@ -129,7 +131,7 @@ class TableSource(RecordSource):
         super().__init__(config, context)
         self._open: _OpenFile | None = None
         self._config = config
-        self._fields = _named_columns(config)
+        self._fields = named_columns(config)
         try:
             self._files = {
                 name: msgspec.msgpack.decode(saved, type=FilePosition) for name, saved in self.positions.items()
@@ -150,13 +152,24 @@ class TableSource(RecordSource):
         """Files that have gone, returned or been forgotten since their position was saved."""
         self._unreadable: dict[str, OSError] = {}
         """Files of the last listing that cannot be opened."""
-        self.has_files = False
+        self._count = 0
+        """Number of files of the last listing that are not empty, or without access."""
+
+    @property
+    def has_files(self) -> bool:
         """True if the last listing has found a file that is not empty, or one without access."""
+        return self._count > 0
 
     @property
     def trouble(self) -> str:
         """The files that cannot be read, with the reason; empty if there is none."""
         return "; ".join(f"{name}: {trouble.problem}" for name, trouble in self._troubles.items())
+
+    def find_only_troubles(self) -> str:
+        """Return why no file of the last listing can be read, with the columns found; empty if one can, or there is none."""
+        if len(self._troubles) < self._count:
+            return ""
+        return "; ".join(f"{name}: {trouble.problem}{trouble.columns}" for name, trouble in self._troubles.items())
 
     @property
     def unread_bytes(self) -> int:
@@ -219,8 +232,8 @@ class TableSource(RecordSource):
             files = self._list_files()
         except OSError as error:
             raise source_error(error, self._config.directory) from None
-        self.has_files = bool(files or self._unreadable)
         names = {*self._unreadable, *(str(path) for path, *_ in files)}
+        self._count = len(names)
         self._troubles = {name: trouble for name, trouble in self._troubles.items() if name in names}
         for name, refused in self._unreadable.items():
             self._report(name, _Trouble(describe_os_error(refused, name), None))
@@ -276,7 +289,7 @@ class TableSource(RecordSource):
         except OSError as error:
             self._report(name, _Trouble(describe_os_error(error, name), None))
         except ValueError as error:
-            self._report(name, _Trouble(str(error), (size, modified_ns)))
+            self._report(name, _Trouble(str(error), (size, modified_ns), list_columns(error)))
         else:
             self._troubles.pop(name, None)
 
@@ -330,13 +343,13 @@ class TableSource(RecordSource):
                 lambda: SpreadsheetRows(path, self._config),
                 _refuse_file,
             )
-            _check_columns(self._fields, sheet.columns)
+            check_columns(self._fields, sheet.columns)
             return _OpenFile(name, size, modified_ns, is_settled, sheet, None)
         position = known.text if known and self._is_unchanged(path, size, known.text) else START
         file = path.open("rb")
         try:
             rows = TextRows(file, self._config, position)
-            _check_columns(self._fields, rows.columns)
+            check_columns(self._fields, rows.columns)
         except BaseException:
             file.close()
             raise
@@ -369,30 +382,6 @@ class TableSource(RecordSource):
 
 def _refuse_file() -> SpreadsheetRows:
     raise ValueError(REFUSED)
-
-
-def _named_columns(config: TableConfig) -> list[str]:
-    """Return the columns that the mapping names."""
-    return [name for name in find_fields(config) if may_be_column(name)]
-
-
-def _check_columns(named: Sequence[str], columns: Sequence[str]) -> None:
-    """Raise `ValueError` if a file with these columns has not all that the mapping names."""
-    missing = [name for name in named if name not in columns]
-    if missing:
-        # Without a header, the first row is taken for one: its values must not be logged.
-        text = _("it has no column {missing} among {count}", missing=", ".join(missing), count=len(columns))
-        if seems_title(columns):
-            text += _("; if the first line is a title, set skip_lines to the number of lines above the header")
-        if spaced := next((name for name in columns if name.split() == missing[0].split()), ""):
-            text += _('; its spaces are special: write "{name}"', name=_escape_spaces(spaced))
-            raise ValueError(text)
-        raise ValueError(text + suggest(missing[0], columns[:MAX_COMPARED_COLUMNS]))
-
-
-def _escape_spaces(name: str) -> str:
-    """Return a column name for TOML: invisible characters, such as no-break spaces and line breaks, are escaped."""
-    return "".join(f"\\u{ord(sign):04X}" if sign.isspace() and sign != " " else sign for sign in name)
 
 
 def _is_still_valid(opened: _OpenFile, before: TextPosition, *, is_at_end: bool) -> bool:

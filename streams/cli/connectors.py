@@ -15,6 +15,7 @@ from connectors.sdk.config import table
 from connectors.sdk.contract import Context
 from connectors.sdk.errors import ConfigError, InstanceInUseError
 from connectors.sdk.instance import Instance
+from connectors.sdk.mapping.config import MappedConfig
 from connectors.sdk.probe import ProbeResult, probe
 from connectors.sdk.scaffold import Kind, begin
 from models.locale import _, user_language
@@ -22,6 +23,7 @@ from streams.cli import mapping_trial
 from streams.cli.base import ConnectorGroup, config_file, confirm, connector_errors, pass_settings
 from streams.cli.mapping_trial import CHANNELS, CONNECTORS, create_mapping
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, print_table, yes_option
+from streams.cli.trial_report import explain_no_records
 from streams.locale.reason_texts import describe as describe_reason
 from streams.locale.reason_texts import explain as explain_detail
 from streams.runtime.instance_lock import find_cluster, find_connectors
@@ -121,7 +123,8 @@ def _check(settings: Settings, config: Path | None, name: str) -> None:
     reached = _("the settings are valid, the source is readable")
     if found.mostly_rejected:
         reached = _("the source is readable")
-    nothing = _("no new records")
+    is_first = not found.records and _is_first_read(instance, settings.data / "connectors")
+    nothing = _("no records") if is_first else _("no new records")
     click.echo(f"{instance.source}{_(':')} {reached} ({_describe_read(found) if found.records else nothing})")
     for kind, count in sorted(found.events.items()):
         click.echo(f"{count:>8}  {kind}")
@@ -133,6 +136,8 @@ def _check(settings: Settings, config: Path | None, name: str) -> None:
         click.echo(_("not read yet: {megabytes} MB", megabytes=max(1, round(found.unread_bytes / 1e6))))
     if found.trouble:
         click.secho(_("warning: {trouble}", trouble=found.trouble), fg="yellow")
+    elif is_first and isinstance(instance.config, MappedConfig):
+        click.secho(explain_no_records(instance.config), fg="yellow")
     if found.mostly_rejected:
         raise OperatorError(
             _(
@@ -142,6 +147,13 @@ def _check(settings: Settings, config: Path | None, name: str) -> None:
                 records=found.records,
             )
         )
+
+
+def _is_first_read(instance: Instance, directory: Path) -> bool:
+    """Return whether a source that can be read again was never read."""
+    if not instance.connector.position_files(instance.config):
+        return False
+    return not rereading.find_position_files(instance, instance.context(directory, lasting=False))
 
 
 def _describe_read(found: ProbeResult) -> str:

@@ -204,6 +204,7 @@ def config_() -> None:
 @click.pass_context
 def check(context: click.Context, *, everything: bool) -> None:
     from streams.runtime import process_specs  # noqa: PLC0415
+    from streams.runtime.missing_zones import find_missing_zones  # noqa: PLC0415
     from streams.runtime.prechecks import find_warnings  # noqa: PLC0415
     from streams.runtime.unknown_names import find_unknown_names  # noqa: PLC0415
     from streams.settings.loader import describe, find_file, find_origin, load  # noqa: PLC0415
@@ -223,7 +224,8 @@ def check(context: click.Context, *, everything: bool) -> None:
     if left := len(known) - len(shown):
         click.echo("# " + _("settings left at their defaults: {left} (--all shows them)", left=left))
     configs = [instance.config for instance in instances]
-    warnings = find_warnings(settings) + find_unknown_names(settings, configs, config_file(context))
+    warnings = find_warnings(settings) + find_missing_zones(instances)
+    warnings += find_unknown_names(settings, configs, config_file(context))
     for warning in warnings:
         click.echo(f"accueil: {warning}", err=True)
     path = find_file(config_file(context))

@@ -18,21 +18,31 @@ from connectors.sdk.errors import ConfigError, describe_os_error
 from connectors.sdk.instance import Instance
 from connectors.sdk.mapping.config import MappedConfig, find_missing_tables, find_presets, mapping_path
 from connectors.sdk.mapping.event_fields import CLOSED_LISTS
+from connectors.sdk.mapping.fields import may_be_column
+from connectors.sdk.mapping.options import find_fields
 from connectors.sdk.mapping.proposal import propose
 from connectors.sdk.mapping.reason_options import allowed_reasons
 from connectors.sdk.mapping.record_mapping import RecordMapping
-from connectors.sdk.mapping.trial import MISSING_TABLE, Trial, find_unnamed
+from connectors.sdk.mapping.trial import MISSING_TABLE, Trial, TriedRecord, find_unnamed
 from connectors.sdk.mapping.unnamed_columns import name_columns
-from connectors.sdk.probe import scratch
+from connectors.sdk.probe import ProbedOutcomes, read_first, scratch
 from connectors.sdk.record_source import RecordSource
 from connectors.sdk.record_store import FILE
 from connectors.sdk.runner import configure
-from connectors.sdk.samples import PlacedRecord, find_lists, flatten, read_json_sample, seems_title
+from connectors.sdk.samples import PlacedRecord, find_lists, flatten, read_json_sample, seems_title, split_records
 from models.locale import _, user_language
 from models.topics import Channel
 from streams.cli.base import pass_settings
 from streams.cli.output_tables import print_table
-from streams.cli.trial_report import print_optional, print_records, print_summary, print_unknown, print_unnamed
+from streams.cli.trial_figures import print_figures
+from streams.cli.trial_report import (
+    explain_no_records,
+    print_optional,
+    print_records,
+    print_summary,
+    print_unknown,
+    print_unnamed,
+)
 from streams.runtime.process_specs import contact_reasons
 from streams.settings.errors import OperatorError
 from streams.settings.loader import load
@@ -48,13 +58,15 @@ CONNECTORS: Final = ("table", "sql", "http", "webhook")
 """Connectors with a mapping that a sample may be proposed for. The last two read JSON."""
 SAMPLE_RECORDS: Final = 1000
 """Records from which a mapping is proposed."""
+MOST_COLUMNS: Final = 20
+"""Most columns of a sample that an error lists."""
 Options = dict[str, str | int | list[str | int]]
 """Options of a connector with which a sample was read."""
 
 
 @click.command(
     "try",
-    help=_("Show the events that a mapping gives for sample records, without publishing."),
+    help=_("Show the events and figures that a mapping gives for sample records, without publishing."),
     epilog=_(
         "FILE is a mapping file, a preset (accueil connectors presets) or a settings file. "
         "Exit codes: 0 = all records usable; 1 = some rejected; 2 = fix the mapping first."
@@ -88,21 +100,52 @@ def command(
     mapping = RecordMapping(instance.source, config, key, instance.contact_reasons)
     trial, now = Trial(mapping, config, instance.reasons_after_map), datetime.now(UTC)
     tried = [list(trial.run(records, now)) for records in parts]
+    for sample, records, results in zip(samples, parts, tried, strict=False):  # none without --with
+        _check_sample(instance, sample, records, results)
     shown = [[record for record in part if not rejected or record.rejected or record.has_warning] for part in tried]
     zone = ZoneInfo(config.timezone or "UTC")
     print_records(shown, rows, zone)
     everything = [record for part in tried for record in part]
     print_summary(everything, trial, zone)
-    print_unnamed(find_unnamed(config, (record.fields for part in parts for record in part if not record.problem)))
+    print_figures(everything)
     reasons = allowed_reasons(config, instance.contact_reasons)
     print_unknown(trial.unknown, config, {**CLOSED_LISTS, "contact_reason": reasons})
     print_optional(trial.optional)
+    print_unnamed(find_unnamed(config, (record.fields for part in parts for record in part if not record.problem)))
     if not everything and not samples:
-        click.echo(_("No record was read. accueil connectors check {name} says why.", name=instance.name))
+        click.echo(_find_trouble(instance, directory) or explain_no_records(config))
     if problem:
         raise OperatorError(problem)
     if any(record.rejected for record in everything):
         raise SystemExit(1)
+
+
+def _check_sample(
+    instance: Instance, sample: Path, records: Sequence[PlacedRecord], tried: Sequence[TriedRecord]
+) -> None:
+    """Raise `OperatorError` if a sample without any event lacks the columns of the mapping: all its records are then rejected.
+
+    A row of a database has all columns of the query; a record in JSON may lack some.
+    """
+    config = instance.config
+    assert isinstance(config, MappedConfig)
+    fields = [record.fields for record in split_records(records, config.each) if not record.problem]
+    found = list(dict.fromkeys(name for record in fields for name in flatten(record)))
+    missing = [name for name in find_fields(config) if name not in found and may_be_column(name)]
+    is_row = hasattr(config, "query")
+    if not found or not missing or any(record.events for record in tried):
+        return
+    if not is_row and len(find_unnamed(config, fields)) < len(found):
+        return
+    text = _(
+        "{sample} lacks columns that the mapping reads: {missing}; columns found: {found}",
+        sample=sample,
+        missing=", ".join(missing[:MOST_COLUMNS]),
+        found=", ".join(found[:MOST_COLUMNS]),
+    )
+    if is_row:
+        text += "; " + _("export the result of the query, or leave out --with to read the database")
+    raise OperatorError(text)
 
 
 @click.command(help=_("List the mappings that come with Accueil, or print one."))
@@ -388,3 +431,10 @@ def _read_source(instance: Instance, directory: Path) -> Sequence[PlacedRecord]:
     ):
         assert isinstance(source, RecordSource)
         return source.read_page().records
+
+
+def _find_trouble(instance: Instance, directory: Path) -> str:
+    """Return why a source without records cannot be read, such as a missing file; empty if it can. Change nothing there."""
+    with scratch(instance.context(directory, lasting=False), FILE, "*") as own:
+        outcomes = read_first(instance.connector, instance.config, own)
+    return outcomes.trouble if isinstance(outcomes, ProbedOutcomes) else ""

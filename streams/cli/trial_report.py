@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from connectors.sdk.config_errors import format_key_path
-from connectors.sdk.mapping.config import MappedConfig
+from connectors.sdk.mapping.config import MappedConfig, find_presets
 from connectors.sdk.mapping.doubtful_values import find_midnights
 from connectors.sdk.mapping.sample_columns import propose_label
 from connectors.sdk.mapping.trial import MISSING_TABLE, Trial, TriedRecord
@@ -26,6 +26,12 @@ MOST_UNKNOWN: Final = 100
 """Unknown values printed for each table."""
 MOST_OPTIONAL: Final = 20
 """Most values of a table to print that may be named."""
+MOST_PHONES: Final = 20
+"""Most telephone numbers of a table to print."""
+_DIALLED: Final = frozenset({"line", "queue"})
+"""Options whose values may be telephone numbers."""
+_PHONE: Final = re.compile(r"\+?\d(?:[ .()-]{0,2}\d){7,}", re.ASCII)
+"""A telephone number with at least eight digits, which is no extension."""
 _ENVELOPE: Final = ("site", "service", "identities")
 _PSEUDONYM: Final = re.compile(
     r"\b(\w+):[0-9a-f]{4}-[\w-]{22}(?![\w-])|\b(contact|record|REF)-[\w-]{20}(?![\w-])", re.ASCII
@@ -112,6 +118,18 @@ def _describe(event: Event, zone: ZoneInfo) -> str:
     return " ".join([event.subject.rsplit(":", 1)[-1], *parts])
 
 
+def explain_no_records(config: MappedConfig) -> str:
+    """Return what to look at if a source gives no record at its first read."""
+    places = [_("the contents of the table, the files or the answer")]
+    if config.mapping in find_presets():
+        places.insert(0, _("the first lines of accueil connectors presets {preset}", preset=config.mapping))
+    elif config.mapping:
+        places.insert(0, _("the mapping file {path}", path=config.mapping))
+    if names := [name for name in ("since", "start") if getattr(config, name, None)]:
+        places.append(_("the options that limit what is read: {names}", names=", ".join(names)))
+    return _("The source gives no record at its first read. Look at: {places}", places="; ".join(places))
+
+
 def print_unnamed(columns: Sequence[str]) -> None:
     """Print the columns of the sample that the mapping does not name."""
     if columns:
@@ -124,7 +142,7 @@ def print_summary(tried: Sequence[TriedRecord], trial: Trial, zone: ZoneInfo) ->
     click.echo()
     click.echo(_("records: {count}", count=len(tried)))
     counts = Counter[str](event.type for record in tried for event in record.events)
-    counts.subtract(kind for record in tried for kind in record.replaced)
+    counts.subtract(event.type for record in tried for event in record.replaced)
     given_again = _count_given_again(tried) if trial.options.rows == "events" else Counter[str]()
     for event_type, count in sorted((+counts).items()):
         again = given_again[event_type]
@@ -208,12 +226,13 @@ def print_unknown(
         if name in allowed:
             known = _("the names may be: {names}", names=", ".join(allowed[name]))
             click.echo(f"# {known}")
-        for value, count in counts.most_common(MOST_UNKNOWN):
+        elif name != "state":
+            click.echo(f"# {_describe_choices(config, name)}")
+        shown = _choose_values(name, counts, MOST_UNKNOWN)
+        for value, count in shown:
             found = _("records: {count}", count=count)
             click.echo(f"{_quote(value)} = {_quote(_propose_name(name, value, allowed.get(name, ())))}  # {found}")
-        if len(counts) > MOST_UNKNOWN:
-            rest = _("… and {count} more values", count=len(counts) - MOST_UNKNOWN)
-            click.echo(f"# {rest}")
+        _print_rest(name, counts, shown)
     if ignored:
         click.echo("\n" + _head("ignored", exists=bool(config.ignored)))
         removal = _("a record with one of these values gives no event at all")
@@ -225,6 +244,16 @@ def print_unknown(
         click.echo(f"{format_key_path((name,))} = [{values}]")
 
 
+def _describe_choices(config: MappedConfig, name: str) -> str:
+    """Return what may be done with a value of a table: name it, or ignore its records."""
+    values = [value for options in (config, *config.events) if (value := getattr(options, name))]
+    field = next((value.field[0] for value in values if value.field), name)
+    return _(
+        "a name for each value; or, for records that are no contact, such as cancelled ones, in [ignored]: {example}",
+        example=f'{format_key_path((field,))} = ["…"]',
+    )
+
+
 def print_optional(optional: Mapping[str, Counter[str]]) -> None:
     """Print the values that a table may name, as commented TOML: most of them are internal, outgoing or transferred calls."""
     if not optional:
@@ -234,12 +263,35 @@ def print_optional(optional: Mapping[str, Counter[str]]) -> None:
     for key, counts in optional.items():
         name = key.partition(".")[2]
         click.echo("\n" + _head(format_key_path(("values", name)), exists=True))
-        for value, count in counts.most_common(MOST_OPTIONAL):
+        shown = _choose_values(name, counts, MOST_OPTIONAL)
+        for value, count in shown:
             found = _("records: {count}", count=count)
             click.echo(f"# {_quote(value)} = {_quote(_propose_name(name, value, ()))}  # {found}")
-        if len(counts) > MOST_OPTIONAL:
-            rest = _("… and {count} more values", count=len(counts) - MOST_OPTIONAL)
-            click.echo(f"# {rest}")
+        _print_rest(name, counts, shown)
+
+
+def _choose_values(field: str, counts: Counter[str], most: int) -> Sequence[tuple[str, int]]:
+    """Return the most frequent values of a table, with their numbers of records.
+
+    Telephone numbers of lines and queues may be those that agents dial: a citizen's number is seldom in two records.
+    """
+    if field not in _DIALLED:
+        return counts.most_common(most)
+    others = Counter({value: count for value, count in counts.items() if not _PHONE.fullmatch(value)})
+    phones = Counter({value: count for value, count in (counts - others).items() if count > 1})
+    return [*others.most_common(most), *phones.most_common(MOST_PHONES)]
+
+
+def _print_rest(field: str, counts: Counter[str], shown: Sequence[tuple[str, int]]) -> None:
+    """Print the number of values that are not shown, and why, if one is a telephone number in one record only."""
+    names = dict(shown)
+    rest = [value for value in counts if value not in names]
+    if not rest:
+        return
+    text = _("… and {count} more values", count=len(rest))
+    if field in _DIALLED and any(counts[value] == 1 and _PHONE.fullmatch(value) for value in rest):
+        text += "; " + _("a telephone number in one record only is not shown")
+    click.echo(f"# {text}")
 
 
 def _propose_name(field: str, value: str, allowed: Sequence[str]) -> str:

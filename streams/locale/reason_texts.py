@@ -110,6 +110,12 @@ DETAILS: Final = {
     r"(?P<field>.+): does not match the pattern": N_("{field}: does not match the pattern"),
     r"(?P<field>.+): cannot be evaluated": N_("{field}: cannot be evaluated"),
     r"(?P<field>.+): more than ten years from the event": N_("{field}: more than ten years from the event"),
+    r"(?P<field>.+): outside the limits of (?P<event>[\w.]+) \((?P<name>\w+) <= (?P<limit>\d+) characters\)": N_(
+        "{field}: outside the limits of {event} ({name}: at most {limit} characters)"
+    ),
+    r"(?P<field>.+): outside the limits of (?P<event>[\w.]+) \((?P<limit>.+)\)": N_(
+        "{field}: outside the limits of {event} ({limit})"
+    ),
     r"(?P<field>.+): outside the limits of (?P<event>[\w.]+)": N_("{field}: outside the limits of {event}"),
     # details of tables
     r"(?P<count>\d+) columns instead of (?P<expected>\d+)": N_("{count} columns instead of {expected}"),

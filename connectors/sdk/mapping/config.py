@@ -39,9 +39,13 @@ class MappedConfig(ConnectorConfig, MappingOptions):
         if not isinstance(given, dict) or not isinstance(given.get("mapping"), str) or not given["mapping"]:
             return given
         try:
-            return merge(read_mapping(given["mapping"]), given)
+            file = _read_file(given["mapping"])
         except ValueError as error:
             raise MappingError([Problem(("mapping",), str(error))]) from None
+        meant = file.pop("connector", "")
+        if given["mapping"] in find_presets() and file.keys() - cls.model_fields.keys():
+            raise MappingError([Problem(("mapping",), _('is a preset for connector = "{connector}"', connector=meant))])
+        return merge(file, given)
 
     @model_validator(mode="after")
     def _check_reasons(self, info: ValidationInfo) -> Self:
@@ -138,15 +142,19 @@ def _exists(path: Path) -> bool:
 
 def read_mapping(name: str) -> dict[str, Any]:
     """Return the options in the mapping file or preset `name`. Raises `ValueError`, whose text names the file and the line."""
+    options = _read_file(name)
+    options.pop("connector", None)  # names the connector for which the mapping is meant
+    return options
+
+
+def _read_file(name: str) -> dict[str, Any]:
     path = mapping_path(name)
     try:
-        options = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(describe_os_error(error, path)) from None
     except ValueError as error:
         raise ValueError(_("{path} is not valid TOML: {error}", path=path, error=error)) from None
-    options.pop("connector", None)  # names the connector for which the mapping is meant
-    return options
 
 
 def merge(file: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -58,3 +58,13 @@ CLOSED_LISTS: Final[Mapping[str, tuple[str, ...]]] = {
     if (members := enum_of(field))
 }
 """Values of each field whose values are an enumeration."""
+
+
+def describe_limit(name: str, limits: Mapping[str, Any]) -> str:
+    """Return the continuation of a detail with the limit that a value of an event exceeds; empty if it has none."""
+    signs = {"ge": ">=", "le": "<=", "max_length": "<=", "pattern": "~"}
+    for kind, sign in signs.items():
+        if kind in limits:
+            unit = " characters" if kind == "max_length" else ""
+            return f" ({name} {sign} {limits[kind]}{unit})"
+    return ""

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from connectors.sdk.contact_reasons import NO_REASONS, REASON_SET, ContactReasons
 from connectors.sdk.identifiers import keyed_digest, safe_contact_id
 from connectors.sdk.mapping.conditions import Closed, Predicate, all_of, find_closed_fields, ignored_predicate
-from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields
+from connectors.sdk.mapping.event_fields import DEFAULTS, EVENT_MODELS, data_fields, describe_limit
 from connectors.sdk.mapping.fields import Getter, Record
 from connectors.sdk.mapping.options import (
     COMMON_NAMES,
@@ -412,9 +412,11 @@ class _Rule:
                 }
             )
         except ValidationError as error:
-            names = [str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"][1:]]
-            field = self._fields.get(names[0] if names else "") or ", ".join(self._fields.values())
-            raise UnusableRecord(Reason.INVALID_FIELD, f"{field}: outside the limits of {self._event}") from None
+            found = error.errors(include_input=False, include_url=False)[0]
+            name = next((str(part) for part in found["loc"][1:]), "")
+            field = self._fields.get(name) or ", ".join(self._fields.values())
+            limit = describe_limit(name, found.get("ctx", {}))
+            raise UnusableRecord(Reason.INVALID_FIELD, f"{field}: outside the limits of {self._event}{limit}") from None
 
 
 # ---------------------------------------------------------------------------------------------------------------- safety

@@ -48,9 +48,8 @@ class TriedRecord:
     """Reason and detail of a rejection."""
     is_repeated: bool = False
     """True if an earlier record of the sample had the same contents: it is skipped."""
-    replaced: tuple[str, ...] = ()
-    """Types of the events of an earlier record of the sample with the same id, if this record lacks one of these events. They
-    then no longer count."""
+    replaced: tuple[Event, ...] = ()
+    """Events of an earlier record of the sample with the same id, if this record lacks one of them. They then no longer count."""
     is_known: bool = False
     """True if the contact has had all events of the record already."""
     disorder: tuple[tuple[str, str], ...] = ()
@@ -83,8 +82,8 @@ class Trial:
     """Number of records by value that the mapping must name, by key: `values.queue`, or `ignored.<field>`."""
     optional: dict[str, Counter[str]] = field(default_factory=dict)
     """Number of records by value that the mapping may name, by key. `in_values` leaves them out as long as they have no name."""
-    _known: dict[RecordKey, tuple[bytes, str, dict[bytes, str]]] = field(default_factory=dict)
-    """Digest, state and types of events by their signature, by key of the record."""
+    _known: dict[RecordKey, tuple[bytes, str, dict[bytes, Event]]] = field(default_factory=dict)
+    """Digest, state and events by their signature, by key of the record."""
     _contacts: dict[str, tuple[Event, ...]] = field(default_factory=dict)
     """First event of each type and stay in a queue, by contact: all events of a sample with one id would take quadratic time."""
     _ids: set[str] = field(default_factory=set)
@@ -106,15 +105,14 @@ class Trial:
                 yield tried
                 continue
             signed = {fact_checksum(event): event for event in tried.events}
-            replaced: tuple[str, ...] = ()
+            replaced: tuple[Event, ...] = ()
             if facts.keys() - signed.keys() and self.options.state is None:
                 replaced, facts = tuple(facts.values()), {}
             news = tuple(event for signature, event in signed.items() if signature not in facts)
             if self.options.state is not None:  # an event counts once, also if its data changes
                 news = tuple(event for event in news if event.id not in self._ids)
                 self._ids.update(event.id for event in news)
-            types = {signature: event.type for signature, event in signed.items()}
-            self._known[prepared.key] = prepared.digest, prepared.state, facts | types
+            self._known[prepared.key] = prepared.digest, prepared.state, facts | signed
             is_correction = bool(replaced) and prepared.key not in own
             second = () if is_correction else _find_second(self._contacts, news, replaces=bool(replaced))
             own.add(prepared.key)
