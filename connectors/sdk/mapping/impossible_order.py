@@ -32,10 +32,10 @@ _CHAINS: Final = (
 )
 """Event types whose first events happen in this order."""
 SINGLE_EVENT_TYPES: Final = frozenset(
-    {"letter.arrived", "form.submitted", "appointment.booked", "visit.arrived", "call.arrived"}
+    {"letter.arrived", "form.submitted", "appointment.booked", "visit.arrived", "call.arrived", "call.queued"}
 )
-"""Event types that a contact has once."""
-BEGINNINGS: Final = SINGLE_EVENT_TYPES | {"call.queued", "email.received"}
+"""Event types that a contact has once, or once per queue stay."""
+BEGINNINGS: Final = SINGLE_EVENT_TYPES | {"email.received"}
 """Event types with which a contact begins."""
 _CASE_BEGINNINGS: Final = {
     "letter": "letter.arrived",
