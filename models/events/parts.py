@@ -15,7 +15,7 @@ Reference = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 AgentName = Annotated[str, StringConstraints(max_length=100)]
 """An agent's pseudonym (`models.identities`), or empty if unknown."""
 Ordinal = Annotated[int, Field(ge=1, le=10_000_000_000)]
-"""A number that tells things of one contact apart. It may be a time in seconds since 1970."""
+"""Number of a thing among those of its contact, or its start in seconds since 1970."""
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 

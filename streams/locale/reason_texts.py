@@ -110,6 +110,9 @@ DETAILS: Final = {
     r"(?P<field>.+): does not match the pattern": N_("{field}: does not match the pattern"),
     r"(?P<field>.+): cannot be evaluated": N_("{field}: cannot be evaluated"),
     r"(?P<field>.+): more than ten years from the event": N_("{field}: more than ten years from the event"),
+    r"(?P<field>.+): neither a number up to 1000 nor the start of the queue stay": N_(
+        "{field}: neither a number up to 1000 nor the start of the queue stay"
+    ),
     r"(?P<field>.+): outside the limits of (?P<event>[\w.]+)": N_("{field}: outside the limits of {event}"),
     # details of tables
     r"(?P<count>\d+) columns instead of (?P<expected>\d+)": N_("{count} columns instead of {expected}"),
