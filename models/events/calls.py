@@ -83,7 +83,8 @@ class CallArrived(CallEvent):
 class InQueue(EventPart):
     """The queue stay that a call event belongs to.
 
-    The queue stays of a call are numbered from 1. Entries that a queue refused have numbers of their own.
+    The queue stays of a call have different numbers: from 1 on, or the start of the stay in seconds since 1970. Entries that a
+    queue refused have numbers of their own.
     """
 
     queue: Label

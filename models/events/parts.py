@@ -14,7 +14,8 @@ Reference = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 """The source system's reference (chrono, dossier, rdv id): never a name, never free text."""
 AgentName = Annotated[str, StringConstraints(max_length=100)]
 """An agent's pseudonym (`models.identities`), or empty if unknown."""
-Ordinal = Annotated[int, Field(ge=1, le=1000)]
+Ordinal = Annotated[int, Field(ge=1, le=10_000_000_000)]
+"""Number of a thing among those of its contact, or its start in seconds since 1970."""
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 

@@ -98,6 +98,8 @@ def _describe_disorder(later: str, earlier: str) -> str:
 
 
 def _describe_second(kind: str) -> str:
+    if kind == "call.queued":
+        return _("warning: a second call.queued of a call with the same `visit`: both count as one queue stay")
     return _("warning: a second {kind} of the same contact, with other data", kind=kind)
 
 

@@ -116,6 +116,9 @@ DETAILS: Final = {
     r"(?P<field>.+): outside the limits of (?P<event>[\w.]+) \((?P<limit>.+)\)": N_(
         "{field}: outside the limits of {event} ({limit})"
     ),
+    r"(?P<field>.+): neither a number up to 1000 nor the start of the queue stay": N_(
+        "{field}: neither a number up to 1000 nor the start of the queue stay"
+    ),
     r"(?P<field>.+): outside the limits of (?P<event>[\w.]+)": N_("{field}: outside the limits of {event}"),
     # details of tables
     r"(?P<count>\d+) columns instead of (?P<expected>\d+)": N_("{count} columns instead of {expected}"),

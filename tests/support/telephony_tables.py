@@ -150,9 +150,17 @@ CALL_RECORDS: Final = [
 
 
 def channel_event(
-    number: int, kind: str, time: str, unique: str, app: str = "", peer: str = "", exten: str = "600"
+    number: int,
+    kind: str,
+    time: str,
+    unique: str,
+    app: str = "",
+    peer: str = "",
+    exten: str = "600",
+    context: str = "ext-queues",
+    source: str = "PJSIP/trunk-00000001",
 ) -> dict[str, Any]:
-    """Return a row of `cel`."""
+    """Return a row of `cel`; `source` is what hung up, of a row HANGUP."""
     name, _space, data = app.partition(" ")
     return {
         "id": number,
@@ -160,11 +168,14 @@ def channel_event(
         "eventtime": f"2026-03-16 {time}",
         "cid_num": f"063998{unique.rpartition('.')[2]:>04}",
         "exten": exten,
+        "context": context,
+        "channame": "PJSIP/trunk-00000001",
         "appname": name,
         "appdata": data,
         "uniqueid": unique,
         "linkedid": unique,
         "peer": peer,
+        "extra": f'{{"hangupcause":16,"hangupsource":"{source}","dialstatus":""}}' if kind == "HANGUP" else "",
     }
 
 
@@ -190,6 +201,17 @@ CHANNEL_EVENTS: Final = [
     channel_event(15, "APP_START", "09:25:40", "1773653100.5", "Macro hangupcall", exten="h"),
     channel_event(16, "APP_START", "09:25:40", "1773653100.5", "Hangup", exten="s"),
     channel_event(17, "CHAN_END", "09:25:40", "1773653100.5"),
+    # FreePBX, whose default settings log the applications of queues and voice mail only: nobody answers in 600 for a minute, the
+    # caller hears an announcement, and is hung up on.
+    channel_event(18, "APP_START", "09:58:30", "1773655110.6", "Queue 600,t,,,60"),
+    channel_event(19, "APP_END", "09:59:30", "1773655110.6", "Queue 600,t,,,60"),
+    channel_event(20, "HANGUP", "10:00:01", "1773655110.6", exten="h", context="app-announcement-1"),
+    channel_event(21, "CHAN_END", "10:00:01", "1773655110.6", exten="h", context="app-announcement-1"),
+    # The same settings: hung up by the caller in the queue; the extension h takes a second.
+    channel_event(22, "APP_START", "10:10:00", "1773655800.7", "Queue 600,t,,,300"),
+    channel_event(23, "APP_END", "10:10:59", "1773655800.7", "Queue 600,t,,,300"),
+    channel_event(24, "HANGUP", "10:11:00", "1773655800.7", exten="h"),
+    channel_event(25, "CHAN_END", "10:11:00", "1773655800.7", exten="h"),
 ]
 
 

@@ -32,10 +32,10 @@ _CHAINS: Final = (
 )
 """Event types whose first events happen in this order."""
 SINGLE_EVENT_TYPES: Final = frozenset(
-    {"letter.arrived", "form.submitted", "appointment.booked", "visit.arrived", "call.arrived"}
+    {"letter.arrived", "form.submitted", "appointment.booked", "visit.arrived", "call.arrived", "call.queued"}
 )
-"""Event types that a contact has once."""
-BEGINNINGS: Final = SINGLE_EVENT_TYPES | {"call.queued", "email.received"}
+"""Event types that a contact has once, or once per queue stay."""
+BEGINNINGS: Final = SINGLE_EVENT_TYPES | {"email.received"}
 """Event types with which a contact begins."""
 _CASE_BEGINNINGS: Final = {
     "letter": "letter.arrived",
@@ -57,7 +57,8 @@ def find_disorder(events: Iterable[Event]) -> Iterator[tuple[str, str]]:
     firsts: dict[int, dict[str, datetime]] = {}
     for event in events:
         first = firsts.setdefault(stay_of(event), {})
-        first[event.type] = min(event.time, first.get(event.type, event.time))
+        second = event.time.replace(microsecond=0)  # a source may have milliseconds in some of its times only
+        first[event.type] = min(second, first.get(event.type, second))
         if isinstance(event, AppointmentBooked | AppointmentMoved) and event.data.starts_at < event.time:
             yield "starts_at", event.type
     common = firsts.pop(0, {})

@@ -62,7 +62,8 @@ class FieldOptions(Options):
     queue: Value | None = None
     """Queue, or purpose of an appointment; its names are in `values.queue`."""
     visit: Value | None = None
-    """Number of the queue stay within the call. Default: 1."""
+    """Number of the queue stay within the call, up to 1000. Default: 1. Two stays with the same number count as one. If the
+    source does not number them, the start of the stay in seconds since 1970."""
     to_queue: Value | None = None
     """Queue to which a call is transferred; its names are in `values.to_queue`."""
     line: Value | None = None

@@ -57,6 +57,10 @@ from models.timestamps import milliseconds
 
 SLOT_SEPARATOR: Final = "\x1f"
 """Separates a state and the time of the appointment."""
+MAX_STAY_NUMBER: Final = 1000
+"""Highest number of a queue stay; a higher one is the start of the stay in seconds since 1970."""
+STAY_SECONDS: Final = 86_400
+"""Longest time between the start of a queue stay and an event of it."""
 _MOVED: Final = "appointment.moved"
 
 
@@ -421,7 +425,12 @@ class _Rule:
 
 # ---------------------------------------------------------------------------------------------------------------- safety
 def _check_distances(at: datetime, data: Mapping[str, Any], fields: Mapping[str, str]) -> None:
-    """Raise `UnusableRecord` for a time more than ten years from the event, which may be a telephone number."""
+    """Raise `UnusableRecord` for a time far from the event, which may be a telephone number."""
+    stay = data.get("visit", 1)
+    if stay > MAX_STAY_NUMBER and abs(stay - at.timestamp()) > STAY_SECONDS:
+        raise UnusableRecord(
+            Reason.INVALID_FIELD, f"{fields['visit']}: neither a number up to 1000 nor the start of the queue stay"
+        )
     for name in ("admitted_at", "starts_at"):
         if name in data and abs(data[name] - at) > MAX_AGE:
             raise UnusableRecord(Reason.INVALID_FIELD, f"{fields[name]}: more than ten years from the event")

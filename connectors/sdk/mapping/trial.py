@@ -55,7 +55,7 @@ class TriedRecord:
     disorder: tuple[tuple[str, str], ...] = ()
     """Events that this record puts into an impossible order, as `find_disorder` yields them."""
     second: tuple[str, ...] = ()
-    """Event types that a contact has once, and that this record gives again with other data."""
+    """Event types that a contact has once, or once per queue stay, and that this record gives again with other data."""
     long: tuple[tuple[str, str], ...] = ()
     """Durations of hours: the event type and the field of each."""
 
@@ -184,7 +184,11 @@ def _find_second(contacts: Mapping[str, Sequence[Event]], news: Sequence[Event],
     """
     found = []
     for event in news:
-        same = [former for former in contacts.get(event.subject, ()) if former.type == event.type]
+        same = [
+            former
+            for former in contacts.get(event.subject, ())
+            if former.type == event.type and stay_of(former) == stay_of(event)
+        ]
         if replaces and event.type in BEGINNINGS:
             is_second = any(former.time != event.time for former in same)
         else:

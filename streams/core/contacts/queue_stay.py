@@ -20,7 +20,7 @@ class QueueStay(Row):
     """Evidence of a queue stay. Immutable once it is part of a row."""
 
     number: int
-    """Number of the queue stay within the call: 1, 2 … Always 1 for a visitor."""
+    """Number of the queue stay within the call: 1, 2 …, or its start in seconds since 1970. Always 1 for a visitor."""
     dimensions: Dimensions
     placed_at: int
     """Earliest event time with these dimensions."""

@@ -27,8 +27,18 @@ CEL_EVENTS: Final[Sequence[tuple[int, str, str, dict[str, Any]]]] = [
     (3, "call.abandoned", "08:12:45", QUEUE | {"visit": 2}),
     (4, "call.queued", "08:25:00", QUEUE),
     (4, "call.abandoned", "08:25:40", QUEUE),
+    (5, "call.queued", "08:58:30", QUEUE),
+    (5, "call.left_queue", "08:59:30", QUEUE | {"reason": "other"}),
+    (6, "call.queued", "09:10:00", QUEUE),
+    (6, "call.abandoned", "09:10:59", QUEUE),
 ]
-CEL_PHONES: Final = ["0639980001"] * 3 + ["0639980003"] * 4 + ["0639980005"] * 2
+CEL_PHONES: Final = [
+    *["0639980001"] * 3,
+    *["0639980003"] * 4,
+    *["0639980005"] * 2,
+    *["0639980006"] * 2,
+    *["0639980007"] * 2,
+]
 CASES: Final[Mapping[str, Case]] = {
     "asterisk-cdr-csv": Case(
         file_settings("complaints", line="4155"),
@@ -171,5 +181,62 @@ STORIES: Final = [
             channel_event(10, "CHAN_END", "09:03:30", "1773651540.1"),
         ],
         [Stay("accueil", "08:00:00", "answered", 30, "ended", 180)],
+    ),
+    Story(
+        "freepbx",
+        "default settings: transferred by the agent to an extension, which the log of applications does not have",
+        [
+            channel_event(1, "APP_START", "09:00:00", "1773651600.1", "Queue 600,t"),
+            channel_event(2, "BRIDGE_ENTER", "09:00:09", "1773651600.1", "Queue 600,t"),
+            channel_event(3, "BLINDTRANSFER", "09:01:30", "1773651600.2", "AppDial (Outgoing Line)"),
+            channel_event(4, "BRIDGE_EXIT", "09:01:30", "1773651600.1", "Queue 600,t"),
+            channel_event(5, "APP_END", "09:01:30", "1773651600.1", "Queue 600,t"),
+            channel_event(6, "BRIDGE_ENTER", "09:01:40", "1773651600.1", exten="250", context="ext-local"),
+            channel_event(7, "BRIDGE_EXIT", "09:04:00", "1773651600.1", exten="250", context="ext-local"),
+            channel_event(8, "HANGUP", "09:04:00", "1773651600.1", exten="250", context="ext-local"),
+            channel_event(9, "CHAN_END", "09:04:00", "1773651600.1", exten="250", context="ext-local"),
+        ],
+        [Stay("accueil", "08:00:00", "answered", 9, "ended", 81)],
+    ),
+    Story(
+        "freepbx",
+        "default settings: nobody answers, and an extension takes the call",
+        [
+            channel_event(1, "APP_START", "09:00:00", "1773651600.1", "Queue 600,t,,,60"),
+            channel_event(2, "APP_END", "09:01:00", "1773651600.1", "Queue 600,t,,,60"),
+            channel_event(3, "BRIDGE_ENTER", "09:01:12", "1773651600.1", exten="250", context="ext-local"),
+            channel_event(4, "BRIDGE_EXIT", "09:03:00", "1773651600.1", exten="250", context="ext-local"),
+            channel_event(5, "HANGUP", "09:03:00", "1773651600.1", exten="250", context="ext-local"),
+            channel_event(6, "CHAN_END", "09:03:00", "1773651600.1", exten="250", context="ext-local"),
+        ],
+        [Stay("accueil", "08:00:00", "left_other", 60)],
+    ),
+    Story(
+        "freepbx",
+        "default settings: nobody answers in 600 nor in 601, and the dialplan hangs up at once",
+        [
+            channel_event(1, "APP_START", "09:00:00", "1773651600.1", "Queue 600,t,,,60"),
+            channel_event(2, "APP_END", "09:01:00", "1773651600.1", "Queue 600,t,,,60"),
+            channel_event(3, "APP_START", "09:01:01", "1773651600.1", "Queue 601,t,,,30", exten="601"),
+            channel_event(4, "APP_END", "09:01:31", "1773651600.1", "Queue 601,t,,,30", exten="601"),
+            channel_event(5, "HANGUP", "09:01:31", "1773651600.1", exten="hangup", source="dialplan/builtin"),
+            channel_event(6, "CHAN_END", "09:01:31", "1773651600.1", exten="hangup"),
+        ],
+        [Stay("accueil", "08:00:00", "left_other", 60), Stay("autre", "08:01:01", "left_other", 30)],
+    ),
+    Story(
+        "asterisk-cel",
+        "the settings of the preset: voice mail takes the call; the next caller hangs up, and h has a Gosub of its own",
+        [
+            channel_event(1, "APP_START", "09:00:00", "1773651600.1", "Queue 600,t,,,60"),
+            channel_event(2, "APP_END", "09:01:00", "1773651600.1", "Queue 600,t,,,60"),
+            channel_event(3, "APP_START", "09:01:00", "1773651600.1", "VoiceMail 600@default,u", exten="vmu600"),
+            channel_event(4, "CHAN_END", "09:01:02", "1773651600.1", exten="vmu600"),
+            channel_event(5, "APP_START", "09:10:00", "1773652200.2", "Queue 600,t,,,60"),
+            channel_event(6, "APP_END", "09:10:30", "1773652200.2", "Queue 600,t,,,60"),
+            channel_event(7, "APP_START", "09:10:30", "1773652200.2", "Playback x", "", "s", "macro-hangupcall"),
+            channel_event(8, "CHAN_END", "09:10:31", "1773652200.2", exten="s", context="macro-hangupcall"),
+        ],
+        [Stay("accueil", "08:00:00", "left_other", 60), Stay("accueil", "08:10:00", "abandoned", 30)],
     ),
 ]

@@ -48,6 +48,13 @@ CASES: Final[Mapping[str, Case]] = {
         frozenset({"huntPilotDN", "originalCalledPartyNumber"}),
     ),
 }
+_TRANSFERRED: Final[Mapping[str, str]] = {
+    "origCause_value": "393216",
+    "destCause_value": "393216",
+    "origCallTerminationOnBehalfOf": "10",
+    "destCallTerminationOnBehalfOf": "10",
+}
+"""Fields of a record that a transfer ends."""
 STORIES: Final = [
     Story(
         "cisco-cucm",
@@ -108,5 +115,116 @@ STORIES: Final = [
             Stay("mdph", "08:29:50", "answered", 12, "transferred", 75),
             Stay("mdph", "22:59:50", "answered", 10, "ended", 60),
         ],
+    ),
+    Story(
+        "cisco-cucm",
+        "transferred to two other hunt pilots without a conversation; the records of the colleagues' calls do not count",
+        [
+            {"globalCallID_callId": "5", **_TRANSFERRED},
+            {
+                "globalCallID_callId": "6",  # the colleague's call
+                "callingPartyNumber": "2103",
+                "huntPilotDN": "3092",
+                "dateTimeOrigination": "1773649874",
+                "dateTimeConnect": "0",
+                "dateTimeDisconnect": "1773649877",
+                "duration": "0",
+                "destDeviceName": "",
+                **_TRANSFERRED,
+            },
+            {
+                "globalCallID_callId": "5",
+                "huntPilotDN": "3092",
+                "dateTimeOrigination": "1773649877",
+                "dateTimeConnect": "1773649896",
+                "dateTimeDisconnect": "1773649996",
+                "joinOnBehalfOf": "10",
+                **_TRANSFERRED,
+            },
+            {
+                "globalCallID_callId": "5",
+                "dateTimeOrigination": "1773649996",
+                "dateTimeConnect": "0",
+                "dateTimeDisconnect": "1773650056",
+                "destDeviceName": "",
+                "joinOnBehalfOf": "10",
+            },
+        ],
+        [
+            Stay("accueil", "08:29:50", "answered", 12, "transferred", 75),
+            Stay("autre", "08:31:17", "answered", 19, "transferred", 100),
+            Stay("accueil", "08:33:16", "abandoned", 60),
+        ],
+    ),
+    Story(
+        "cisco-cucm",
+        "transferred after the colleague spoke to the other hunt pilot, whose stay counts once",
+        [
+            {"globalCallID_callId": "7", **_TRANSFERRED},
+            {
+                "globalCallID_callId": "8",  # the colleague's call
+                "callingPartyNumber": "2103",
+                "huntPilotDN": "3092",
+                "dateTimeOrigination": "1773649837",
+                "dateTimeConnect": "1773649865",
+                "dateTimeDisconnect": "1773649877",
+                "duration": "12",
+                **_TRANSFERRED,
+            },
+            {
+                "globalCallID_callId": "7",
+                "huntPilotDN": "3092",
+                "dateTimeOrigination": "1773649877",
+                "dateTimeConnect": "1773649877",
+                "dateTimeDisconnect": "1773649977",
+                "joinOnBehalfOf": "10",
+            },
+        ],
+        [
+            Stay("accueil", "08:29:50", "answered", 12, "transferred", 75),
+            Stay("autre", "08:30:37", "answered", 28, "transferred", 12),
+        ],
+    ),
+    Story(
+        "cisco-cucm",
+        "picked up by a colleague: one answered stay",
+        [
+            {
+                "globalCallID_callId": "9",
+                "dateTimeConnect": "0",
+                "dateTimeDisconnect": "1773649808",
+                "duration": "0",
+                "destDeviceName": "",
+                "origCause_value": "393216",
+                "destCause_value": "393216",
+                "origCallTerminationOnBehalfOf": "16",
+                "destCallTerminationOnBehalfOf": "16",
+            },
+            {
+                "globalCallID_callId": "9",
+                "dateTimeOrigination": "1773649808",
+                "dateTimeConnect": "1773649808",
+                "joinOnBehalfOf": "16",
+                "origCallTerminationOnBehalfOf": "12",
+            },
+        ],
+        [Stay("accueil", "08:29:50", "answered", 18, "ended", 69)],
+    ),
+    Story(
+        "cisco-cucm",
+        "hung up by the caller during the music of the queue",
+        [
+            {
+                "globalCallID_callId": "10",
+                "wasCallQueued": "1",
+                "totalWaitTimeInQueue": "150",
+                "dateTimeConnect": "1773649796",
+                "dateTimeDisconnect": "1773649946",
+                "destDeviceName": "MOH_2",
+                "origCause_value": "16",
+                "origCallTerminationOnBehalfOf": "12",
+            },
+        ],
+        [Stay("accueil", "08:29:50", "abandoned", 156)],
     ),
 ]

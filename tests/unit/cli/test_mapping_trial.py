@@ -448,4 +448,4 @@ values.queue = { 600 = "accueil", 601 = "accueil" }
     sample = Path(__file__).parents[3] / "connectors/sdk/mapping/presets/freepbx.csv"
     result = run("connectors", "try", "accueil.toml", "--name", "calls", "--with", str(sample))
     assert result.exit_code == 0, result.output
-    assert "       2  call.abandoned\n" in result.stdout
+    assert "       3  call.abandoned\n" in result.stdout

@@ -102,3 +102,11 @@ def test_rows_of_one_contact_are_tried_in_linear_time() -> None:
     before = time.process_time()
     disorder(TICKETS, *rows)
     assert time.process_time() - before < 2
+
+
+def test_times_are_compared_in_whole_seconds() -> None:
+    arrived = {"id": "A1", "what": "in", "at": "2026-03-16T09:05:00.123+01:00"}
+    called = {"id": "A1", "what": "call", "at": "2026-03-16T09:05:00+01:00"}
+    early = {"id": "A1", "what": "call", "at": "2026-03-16T09:04:59.999+01:00"}
+    assert disorder(TICKETS, arrived, called) == [(), ()]
+    assert disorder(TICKETS, arrived, early) == [(), (("visit.called", "visit.arrived"),)]

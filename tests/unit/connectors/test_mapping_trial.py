@@ -85,3 +85,19 @@ def test_second_beginning_of_a_contact_is_a_warning() -> None:
     tried = list(trial.run(records, NOW))
     assert [record.second for record in tried] == [(), (), (), ("appointment.booked",)]
     assert tried[-1].has_warning
+
+
+def test_second_entry_of_a_call_in_a_queue_is_a_warning_if_it_has_the_number_of_the_first() -> None:
+    mapping = MappingOptions.model_validate(
+        {
+            "rows": "events",
+            "id": "n",
+            "queue": {"value": "rsa"},
+            "visit": "stay",
+            "events": [{"event": "call.queued", "time": "at"}],
+        }
+    )
+    trial = Trial(RecordMapping("table/try", mapping, PseudonymKey("general", b"k" * 32)), mapping)
+    stays = [("7", "1", "08:00"), ("7", "1773648300", "08:05"), ("8", "1", "08:05"), ("7", "1", "08:09")]
+    records = [PlacedRecord({"n": number, "stay": stay, "at": f"2026-03-16T{at}:00Z"}) for number, stay, at in stays]
+    assert [record.second for record in trial.run(records, NOW)] == [(), (), (), ("call.queued",)]

@@ -444,3 +444,14 @@ def test_samples_have_the_types_of_the_fields() -> None:
 def _check_detail(error: UnusableRecord, name: str) -> None:
     assert name in error.detail
     assert "@@" not in error.detail
+
+
+def test_the_number_of_a_queue_stay_is_small_or_the_time_of_its_start() -> None:
+    options = {"id": "id", "visit": "visit", "queue": {"value": "rsa"}, "events": [ANSWERED]}
+    start = int(datetime.fromisoformat(AT).timestamp()) - 90
+    for number in (1, 1000, start):
+        (event,) = map_one(options, {"id": "A1", "time": AT, "visit": number})
+        assert data(event)["visit"] == number
+    for number in (1001, 639_981_234, start - 90_000):
+        detail = refusal(options, {"id": "A1", "time": AT, "visit": number})
+        assert detail == "invalid_field: visit: neither a number up to 1000 nor the start of the queue stay"
