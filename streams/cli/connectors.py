@@ -123,8 +123,8 @@ def _check(settings: Settings, config: Path | None, name: str) -> None:
     reached = _("the settings are valid, the source is readable")
     if found.mostly_rejected:
         reached = _("the source is readable")
-    is_first = not found.records and _is_first_read(instance, settings.data / "connectors")
-    nothing = _("no records") if is_first else _("no new records")
+    is_empty = not found.records and _is_first_read(instance, settings.data / "connectors")
+    nothing = _("no records") if is_empty else _("no new records")
     click.echo(f"{instance.source}{_(':')} {reached} ({_describe_read(found) if found.records else nothing})")
     for kind, count in sorted(found.events.items()):
         click.echo(f"{count:>8}  {kind}")
@@ -136,7 +136,7 @@ def _check(settings: Settings, config: Path | None, name: str) -> None:
         click.echo(_("not read yet: {megabytes} MB", megabytes=max(1, round(found.unread_bytes / 1e6))))
     if found.trouble:
         click.secho(_("warning: {trouble}", trouble=found.trouble), fg="yellow")
-    elif is_first and isinstance(instance.config, MappedConfig):
+    elif is_empty and isinstance(instance.config, MappedConfig):
         click.secho(explain_no_records(instance.config), fg="yellow")
     if found.mostly_rejected:
         raise OperatorError(
@@ -150,8 +150,8 @@ def _check(settings: Settings, config: Path | None, name: str) -> None:
 
 
 def _is_first_read(instance: Instance, directory: Path) -> bool:
-    """Return whether a source that can be read again was never read."""
-    if not instance.connector.position_files(instance.config):
+    """Return whether a source with a mapping was never read. False for one that sends its records only once."""
+    if not isinstance(instance.config, MappedConfig) or not instance.connector.position_files(instance.config):
         return False
     return not rereading.find_position_files(instance, instance.context(directory, lasting=False))
 

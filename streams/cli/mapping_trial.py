@@ -144,7 +144,7 @@ def _check_sample(
         found=", ".join(found[:MOST_COLUMNS]),
     )
     if is_row:
-        text += "; " + _("export the result of the query, or leave out --with to read the database")
+        text += _("; ") + _("export the result of the query, or leave out --with to read the database")
     raise OperatorError(text)
 
 

@@ -129,7 +129,7 @@ def explain_no_records(config: MappedConfig) -> str:
         places.insert(0, _("the mapping file {path}", path=config.mapping))
     if names := [name for name in ("since", "start") if getattr(config, name, None)]:
         places.append(_("the options that limit what is read: {names}", names=", ".join(names)))
-    return _("The source gives no record at its first read. Look at: {places}", places="; ".join(places))
+    return _("The source gives no record at its first read. Look at: {places}", places=_("; ").join(places))
 
 
 def print_unnamed(columns: Sequence[str]) -> None:
@@ -292,7 +292,7 @@ def _print_rest(field: str, counts: Counter[str], shown: Sequence[tuple[str, int
         return
     text = _("… and {count} more values", count=len(rest))
     if field in _DIALLED and any(counts[value] == 1 and _PHONE.fullmatch(value) for value in rest):
-        text += "; " + _("a telephone number in one record only is not shown")
+        text += _("; ") + _("a telephone number in one record only is not shown")
     click.echo(f"# {text}")
 
 
