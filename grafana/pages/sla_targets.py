@@ -65,7 +65,7 @@ def _state(title: LocalizedText, state: str) -> StatPanel:
 
 
 PAGE: Final = Page(
-    name="promises",
+    name="sla-targets",
     title=_("SLA targets and deadlines"),
     description=_("Targets of the SLA file: met, missed, next deadlines, and the remaining margin."),
     scope=SCOPE,
@@ -95,17 +95,17 @@ PAGE: Final = Page(
             query=kept('clock="announced"'),
             width=4,
         ),
-        board_text("promises"),
+        board_text("sla_targets"),
         TablePanel(
-            title=board_text("promises"),
+            title=board_text("sla_targets"),
             description=_(
                 "Objective: contact_sla_objective_ratio. SLA targets met: met ÷ (met + missed), over the time range."
                 " At risk, overdue: now. Longest overdue: now − the earliest missed deadline, in"
                 " days. Calendar: open or closed."
             ),
             keys=(
-                KeyColumn("policy", _("Policy"), page="promises"),
-                KeyColumn("clock", board_text("promise"), CLOCK_KINDS),
+                KeyColumn("policy", _("Policy"), page="sla-targets"),
+                KeyColumn("clock", board_text("sla_target"), CLOCK_KINDS),
             ),
             columns=(
                 Column(_("Objective"), f"max by ({EACH}) ({_PROMISED.select('contact_sla_objective_ratio')})", SHARE),

@@ -119,7 +119,7 @@ _TEXTS: Final = {
 _OF_BOARD: Final = {
     **{channel.value: f"channel_{channel}" for channel in Channel if channel is not Channel.FEEDBACK},
     **{f"clock_{kind}": f"clock_{kind}" for kind in ClockKind},
-    **{name: name for name in ("short_form", "promise_of")},
+    **{name: name for name in ("short_form", "sla_target_of")},
     **{name: name for name in ("received", "answered", "abandoned", "abandonment", "mean_wait", "mean_handle")},
     **{name: name for name in ("closed", "booked", "attended", "missed", "kept", "given")},
     **{name: f"title_{name}" for name in ("reasons", "lines", "menu", "callbacks")},

@@ -49,12 +49,12 @@ EXPIRED_PER_TICK: Final = 2000
 """Maximum number of entries checked for expiry per tick: at one tick per second, a million in eight minutes."""
 
 WRITTEN: Final = Counter(
-    "timeline_written_total", "Rows of the timeline's tables written or changed", ["what"], registry=metrics.REGISTRY
+    "timeline_written_total", "Rows of the timeline's tables written or changed", ["table"], registry=metrics.REGISTRY
 )
 EXPIRED: Final = Counter(
     "timeline_expired_total",
     "Contacts and entries removed at the end of their retention period",
-    ["what"],
+    ["table"],
     registry=metrics.REGISTRY,
 )
 

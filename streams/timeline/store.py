@@ -39,12 +39,12 @@ _POSITIONAL: Final = {
 
 
 class Written(NamedTuple):
-    """Numbers of rows that a batch inserted; for `promises`, also replaced; for `adopted`, moved to another owner."""
+    """Numbers of rows that a batch inserted; for `sla_targets`, also replaced; for `adopted`, moved to another owner."""
 
     entries: int
     links: int
     adopted: int
-    promises: int
+    sla_targets: int
 
 
 class Timeline:

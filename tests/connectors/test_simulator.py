@@ -102,7 +102,7 @@ def test_sla_cases_cover_all_kinds_units_and_results(month: Month) -> None:
         ]
         assert {target.kind for target in spanning} >= {"acknowledge", "first_response", "announced"}, day
     experiences = {month.expected_sla.experience(given.contact) for given in month.history.given}
-    assert experiences == {"promise_kept", "promise_missed", "no_promise"}
+    assert experiences == {"sla_met", "sla_missed", "no_sla_target"}
 
 
 def test_figures_equal_the_ledger_with_events_in_real_time(month: Month) -> None:

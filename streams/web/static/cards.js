@@ -151,14 +151,14 @@ export function cardOfPromises(board) {
     value,
     level,
     isOfFew: name === "kept" && isSmall(ratio),
-    about: { figure: `promises_${name}`, title: `${texts.promises} – ${texts[name]}`, value, ratio: name === "kept" ? ratio : undefined, when: name === "kept" ? "of_today" : "of_now", place: { channel: channels } },
+    about: { figure: `sla_targets_${name}`, title: `${texts.sla_targets} – ${texts[name]}`, value, ratio: name === "kept" ? ratio : undefined, when: name === "kept" ? "of_today" : "of_now", place: { channel: channels } },
   });
   const most = (name) => Math.max(NORMAL, ...currentTargets(board).map(TARGETS[name]));
   const level = Math.max(...Object.keys(TARGETS).map(most));
   return [
     {
       key: "promises",
-      name: texts.promises,
+      name: texts.sla_targets,
       level,
       state: areCurrent() ? stateOf(level) : ["", "–"],
       main: figure("overdue", format.count(sum("overdue")), most("overdue")),

@@ -12,7 +12,7 @@ export const MIDNIGHT = "00:00";
 const FIVE_MINUTES = 300_000; // resolution of the deadlines, in milliseconds
 const clockOf = ({ clock }) => texts[`clock_${clock}`] ?? clock;
 const channelOf = ({ channel }) => (channel === "form" ? texts.short_form : texts[`channel_${channel}`]);
-export const targetName = (target) => t("promise_of", { channel: channelOf(target), clock: clockOf(target).toLowerCase() });
+export const targetName = (target) => t("sla_target_of", { channel: channelOf(target), clock: clockOf(target).toLowerCase() });
 
 /** Return working time in words: in days, or in hours and minutes where there is no whole day. */
 function describeWorkingTime({ days, seconds }) {
@@ -70,7 +70,7 @@ rove($("targets-rows"));
 export function aboutTarget(name, target) {
   const { policy, clock, channel } = target;
   return {
-    figure: `promises_${name}`,
+    figure: `sla_targets_${name}`,
     title: `${targetName(target)} – ${texts[name]}`,
     value: COLUMN[name](target),
     ratio: name === "kept" ? target.kept : undefined,
@@ -148,7 +148,7 @@ function makeDeadline() {
   const head = make("th", "rowheader");
   head.scope = "row";
   row.append(head);
-  for (const name of ["promise", "number", "deadline", "working"]) {
+  for (const name of ["sla_target", "number", "deadline", "working"]) {
     const cell = make("td", "cell", name);
     cell.dataset.heading = texts[name];
     cell.append(...(name === "working" ? ["symbol", "word"].map(makePart) : [document.createElement("span")]));

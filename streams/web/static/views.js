@@ -94,7 +94,7 @@ function desk(board) {
 const STANDING = ["running", "at_risk", "overdue", "longest_overdue", "kept"];
 
 function standing({ promises }) {
-  const columns = [{ label: texts.promise, isName: true }, ...STANDING.map((name) => ({ label: texts[name] }))];
+  const columns = [{ label: texts.sla_target, isName: true }, ...STANDING.map((name) => ({ label: texts[name] }))];
   const items = promises.standing.map((target) => ({
     key: JSON.stringify([target.policy, target.clock, target.channel]),
     name: targetName(target),
@@ -126,7 +126,7 @@ function atRisk({ promises }) {
   const others = ["line", "note", ...more.map(() => "note")];
   const shown = promises.next_at_risk.slice(0, countIn(roomBeside(...others), "row"));
   const WORDS = {
-    promise: targetName,
+    sla_target: targetName,
     deadline: ({ due_at }) => format.shortMoment(format.hour(due_at) === MIDNIGHT ? due_at - 1 : due_at, now()), // midnight is the end of a day
     service: (item) => nameOf(item) || texts.no_service,
     ...(shown.some(({ queue }) => queue) ? { queue: ({ queue }) => queue || "–" } : {}),
@@ -137,7 +137,7 @@ function atRisk({ promises }) {
     key: JSON.stringify([item.contact, item.policy, item.clock, item.due_at, item.channel, item.site, item.service, item.queue]),
     name: areCurrent(item.channel) ? `${SYMBOLS[ATTENTION]} ${describeLeft(item)}` : "–",
     level: ATTENTION,
-    cells: Object.entries(WORDS).map(([name, words]) => ({ value: words(item), isWords: true, title: name === "promise" ? item.policy : "" })),
+    cells: Object.entries(WORDS).map(([name, words]) => ({ value: words(item), isWords: true, title: name === "sla_target" ? item.policy : "" })),
   }));
   return tablesOf(columns, items, ...others).map((table) => [title, table, ...more]);
 }

@@ -121,7 +121,7 @@ def test_command_of_the_sla_card_lists_the_counted_contacts(filled: FilledBoard)
     channels = {status.channel for status in standing}
     assert channels == {"mail", "email"}
     for name in ("overdue", "running", "at_risk"):
-        (figure,) = EXPLAIN_NAMES[f"promises_{name}"]
+        (figure,) = EXPLAIN_NAMES[f"sla_targets_{name}"]
         number = sum(getattr(status, name) for status in standing)
         assert filled.listed([figure], FigureQuery(channels)) == (number, 0), name
     assert sum(status.overdue for status in standing) == 6
