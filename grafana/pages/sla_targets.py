@@ -34,7 +34,7 @@ from models.locale import C_
 SCOPE: Final = Scope("channel", "service", "policy")
 EACH: Final = "policy, clock"
 _BURN: Final = "place_policy_clock:contact_sla_burnrate"
-_PROMISED: Final = Scope("policy")
+_BY_POLICY: Final = Scope("policy")
 """Scope for metrics whose only label, of the variables of the page, is the policy."""
 HORIZONS: Final[ValueNames] = {
     "1h": _("1 hour"),
@@ -108,7 +108,7 @@ PAGE: Final = Page(
                 KeyColumn("clock", board_text("sla_target"), CLOCK_KINDS),
             ),
             columns=(
-                Column(_("Objective"), f"max by ({EACH}) ({_PROMISED.select('contact_sla_objective_ratio')})", SHARE),
+                Column(_("Objective"), f"max by ({EACH}) ({_BY_POLICY.select('contact_sla_objective_ratio')})", SHARE),
                 Column(board_text("kept"), kept(by=EACH), SHARE),
                 Column(board_text("at_risk"), SCOPE.gauge_sum("contact_sla_open_items", 'state="at_risk"', by=EACH)),
                 Column(
@@ -123,7 +123,7 @@ PAGE: Final = Page(
                 ),
                 Column(
                     _("Calendar"),
-                    f"max by ({EACH}) ({_PROMISED.select('policy_clock:contact_sla_open:max')})",
+                    f"max by ({EACH}) ({_BY_POLICY.select('policy_clock:contact_sla_open:max')})",
                     states=OPENING_STATES,
                 ),
             ),

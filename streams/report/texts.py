@@ -84,7 +84,7 @@ _TEXTS: Final = {
     "cancelled_by_service": N_("Cancelled by the service"),
     "no_show": N_("No-show rate"),
     "mean_lead": N_("Mean lead time"),
-    "promised": C_("SLA targets", "Started"),
+    "started": C_("SLA targets", "Started"),
     "met": N_("Met"),
     "met_late": N_("Done late"),
     "breached": C_("SLA targets", "Missed"),

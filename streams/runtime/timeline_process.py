@@ -153,10 +153,10 @@ class _TimelineStore:
         self._log_after = WAITING_LOG_SECONDS
 
     def write(
-        self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry], position: tuple[int, int] | None = None
+        self, entries: Sequence[Entry], sla_entries: Sequence[SlaTargetsEntry], position: tuple[int, int] | None = None
     ) -> None:
         with self._translated_errors() as timeline:
-            written = timeline.write(entries, promised, position)
+            written = timeline.write(entries, sla_entries, position)
         for table, number in written._asdict().items():
             WRITTEN.labels(table).inc(number)
 

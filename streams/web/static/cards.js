@@ -139,7 +139,7 @@ export function cardOfSatisfaction({ satisfaction: [item] }) {
 }
 
 // ------------------------------------------------------------------------------------------------------------ SLA targets
-export function cardOfPromises(board) {
+export function cardOfTargets(board) {
   const { standing } = board.promises;
   if (!standing.length) return [];
   const channels = [...new Set(standing.map(({ channel }) => channel))];
@@ -157,7 +157,7 @@ export function cardOfPromises(board) {
   const level = Math.max(...Object.keys(TARGETS).map(most));
   return [
     {
-      key: "promises",
+      key: "sla_targets",
       name: texts.sla_targets,
       level,
       state: areCurrent() ? stateOf(level) : ["", "–"],
