@@ -249,9 +249,14 @@ PAGE: Final = Page(
             title=_("Rows written"),
             description=_("Rows per second into the timelines’ database: timeline_written_total."),
             unit=PER_SECOND,
-            queries=(Query(_each(f"rate(timeline_written_total[{RATE}])", "what")),),
-            by="what",
-            names={"entries": _("Entries"), "links": _("Links"), "adopted": _("Adopted")},
+            queries=(Query(_each(f"rate(timeline_written_total[{RATE}])", "table")),),
+            by="table",
+            names={
+                "entries": _("Entries"),
+                "links": _("Links"),
+                "adopted": _("Adopted"),
+                "sla_targets": board_text("sla_targets"),
+            },
         ),
         StatPanel(
             title=_("Requests without a token"),

@@ -21,9 +21,9 @@ MEASURES: Final[ValueNames] = {
     "response": _("Response rate"),
 }
 EXPERIENCES: Final[ValueNames] = {
-    "promise_kept": _("SLA target met"),
-    "promise_missed": _("SLA target missed"),
-    "no_promise": _(C_("dashboard", "No SLA target")),
+    "sla_met": _("SLA target met"),
+    "sla_missed": _("SLA target missed"),
+    "no_sla_target": _(C_("dashboard", "No SLA target")),
     "wait_le_60": _("Waited a minute at most"),
     "wait_le_300": _("Waited 1 to 5 minutes"),
     "wait_gt_300": _("Waited more than 5 minutes"),

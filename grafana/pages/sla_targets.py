@@ -34,7 +34,7 @@ from models.locale import C_
 SCOPE: Final = Scope("channel", "service", "policy")
 EACH: Final = "policy, clock"
 _BURN: Final = "place_policy_clock:contact_sla_burnrate"
-_PROMISED: Final = Scope("policy")
+_BY_POLICY: Final = Scope("policy")
 """Scope for metrics whose only label, of the variables of the page, is the policy."""
 HORIZONS: Final[ValueNames] = {
     "1h": _("1 hour"),
@@ -65,7 +65,7 @@ def _state(title: LocalizedText, state: str) -> StatPanel:
 
 
 PAGE: Final = Page(
-    name="promises",
+    name="sla-targets",
     title=_("SLA targets and deadlines"),
     description=_("Targets of the SLA file: met, missed, next deadlines, and the remaining margin."),
     scope=SCOPE,
@@ -95,20 +95,20 @@ PAGE: Final = Page(
             query=kept('clock="announced"'),
             width=4,
         ),
-        board_text("promises"),
+        board_text("sla_targets"),
         TablePanel(
-            title=board_text("promises"),
+            title=board_text("sla_targets"),
             description=_(
                 "Objective: contact_sla_objective_ratio. SLA targets met: met ÷ (met + missed), over the time range."
                 " At risk, overdue: now. Longest overdue: now − the earliest missed deadline, in"
                 " days. Calendar: open or closed."
             ),
             keys=(
-                KeyColumn("policy", _("Policy"), page="promises"),
-                KeyColumn("clock", board_text("promise"), CLOCK_KINDS),
+                KeyColumn("policy", _("Policy"), page="sla-targets"),
+                KeyColumn("clock", board_text("sla_target"), CLOCK_KINDS),
             ),
             columns=(
-                Column(_("Objective"), f"max by ({EACH}) ({_PROMISED.select('contact_sla_objective_ratio')})", SHARE),
+                Column(_("Objective"), f"max by ({EACH}) ({_BY_POLICY.select('contact_sla_objective_ratio')})", SHARE),
                 Column(board_text("kept"), kept(by=EACH), SHARE),
                 Column(board_text("at_risk"), SCOPE.gauge_sum("contact_sla_open_items", 'state="at_risk"', by=EACH)),
                 Column(
@@ -123,7 +123,7 @@ PAGE: Final = Page(
                 ),
                 Column(
                     _("Calendar"),
-                    f"max by ({EACH}) ({_PROMISED.select('policy_clock:contact_sla_open:max')})",
+                    f"max by ({EACH}) ({_BY_POLICY.select('policy_clock:contact_sla_open:max')})",
                     states=OPENING_STATES,
                 ),
             ),

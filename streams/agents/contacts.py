@@ -297,7 +297,7 @@ class ContactJob:
     def _renew_clocks(self, step: Step) -> None:
         progress = self.progress.rows.get(PROGRESS_KEY)
         known = progress.sla if progress else ""
-        if known and progress and not progress.promised_at:
+        if known and progress and not progress.sla_targets_at:
             known = RENEWAL_PENDING  # an earlier release did not send open SLA targets to the timelines
         if (fingerprint := self.sla_tracker.renew(known, step)) != known:
             self._next_targets_time(step.now)
@@ -309,8 +309,8 @@ class ContactJob:
         The time is stored in the progress.
         """
         progress = self._progress(now)
-        progress.promised_at = max(now, progress.promised_at + 1)
-        return progress.promised_at
+        progress.sla_targets_at = max(now, progress.sla_targets_at + 1)
+        return progress.sla_targets_at
 
     def _drop_closed(self, now: int) -> None:
         """Delete expired rows of contacts; check some rows per tick."""

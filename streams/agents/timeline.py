@@ -38,7 +38,7 @@ class Store(TimelineLookup, Protocol):
     """
 
     def write(
-        self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry], place: tuple[int, int] | None = None
+        self, entries: Sequence[Entry], sla_entries: Sequence[SlaTargetsEntry], place: tuple[int, int] | None = None
     ) -> object:
         """Write a batch in one transaction. Existing entries stay, unless the batch withdraws or erases them.
 
@@ -98,7 +98,7 @@ class TimelineWriter:
         self._citizens.begin()
         entries: list[Entry] = []
         counted: list[tuple[int, Entry]] = []
-        promised: list[SlaTargetsEntry] = []
+        sla_entries: list[SlaTargetsEntry] = []
         for record in records:
             if record.value is None:
                 step.reject(topic, record, Reason.NULL_VALUE.value)
@@ -106,7 +106,7 @@ class TimelineWriter:
             try:
                 entry = decode(record.value)
                 if entry.type == SLA_TARGETS_TYPE:
-                    promised.append(open_targets.decode(record.value))
+                    sla_entries.append(open_targets.decode(record.value))
                     continue
                 if entry.type in reattribution.REATTRIBUTION_TYPES:
                     entry = reattribution.decode(record.value)
@@ -118,8 +118,8 @@ class TimelineWriter:
             except msgspec.DecodeError:
                 step.reject(topic, record, Reason.INVALID_JSON.value)
         place = self._place(topic, step)
-        if entries or promised or place:
-            self._store.write(entries, promised, place)
+        if entries or sla_entries or place:
+            self._store.write(entries, sla_entries, place)
         erased = self._store.find_erased({entry.contact for _, entry in counted}) if counted else {}
         self._citizens.fold((entry for at, entry in counted if at <= erased.get(entry.contact, at)), step.now)
 

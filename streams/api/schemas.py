@@ -339,9 +339,9 @@ def make_revoked_link(known: LinkRecord, *, is_named: bool) -> Revoked:
 def make_contact(summary: Summary) -> Contact:
     """Return the summary of a contact as the API sends it."""
     fields = summary._asdict()
-    del fields["promises"]
+    del fields["verdicts"]
     fields |= {name: _time_or_none(fields[name]) for name in ("since", "last_at", "starts_at", "admitted_at")}
-    fields["sla"] = [Promise(one.policy, one.clock, one.state, to_datetime(one.at)) for one in summary.promises]
+    fields["sla"] = [Promise(one.policy, one.clock, one.state, to_datetime(one.at)) for one in summary.verdicts]
     fields["due"] = [
         Due(one.policy, one.clock, one.state, _time_or_none(one.due_at), _time_or_none(one.at_risk_at))
         for one in summary.due

@@ -110,15 +110,15 @@ TEXTS: Final[Mapping[str, MetricText]] = {
     "connector_spool_limit_bytes": MetricText("settings of connect", "Place qu'ils peuvent prendre."),
     # ---------------------------------------------------------------------------------------------------- timeline
     "timeline_written": MetricText(
-        "entries, links: rows inserted; promises: SLA targets inserted or replaced;"
+        "entries, links: rows inserted; sla_targets: rows inserted or replaced;"
         " adopted: entries moved to another citizen's timeline",
         "Lignes ajoutées ou modifiées dans les tables des historiques.",
-        {"what": Written._fields},
+        {"table": Written._fields},
     ),
     "timeline_expired": MetricText(
         "contacts closed more than timeline.keep_days ago, and their entries",
         "Contacts et entrées supprimés au terme de leur conservation.",
-        {"what": ("contacts", "entries")},
+        {"table": ("contacts", "entries")},
     ),
     # --------------------------------------------------------------------------------------------------------- api
     "api_accesses": MetricText(

@@ -157,7 +157,7 @@ def _print_open_cases(contacts: Sequence[Summary], formatter: Formatter) -> None
             vocabulary_label("state", case.state),
             _format_since(case, formatter.zone),
             ", ".join(_format_target(target, formatter.zone) for target in case.due) or _("no deadline"),
-            ", ".join(_format_verdict(verdict, formatter.zone) for verdict in case.promises) or _("none"),
+            ", ".join(_format_verdict(verdict, formatter.zone) for verdict in case.verdicts) or _("none"),
         )
         for case in cases
     ]

@@ -151,7 +151,7 @@ def _make_chapter(contact: ContactData, formatter: Formatter) -> Chapter:
         )
         for item in contact.entries
     ]
-    promises = [
+    sla_targets = [
         (
             formatter.with_detail(
                 formatter.name("clock", item.clock), translate("policy {policy}", policy=item.policy)
@@ -161,7 +161,7 @@ def _make_chapter(contact: ContactData, formatter: Formatter) -> Chapter:
             format_time(item.ended_at),
             translate(C_("export", "missed")) if item.is_breached else translate("met") if item.ended_at else "",
         )
-        for item in contact.promises
+        for item in contact.sla_targets
     ]
     stays = [
         (
@@ -177,7 +177,9 @@ def _make_chapter(contact: ContactData, formatter: Formatter) -> Chapter:
     parts = [
         Section(N_("Events"), (N_("when"), C_("page", "event"), N_("where"), N_("state"), N_("outcome")), entries),
         Section(
-            N_("SLA targets"), (N_("target"), C_("export", "from"), N_("deadline"), N_("ended"), N_("result")), promises
+            N_("SLA targets"),
+            (N_("target"), C_("export", "from"), N_("deadline"), N_("ended"), N_("result")),
+            sla_targets,
         ),
         Section(
             N_("Waits"),

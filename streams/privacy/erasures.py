@@ -210,7 +210,7 @@ class Erasures:
             rows_with_identities=sum(bool(row.identities) for row in rows),
             entries=remains.entries,
             links=remains.links,
-            promises=remains.promises,
+            promises=remains.sla_targets,
             revocations=remains.revocations,
             kept_as_erased=remains.erased,
             remains=tuple(Remnant(what, to_iso(at, "seconds") if at else "") for what, at in until.items()),

@@ -43,7 +43,7 @@ class Withheld(msgspec.Struct, frozen=True):
     """`shared`: other people have it too. `revoked`: the link was revoked."""
 
 
-class Promise(msgspec.Struct, frozen=True):
+class SlaTarget(msgspec.Struct, frozen=True):
     """An SLA clock of the contact; times that are not known yet are empty."""
 
     policy: str
@@ -100,11 +100,11 @@ class ContactData(msgspec.Struct, frozen=True):
     state: str
     identities: tuple[str, ...]
     entries: tuple[Entry, ...]
-    promises: tuple[Promise, ...]
+    sla_targets: tuple[SlaTarget, ...] = msgspec.field(name="promises")
     stays: tuple[Stay, ...]
     opinions: tuple[Fact, ...]
     facts: tuple[Fact, ...]
-    """All other case events. Like `identities`, `promises`, `stays` and `opinions`, it is empty once the workers' state has
+    """All other case events. Like `identities`, `sla_targets`, `stays` and `opinions`, it is empty once the workers' state has
     dropped a closed contact."""
 
 
@@ -280,17 +280,17 @@ def _make_contact_data(contact: str, entries: Sequence[Mapping[str, Any]], row: 
             Entry(_iso(entry["happened_at"]), *(entry[name] for name in Entry.__struct_fields__[1:]))
             for entry in entries
         ),
-        tuple(_promises(row)) if row else (),
+        tuple(_sla_targets(row)) if row else (),
         tuple(list_stays(row)) if row else (),
         tuple(list_facts(row, opinions=True)) if row else (),
         tuple(list_facts(row, opinions=False)) if row else (),
     )
 
 
-def _promises(row: Contact) -> Iterator[Promise]:
+def _sla_targets(row: Contact) -> Iterator[SlaTarget]:
     for clock in row.clocks:
         started_at, deadline_at, ended_at = map(_iso, (clock.started_at, clock.deadline_at, clock.ended_at))
-        yield Promise(clock.terms.policy, clock.kind, started_at, deadline_at, ended_at, clock.is_breached)
+        yield SlaTarget(clock.terms.policy, clock.kind, started_at, deadline_at, ended_at, clock.is_breached)
 
 
 def list_stays(row: Contact) -> Iterator[Stay]:

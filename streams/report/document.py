@@ -238,7 +238,7 @@ def _name_part(dimensions: Dimensions, options: WebOptions, language: str) -> st
 def _name_target(dimensions: Dimensions, texts: Mapping[str, str]) -> str:
     _, clock, channel = dimensions.queue.rsplit(":", 2)
     channel_name = texts["short_form"] if channel == Channel.FORM else texts.get(channel, channel)
-    return texts["promise_of"].format(channel=channel_name, clock=texts.get(f"clock_{clock}", clock).lower())
+    return texts["sla_target_of"].format(channel=channel_name, clock=texts.get(f"clock_{clock}", clock).lower())
 
 
 def _distinction(dimensions: Dimensions) -> str:

@@ -202,7 +202,7 @@ def _read_appointments(channel: str, figures: Mapping[Dimensions, Figure], optio
 def _read_clocks(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
     def read(cells: FigureCells) -> dict[str, Value]:
         return {
-            "promised": cells.count("started"),
+            "started": cells.count("started"),
             "met": cells.count("met"),
             "met_late": cells.count("late"),
             "breached": cells.count("breached"),

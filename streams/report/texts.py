@@ -84,7 +84,7 @@ _TEXTS: Final = {
     "cancelled_by_service": N_("Cancelled by the service"),
     "no_show": N_("No-show rate"),
     "mean_lead": N_("Mean lead time"),
-    "promised": C_("SLA targets", "Started"),
+    "started": C_("SLA targets", "Started"),
     "met": N_("Met"),
     "met_late": N_("Done late"),
     "breached": C_("SLA targets", "Missed"),
@@ -119,7 +119,7 @@ _TEXTS: Final = {
 _OF_BOARD: Final = {
     **{channel.value: f"channel_{channel}" for channel in Channel if channel is not Channel.FEEDBACK},
     **{f"clock_{kind}": f"clock_{kind}" for kind in ClockKind},
-    **{name: name for name in ("short_form", "promise_of")},
+    **{name: name for name in ("short_form", "sla_target_of")},
     **{name: name for name in ("received", "answered", "abandoned", "abandonment", "mean_wait", "mean_handle")},
     **{name: name for name in ("closed", "booked", "attended", "missed", "kept", "given")},
     **{name: f"title_{name}" for name in ("reasons", "lines", "menu", "callbacks")},

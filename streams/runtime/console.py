@@ -76,7 +76,7 @@ MESSAGES: Final = {
     "table_unusable": N_("{connector}: {file} cannot be read: {reason}"),
     "sla_file_refused": N_("{path} is invalid, its previous content remains in force: {detail}"),
     "sla_file_usable": N_("{path} is valid again, and in force"),
-    "sla_promises_gone": N_(
+    "sla_targets_gone": N_(
         "{path} no longer has {detail}: open contacts keep it, unless another policy or a version "
         "with open_contacts applies"
     ),

@@ -49,12 +49,12 @@ EXPIRED_PER_TICK: Final = 2000
 """Maximum number of entries checked for expiry per tick: at one tick per second, a million in eight minutes."""
 
 WRITTEN: Final = Counter(
-    "timeline_written_total", "Rows of the timeline's tables written or changed", ["what"], registry=metrics.REGISTRY
+    "timeline_written_total", "Rows of the timeline's tables written or changed", ["table"], registry=metrics.REGISTRY
 )
 EXPIRED: Final = Counter(
     "timeline_expired_total",
     "Contacts and entries removed at the end of their retention period",
-    ["what"],
+    ["table"],
     registry=metrics.REGISTRY,
 )
 
@@ -153,10 +153,10 @@ class _TimelineStore:
         self._log_after = WAITING_LOG_SECONDS
 
     def write(
-        self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry], position: tuple[int, int] | None = None
+        self, entries: Sequence[Entry], sla_entries: Sequence[SlaTargetsEntry], position: tuple[int, int] | None = None
     ) -> None:
         with self._translated_errors() as timeline:
-            written = timeline.write(entries, promised, position)
+            written = timeline.write(entries, sla_entries, position)
         for table, number in written._asdict().items():
             WRITTEN.labels(table).inc(number)
 

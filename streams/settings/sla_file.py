@@ -102,7 +102,7 @@ class WatchedPolicies(Collector):
         if policies.fingerprint != self._policies.fingerprint:
             for event, removed in (
                 ("sla_calendars_gone", self._policies.calendars.keys() - policies.calendars.keys()),
-                ("sla_promises_gone", _names(self._policies) - _names(policies)),
+                ("sla_targets_gone", _names(self._policies) - _names(policies)),
             ):
                 if removed:
                     log.warning(event, path=str(self._path), detail=", ".join(sorted(removed)))

@@ -10,7 +10,15 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, or_, select, update
 
 from streams.timeline.links import IS_ORPHANED
-from streams.timeline.schema import ENTRIES, ERASURE_CONTACTS, ERASURE_REQUESTS, ERASURES, LINKS, PROMISES, REVOCATIONS
+from streams.timeline.schema import (
+    ENTRIES,
+    ERASURE_CONTACTS,
+    ERASURE_REQUESTS,
+    ERASURES,
+    LINKS,
+    REVOCATIONS,
+    SLA_TARGETS,
+)
 
 
 class ErasureRequest(NamedTuple):
@@ -36,7 +44,7 @@ class Remains(NamedTuple):
     """Number of contacts marked as erased. Their later entries are ignored."""
     entries: int
     links: int
-    promises: int
+    sla_targets: int
     """Number of contacts with a row of open SLA targets."""
     revocations: int
     """Revocations between identities without any data, of all citizens."""
@@ -112,7 +120,7 @@ def look(connection: Connection, name: str) -> Remains:
         count(ERASURES, ERASURES.c.contact.in_(own)),
         count(ENTRIES, ENTRIES.c.contact.in_(own)),
         count(LINKS, LINKS.c.contact.in_(own)),
-        count(PROMISES, PROMISES.c.contact.in_(own)),
+        count(SLA_TARGETS, SLA_TARGETS.c.contact.in_(own)),
         count(REVOCATIONS, IS_ORPHANED),
     )
 

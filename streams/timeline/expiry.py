@@ -12,7 +12,7 @@ from models.topics import Channel
 from streams.core.contacts.case_event import ContactState
 from streams.core.timeline.case_summary import ENDS_NOT_REPORTED
 from streams.timeline.links import delete_orphaned_revocations
-from streams.timeline.schema import ENTRIES, LINKS, PROMISES
+from streams.timeline.schema import ENTRIES, LINKS, SLA_TARGETS
 
 FEEDBACK_CHANNELS: Final = frozenset({Channel.FEEDBACK.value})
 """Channels of feedback on a contact in another channel."""
@@ -47,8 +47,8 @@ def expire(connection: Connection, after: Cursor, until: int, limit: int) -> Exp
     found = connection.execute(query).all()
     cursor = Cursor(*found[-1][:3]) if len(found) == limit else None
     if cursor is None:
-        has_no_entries = ~exists().where(ENTRIES.c.contact == PROMISES.c.contact)
-        connection.execute(delete(PROMISES).where(PROMISES.c.told_at < until, has_no_entries))
+        has_no_entries = ~exists().where(ENTRIES.c.contact == SLA_TARGETS.c.contact)
+        connection.execute(delete(SLA_TARGETS).where(SLA_TARGETS.c.told_at < until, has_no_entries))
     latest: dict[str, int] = {}
     for row in found:
         latest[row.contact] = row.happened_at
@@ -77,7 +77,7 @@ def _is_over(connection: Connection, contact: str, until: int) -> bool:
 def _drop(connection: Connection, contacts: list[str]) -> int:
     dropped = 0
     for contact in contacts:
-        for table in (LINKS, PROMISES):
+        for table in (LINKS, SLA_TARGETS):
             connection.execute(delete(table).where(table.c.contact == contact))
         dropped += connection.execute(delete(ENTRIES).where(ENTRIES.c.contact == contact)).rowcount
     if contacts:

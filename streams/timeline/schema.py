@@ -45,7 +45,7 @@ LINKS: Final = Table(
     Index("links_by_contact", "contact"),
     sqlite_with_rowid=False,
 )
-PROMISES: Final = Table(
+SLA_TARGETS: Final = Table(
     "promises",
     METADATA,
     Column("contact", Text, primary_key=True),

@@ -9,16 +9,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from models.timestamps import milliseconds
 from streams.core.sla.open_targets import SlaTarget, SlaTargetsEntry, dump, load
 from streams.timeline.queries import rows_of
-from streams.timeline.schema import PROMISES, Row
+from streams.timeline.schema import SLA_TARGETS, Row
 
 
 def upsert(dialect: str) -> Any:
     """Return the SQL statement that inserts the `rows` of contacts, or replaces stored rows unless they are later."""
     insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    put = insert(PROMISES)
+    put = insert(SLA_TARGETS)
     new = {name: put.excluded[name] for name in ("sector", "told_at", "running")}
     return put.on_conflict_do_update(
-        index_elements=[PROMISES.c.contact], set_=new, where=put.excluded.told_at >= PROMISES.c.told_at
+        index_elements=[SLA_TARGETS.c.contact], set_=new, where=put.excluded.told_at >= SLA_TARGETS.c.told_at
     )
 
 
@@ -29,7 +29,7 @@ def rows(entries: Iterable[SlaTargetsEntry]) -> list[Row]:
         if entry.happened_at >= latest.setdefault(entry.contact, entry).happened_at:
             latest[entry.contact] = entry
     return [
-        (contact, entry.sector, milliseconds(entry.happened_at), dump(entry.promises))
+        (contact, entry.sector, milliseconds(entry.happened_at), dump(entry.sla_targets))
         for contact, entry in sorted(latest.items())
     ]
 

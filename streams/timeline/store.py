@@ -26,7 +26,7 @@ from streams.timeline.expiry import Cursor, Expired
 from streams.timeline.links import LinkRecord
 from streams.timeline.queries import slices
 from streams.timeline.reader import TimelineSnapshot
-from streams.timeline.schema import ENTRIES, ERASURES, LINKS, METADATA, PROMISES, Row
+from streams.timeline.schema import ENTRIES, ERASURES, LINKS, METADATA, SLA_TARGETS, Row
 from streams.timeline.schema_upgrade import migrate
 
 BREACHED: Final = "sla.breached"
@@ -39,12 +39,12 @@ _POSITIONAL: Final = {
 
 
 class Written(NamedTuple):
-    """Numbers of rows that a batch inserted; for `promises`, also replaced; for `adopted`, moved to another owner."""
+    """Numbers of rows that a batch inserted; for `sla_targets`, also replaced; for `adopted`, moved to another owner."""
 
     entries: int
     links: int
     adopted: int
-    promises: int
+    sla_targets: int
 
 
 class Timeline:
@@ -78,7 +78,7 @@ class Timeline:
         self._put_entries: Final = _Put(insert(ENTRIES).on_conflict_do_nothing(index_elements=duplicate), dialect)
         self._put_links: Final = _Put(insert(LINKS).on_conflict_do_nothing(), dialect)
         self._put_erasures: Final = _Put(insert(ERASURES).on_conflict_do_nothing(), dialect)
-        self._put_promises: Final = _Put(sla_targets.upsert(dialect), dialect)
+        self._put_sla_targets: Final = _Put(sla_targets.upsert(dialect), dialect)
 
     def close(self) -> None:
         """Close all connections."""
@@ -86,7 +86,10 @@ class Timeline:
 
     # ----------------------------------------------------------------------------------------------------------- writing
     def write(
-        self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry] = (), place: tuple[int, int] | None = None
+        self,
+        entries: Sequence[Entry],
+        sla_entries: Sequence[SlaTargetsEntry] = (),
+        place: tuple[int, int] | None = None,
     ) -> Written:
         """Write a batch in one transaction. Stored entries stay, unless the batch withdraws or erases them.
 
@@ -94,7 +97,7 @@ class Timeline:
         and the offset after it. Raises `Unavailable`, `Refused` and its `SameId`.
         """
         with self.write_transaction() as connection:
-            erased, erases = self._erase(connection, entries, promised)
+            erased, erases = self._erase(connection, entries, sla_entries)
             entries = [entry for entry in entries if entry.contact not in erased]
             names, new_owners = owners.gather(entries)
             before = owners.read_contact_owners(connection, new_owners)
@@ -105,8 +108,8 @@ class Timeline:
             rows = [_row(entry, now[entry.contact].citizen or entry.contact) for entry in entries]
             rows.sort(key=_primary_key)  # adjacent in the index, so that each page is touched once
             put = self._put_entries(connection, rows)
-            targets = sla_targets.rows(entry for entry in promised if entry.contact not in erased)
-            written = Written(put, linked, adopted, self._put_promises(connection, targets))
+            targets = sla_targets.rows(entry for entry in sla_entries if entry.contact not in erased)
+            written = Written(put, linked, adopted, self._put_sla_targets(connection, targets))
             if place is not None:
                 positions.write(connection, *place)
         if erases:
@@ -171,7 +174,7 @@ class Timeline:
         return self._engine.dialect.name == "sqlite"
 
     def _erase(
-        self, connection: Connection, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry]
+        self, connection: Connection, entries: Sequence[Entry], sla_entries: Sequence[SlaTargetsEntry]
     ) -> tuple[set[str], bool]:
         """Delete the contacts that the batch erases or retracts; return all deleted ones, and whether it has such an event."""
         # The first event of a contact counts.
@@ -181,12 +184,12 @@ class Timeline:
             self._put_erasures(connection, [*requested.items()])
             # The revocations of links stay for a retracted contact, whose identities usually have a corrected one.
             erased = owners.read_identities(connection, {entry.contact for entry in removals if entry.type == ERASED})
-            for table in (ENTRIES, LINKS, PROMISES):
+            for table in (ENTRIES, LINKS, SLA_TARGETS):
                 gone = delete(table).where(table.c.contact == bindparam("contact_"))
                 connection.execute(gone, [{"contact_": contact} for contact in requested])
             for some in slices(sorted(erased)):
                 links.erase_revocations(connection, some)
-        contacts = {entry.contact for entry in (*entries, *promised)}
+        contacts = {entry.contact for entry in (*entries, *sla_entries)}
         return {*requested, *_find_existing(connection, ERASURES.c.contact, contacts)}, bool(requested)
 
     # ----------------------------------------------------------------------------------------------------------- reading

@@ -87,12 +87,12 @@ def test_reports_match_the_actions(month: Month) -> None:
 
 def test_sla_cases_cover_all_kinds_units_and_results(month: Month) -> None:
     sla_targets, file = month.expected_sla.sla_targets, month.sla_file
-    assert {promise.kind for promise in sla_targets} == {*ClockKind}
-    assert {promise.unit for promise in sla_targets} == {*Unit}
-    assert {promise.place[0] for promise in sla_targets} == {Channel.CALL, Channel.VISIT, *WRITTEN_CHANNELS}
+    assert {target.kind for target in sla_targets} == {*ClockKind}
+    assert {target.unit for target in sla_targets} == {*Unit}
+    assert {target.place[0] for target in sla_targets} == {Channel.CALL, Channel.VISIT, *WRITTEN_CHANNELS}
     ended = {"met", "late", "cancelled", "cancelled_late"}
-    assert {promise.state for promise in sla_targets} == ended | {"running", "at_risk", "overdue", "paused"}
-    assert {promise.policy for promise in sla_targets} == {*file.names}
+    assert {target.state for target in sla_targets} == ended | {"running", "at_risk", "overdue", "paused"}
+    assert {target.policy for target in sla_targets} == {*file.names}
     for day in (date(2026, 3, 29), date(2026, 4, 6)):
         begin, end = (milliseconds(midnight(day + timedelta(days=days))) for days in (0, 1))
         spanning = [
@@ -102,7 +102,7 @@ def test_sla_cases_cover_all_kinds_units_and_results(month: Month) -> None:
         ]
         assert {target.kind for target in spanning} >= {"acknowledge", "first_response", "announced"}, day
     experiences = {month.expected_sla.experience(given.contact) for given in month.history.given}
-    assert experiences == {"promise_kept", "promise_missed", "no_promise"}
+    assert experiences == {"sla_met", "sla_missed", "no_sla_target"}
 
 
 def test_figures_equal_the_ledger_with_events_in_real_time(month: Month) -> None:

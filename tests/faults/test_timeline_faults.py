@@ -143,7 +143,7 @@ def verify(produced: Producer, url: str, child: Child) -> None:
     found = written(url)
     assert max(Counter(name for name, _ in found).values()) == 1, "duplicate entry"
     assert dict(found) == produced.owners()
-    last = {name: one.promises for name, one in produced.targets.items()}
+    last = {name: one.sla_targets for name, one in produced.targets.items()}
     wait_until(lambda: stored_targets(url) == last, "the SLA targets to be stored")
     assert child.stop() == 0
 

@@ -70,7 +70,7 @@ def test_export_is_complete_and_without_data_of_others(timeline: Timeline) -> No
     assert own["opinions"][0]["data"] == {"scale": "csat_1_5", "score": 2}
     assert (own["stays"][0]["outcome"], own["stays"][0]["queue"]) == ("abandoned", "mdph")
     assert {fact["type"]: fact["data"] for fact in letter["facts"]}["letter.arrived"] == {"pages": 3}
-    assert {promise["clock"] for promise in letter["promises"]} >= {"acknowledge", "resolution"}
+    assert {target["clock"] for target in letter["promises"]} >= {"acknowledge", "resolution"}
     assert [(one["purpose"], one["role"]) for one in found["accesses"]] == [
         ("contact", "agent"),
         ("complaint", "agent"),

@@ -110,7 +110,7 @@ class ExpectedSla:
 
     def experience(self, contact: str) -> str:
         """Return the overall SLA result of a contact, as used for opinions."""
-        return self._experiences.get(contact, "no_promise")
+        return self._experiences.get(contact, "no_sla_target")
 
     def samples(self) -> dict[str, dict[Series, float]]:
         """Return metric → all of its series."""
@@ -233,8 +233,8 @@ def _results(sla_targets: Iterable[PlainSlaTarget]) -> Counter[str]:
 
 def _experience(sla_targets: Sequence[PlainSlaTarget]) -> str:
     if any(target.is_breached for target in sla_targets):
-        return "promise_missed"
-    return "promise_kept" if any(not target.is_open and target.is_completed for target in sla_targets) else "no_promise"
+        return "sla_missed"
+    return "sla_met" if any(not target.is_open and target.is_completed for target in sla_targets) else "no_sla_target"
 
 
 def oldest_overdue(sla_targets: Iterable[PlainSlaTarget]) -> int | None:

@@ -21,14 +21,14 @@ def compare_sla_tables(
     facts: list[tuple[PlainSlaTarget, str]] = []
     for target in sla.sla_targets:
         ended = {"met": "met", "late": "met_late"}.get(target.state)
-        dated = (("promised", target.started_at), (ended, target.ended_at), ("breached", target.deadline_at))
+        dated = (("started", target.started_at), (ended, target.ended_at), ("breached", target.deadline_at))
         facts += [
             (target, name)
             for name, at in dated
             if name and at is not None and (name != "breached" or target.is_breached) and first <= day_at(at) <= last
         ]
     cells, found = 0, []
-    for name, key in zip(SLA_TABLES, (_by_promise, _by_place), strict=True):
+    for name, key in zip(SLA_TABLES, (_by_target, _by_place), strict=True):
         expected = _rows_of_report(
             {place: Counter(what for _, what in own_targets) for place, own_targets in group_by(facts, key).items()}
         )
@@ -54,7 +54,7 @@ def _rows_of_report(counted: dict[DimensionKey, Counter[str]]) -> dict[Dimension
     for place, number in sorted(counted.items(), key=lambda target: (max(target[1].values()), target[0])):
         if max(number.values()) < FEWEST or 0 < max(others.values(), default=0) < FEWEST:
             others += named.pop(place)
-    columns = ("promised", "met", "met_late", "breached")
+    columns = ("started", "met", "met_late", "breached")
     rows = {**named, **({("", "", "", ""): others} if others else {})}
     return {
         place: [
@@ -71,5 +71,5 @@ def _by_place(fact: tuple[PlainSlaTarget, str]) -> DimensionKey:
     return "sla", site, service, f"{target.policy}:{target.kind}:{channel}"
 
 
-def _by_promise(fact: tuple[PlainSlaTarget, str]) -> DimensionKey:
+def _by_target(fact: tuple[PlainSlaTarget, str]) -> DimensionKey:
     return "sla", "", "", _by_place(fact)[3]

@@ -19,7 +19,7 @@ from tests.support.processes import ROOT, wait_until
 
 DEPLOYED = ROOT / "deploy" / "prometheus"
 RULES = sorted((DEPLOYED / "rules").glob("*.yml"))
-SLA_RULES, RECORDING = (DEPLOYED / "rules" / f"{name}.yml" for name in ("promises", "recording"))
+SLA_RULES, RECORDING = (DEPLOYED / "rules" / f"{name}.yml" for name in ("sla_targets", "recording"))
 
 
 def find(name: str) -> str:

@@ -36,7 +36,7 @@ TIMES = WorkerTimings(
 )
 """Default timings of a worker, but a shorter retention of buckets, because each one is visited every five minutes."""
 TICK = timedelta(seconds=25)
-"""Longer intervals would look like an interruption of the worker; it accepts deadlines up to `promises.LATE_MS` late."""
+"""Longer intervals would look like an interruption of the worker; it accepts deadlines up to `events.LATE_MS` late."""
 NIGHT, WAKES_BEFORE = timedelta(minutes=30), timedelta(minutes=3)
 """After a pause of `NIGHT` without events, ticks resume `WAKES_BEFORE` the next event, as after an interruption."""
 STEP = timedelta(seconds=1)

@@ -17,9 +17,9 @@ NUMBER = "+33199000001"
 CASE = "case:0a1b-0000000000000000000001"
 
 
-def write(data: Path, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry] = ()) -> None:
+def write(data: Path, entries: Sequence[Entry], sla_entries: Sequence[SlaTargetsEntry] = ()) -> None:
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
-        timeline.write(entries, promised)
+        timeline.write(entries, sla_entries)
 
 
 def run(*arguments: str, typed: str = "") -> Result:

@@ -65,7 +65,7 @@ def sla_status_entry(
 ) -> SlaTargetsEntry:
     """Return the entry at `at` (milliseconds) for running SLA clocks with their deadlines; at risk half a day before."""
     return SlaTargetsEntry(
-        f"promised-to-{contact}-{at}",
+        f"targets-of-{contact}-{at}",
         "",
         contact,
         Channel(contact.partition(":")[0]),
@@ -77,7 +77,7 @@ def sla_status_entry(
         "",
         SLA_SOURCE,
         sector,
-        promises=tuple(
+        sla_targets=tuple(
             SlaTarget("letters", clock, service, due_at, None if due_at is None else due_at - 43_200_000)
             for clock, due_at in clocks.items()
         ),

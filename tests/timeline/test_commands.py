@@ -100,13 +100,13 @@ def test_open_contacts_come_first_with_their_targets(data: Path, phone: str, mon
     assert running == "acknowledgement 2109-05-15 09:35:11+02:00"
     assert paused == "announced delay (paused: waiting for the citizen)"
     assert blank == ""
-    (promise,) = [
+    (target,) = [
         line
         for line in run("timeline", "show", phone, "--purpose", "contact").stdout.splitlines()
         if "Target missed" in line
     ]
     what = ["Target missed: resolution, policy letters", "siege/mdph", "mail:ged:7"]
-    assert re.split("  +", promise)[1:] == what, "an SLA event has no state"
+    assert re.split("  +", target)[1:] == what, "an SLA event has no state"
     assert "no open case" in run("timeline", "show", "call:a:1", "--purpose", "contact").stderr
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     output = run("timeline", "show", phone, "--purpose", "contact").stdout

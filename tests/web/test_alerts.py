@@ -11,7 +11,7 @@ from tests.web.pipeline_scenarios import PIPELINE_SCENARIOS
 from tests.web.satisfaction_scenarios import SATISFACTION_SCENARIOS
 from tests.web.sla_scenarios import SLA_SCENARIOS
 
-SHOWN_GROUPS: Final = ("accueil.promises", "accueil.promises.alerts")
+SHOWN_GROUPS: Final = ("accueil.sla_targets", "accueil.sla_targets.alerts")
 
 
 @pytest.mark.parametrize("alert", SLA_SCENARIOS)

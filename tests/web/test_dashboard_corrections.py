@@ -22,11 +22,11 @@ from tests.web.served import Served, serving
 
 APPOINTMENT = Dimensions("appointment", "siege", "social", "")
 CLOCK = Dimensions(SLA, "siege", "social", "courrier:{clock}:mail")
-PROMISED = [
+SLA_ROWS = [
     CLOCK._replace(queue=CLOCK.queue.format(clock=clock))
     for clock in ("acknowledge", "first_response", "announced", "resolution")
 ]
-PLACES = (SOCIAL, MAIL, FORM, APPOINTMENT, OPINION, *PROMISED, *DERIVED)
+PLACES = (SOCIAL, MAIL, FORM, APPOINTMENT, OPINION, *SLA_ROWS, *DERIVED)
 OPTIONS = WebOptions(
     brokers="",
     queues=(QueueOptions(SOCIAL, "Social", "Social"),),

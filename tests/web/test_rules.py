@@ -74,7 +74,7 @@ def test_each_alert_has_all_texts_in_both_languages() -> None:
         for language, end in (("", ".fr.md"), ("_en", ".md")):
             page, _, heading = notes[f"runbook_url{language}"].rpartition("/")[2].partition("#")
             assert heading == name.lower()
-            assert page.removesuffix(end) in {"promises", "pipeline", "satisfaction"}
+            assert page.removesuffix(end) in {"sla-targets", "pipeline", "satisfaction"}
             documented.setdefault(page, set()).add(name)
     assert documented == {
         page.name: set(re.findall(r"^## (\w+)$", page.read_text("utf-8"), re.MULTILINE)) for page in RUNBOOKS

@@ -5,7 +5,7 @@ import {
 } from "./texts.js";
 
 const STATES = { waiting: "○", in_progress: "◐", pending_citizen: "◇", closed: "●" };
-const PROMISES = { met: "●", met_late: "▲", breached: "■", cancelled: "–" };
+const VERDICTS = { met: "●", met_late: "▲", breached: "■", cancelled: "–" };
 const DUE = { running: "○", at_risk: "▲", overdue: "■", paused: "◇" };
 
 /** State of a contact, as text and symbol. */
@@ -14,20 +14,20 @@ export const stateLabel = (state) =>
 
 /** Result of a judged SLA target, as text, symbol and colour, with its clock. */
 const verdictLabel = ({ state, clock }) =>
-  el("span", { class: "promise", "data-sla": state }, symbol(PROMISES[state] ?? "?"), " ", ofClock(word("sla", state), clock));
+  el("span", { class: "sla-target", "data-sla": state }, symbol(VERDICTS[state] ?? "?"), " ", ofClock(word("sla", state), clock));
 
 const nameOf = ({ channel, service }) => say("life_of", { channel: word("channel", channel), service: serviceName(service) });
 
 /** State of an open SLA target, as text, symbol and colour, with its clock. */
 const dueLabel = ({ state, clock }) =>
-  el("span", { class: "promise", "data-due": state }, symbol(DUE[state] ?? "?"), " ", ofClock(word("due", state), clock));
+  el("span", { class: "sla-target", "data-due": state }, symbol(DUE[state] ?? "?"), " ", ofClock(word("due", state), clock));
 
 /** All SLA targets of a contact: open ones by deadline, then judged ones, worst first. */
 function targets(contact) {
   const due = contact.due.map((one) => [dueLabel(one), one.due_at && [el("br"), el("span", { class: "muted" }, deadline(millis(one.due_at)))]]);
   const over = worstFirst(verdicts(contact)).map((one) => [verdictLabel(one), one.told_at && [el("br"), el("span", { class: "muted" }, time(millis(one.told_at)))]]);
   const all = [...due, ...over];
-  return all.length === 0 ? el("p", { class: "muted" }, say("no_promise")) : el("ul", { class: "promises" }, all.map((one) => el("li", {}, one)));
+  return all.length === 0 ? el("p", { class: "muted" }, say("no_sla_target")) : el("ul", { class: "sla-targets" }, all.map((one) => el("li", {}, one)));
 }
 
 /** Judged targets, except those that are open again: an overdue one is a missed one already, and a reopened one is not met. */
@@ -61,7 +61,7 @@ export function summary(story) {
       term("last_contact", last),
       term("next_deadline", ...nextDeadline(open)),
       term("next_appointment", next ? time(next) : many("appointment", booked.length)),
-      term("promises", [symbol({ action: "■", attention: "▲", normal: "●" }[level]), " ", many("breached", broken.length), ofOpen], level),
+      term("sla_targets", [symbol({ action: "■", attention: "▲", normal: "●" }[level]), " ", many("breached", broken.length), ofOpen], level),
       opinionsTerm(opinions, scores),
     ),
   );

@@ -54,7 +54,7 @@ export function erasure({ id, state, contacts, proof, sha256 }, act) {
   const numbers = proof && [
     term("erased_entries", say("from_to", { from: count(proof.entries_before), to: count(proof.entries) })),
     term("erased_links", say("from_to", { from: count(proof.links_before), to: count(proof.links) })),
-    term("erased_promises", count(proof.promises)),
+    term("erased_sla_targets", count(proof.promises)),
     term("erased_rows", count(proof.rows)),
     term("proof_hash", el("code", {}, sha256)),
   ];

@@ -274,7 +274,7 @@ class Progress(msgspec.Struct):
     """Only in rows of earlier releases: source of calls or visits → start of its latest contact."""
     sla: str = ""
     """Fingerprint of the SLA file that set the clocks of all open contacts; `renewal.RENEWAL_PENDING` while they are renewed."""
-    promised_at: int = 0
+    sla_targets_at: int = msgspec.field(default=0, name="promised_at")
     """Latest time assigned to a record of open SLA targets; 0 if none was assigned."""
     history: dict[str, int] = {}
     """Channel, except calls, whose history is being read → time up to which its figures are complete. For calls, `step_at`

@@ -58,7 +58,7 @@ class SlaTarget(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class SlaTargetsEntry(Entry, gc=False):
     """All open SLA targets of a contact, as of `happened_at`."""
 
-    promises: tuple[SlaTarget, ...] = ()
+    sla_targets: tuple[SlaTarget, ...] = msgspec.field(default=(), name="promises")
 
 
 def open_targets(clocks: Iterable[SlaClock]) -> tuple[SlaTarget, ...]:
@@ -87,7 +87,7 @@ def record(row: Contact, contact: str, at: int) -> tuple[bytes, bytes]:
         outcome,
         SLA_SOURCE,
         row.sector,
-        promises=open_targets(row.clocks),
+        sla_targets=open_targets(row.clocks),
     )
     return (citizen or contact).encode(), _encode(entry)
 
@@ -101,7 +101,7 @@ def decode(value: bytes) -> SlaTargetsEntry:
     """Return the decoded value of a record. Raises the errors of `timeline.entries.decode`."""
     entry = _decode(value)
     reject_control_characters(
-        text for target in entry.promises for text in (target.policy, target.clock, target.service)
+        text for target in entry.sla_targets for text in (target.policy, target.clock, target.service)
     )
     return entry
 

@@ -78,7 +78,7 @@ class Summary(NamedTuple):
     since: int
     """Time of the first entry."""
     last_at: int
-    promises: tuple[Verdict, ...]
+    verdicts: tuple[Verdict, ...]
     """The latest result per policy and kind of SLA clock, in the order of their first results. A breach remains the result, even
     if the target was met later."""
     due: tuple[OpenTarget, ...]
@@ -127,7 +127,7 @@ _PASSED_ON: Final[Mapping[str, Any]] = {"state": ContactState.CLOSED.value, "out
 
 def _by_urgency(summary: Summary) -> tuple[bool, bool, int, str]:
     is_late = summary.is_open and (
-        any(verdict.state == ClockChangeKind.BREACHED for verdict in summary.promises)
+        any(verdict.state == ClockChangeKind.BREACHED for verdict in summary.verdicts)
         or any(due.state is TargetStatus.OVERDUE for due in summary.due)
     )
     return not summary.is_open, not is_late, -summary.last_at, summary.contact

@@ -118,7 +118,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of all services together."""
     services: list[Service]
     satisfaction: list[Satisfaction]
-    promises: SlaOverview
+    sla_targets: SlaOverview = msgspec.field(name="promises")
     reasons: list[ContactReason]
     """Reasons for contact of today; empty, like the next four, while there are none."""
     lines: list[Line]
@@ -165,7 +165,7 @@ def make_message(
         all_services=all_services,
         services=services,
         satisfaction=satisfaction_of(snapshot, options),
-        promises=sla_overview_of(snapshot, options, risks),
+        sla_targets=sla_overview_of(snapshot, options, risks),
         reasons=contact_reasons_of(snapshot, options),
         lines=lines_of(snapshot),
         menu=menu_of(snapshot),

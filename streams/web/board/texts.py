@@ -199,10 +199,10 @@ _TEXTS: Final = {
         "citizens invited today, where invitations are used; of fewer than {n} invited, no rate; "
         "above 100%, if earlier invitations are answered."
     ),
-    # promises
-    "promises": N_("SLA targets"),
-    "promise": N_("SLA target"),
-    "promise_of": N_("{channel} – {clock}"),
+    # SLA targets
+    "sla_targets": N_("SLA targets"),
+    "sla_target": N_("SLA target"),
+    "sla_target_of": N_("{channel} – {clock}"),
     "short_form": N_("Procedures"),
     "clock_answer": N_("Answer"),
     "clock_acknowledge": N_("Acknowledgement"),
@@ -242,7 +242,7 @@ _TEXTS: Final = {
     "still_in_progress": N_("{n} in progress"),
     "shut_until_time": N_("Closed, opens at {time}"),
     "shut_until_date": N_("Closed, opens {date}, {time}"),
-    "promises_rule": N_(
+    "sla_targets_rule": N_(
         "On time, at risk, overdue, paused (the citizen has to act): right now. "
         "SLA targets met: met ÷ (met + missed), today; ▲ below the objective."
     ),

@@ -181,11 +181,11 @@ TEXTS: Final[Mapping[str, MetricText]] = {
     ),
     "contact_satisfaction_upper_ratio": MetricText("as contact_satisfaction_lower_ratio"),
     "contact_satisfaction_after_items": MetricText(
-        "promise_missed: a deadline of the contact passed; promise_kept: none passed, one was met; wait_*: longest"
+        "sla_missed: a deadline of the contact passed; sla_met: none passed, one was met; wait_*: longest"
         " wait in a queue",
     ),
     "contact_satisfaction_minimum_answers": MetricText("web.fewest_answers"),
-    # ---------------------------------------------------------------------------------------------------- promises
+    # ------------------------------------------------------------------------------------------------- SLA targets
     "contact_sla_started": MetricText("clocks started; policy and clock are those of the SLA file"),
     "contact_sla_completed": MetricText(
         "met: done by the deadline; breached: not done at the deadline; cancelled: not needed any more before the deadline"
@@ -325,8 +325,8 @@ KPIS: Final = (
     ),
     Kpi(
         N_("CSAT after a missed deadline, over four weeks"),
-        f'sum({_ANY_INSTANCE} (contact_satisfaction_after_items{{experience="promise_missed",satisfied="true"}}))'
-        f' / sum({_ANY_INSTANCE} (contact_satisfaction_after_items{{experience="promise_missed"}}))',
+        f'sum({_ANY_INSTANCE} (contact_satisfaction_after_items{{experience="sla_missed",satisfied="true"}}))'
+        f' / sum({_ANY_INSTANCE} (contact_satisfaction_after_items{{experience="sla_missed"}}))',
     ),
     Kpi(
         N_("Mail: mean days from receipt to scan, to registration, to assignment and to answer, over four weeks"),

@@ -93,8 +93,16 @@ def measures(options: WebOptions) -> list[Measure[Any]]:
     ]
 
 
+_EXPERIENCE_LABELS: Final = {
+    "promise_kept": "sla_met",
+    "promise_missed": "sla_missed",
+    "no_promise": "no_sla_target",
+}
+"""Name of an experience in stored figures → its label value, where they differ."""
 _AFTER: Final = {
-    (experience, str(satisfied).lower()): FEEDBACK.index[csat_count_name(experience, is_satisfied=satisfied)]
+    (_EXPERIENCE_LABELS.get(experience, experience), str(satisfied).lower()): FEEDBACK.index[
+        csat_count_name(experience, is_satisfied=satisfied)
+    ]
     for experience in EXPERIENCES
     for satisfied in (True, False)
 }

@@ -112,7 +112,7 @@ def collect(snapshot: Snapshot, cumulative: Figures) -> Iterator[Metric]:
     """Yield the metrics of deadlines, of the SLA file and of opening hours, with their samples."""
     yield _due(snapshot, cumulative)
     versions = _in_force(snapshot)
-    yield from _promised(versions)
+    yield from _policy_metrics(versions)
     yield from _calendars(snapshot)
     yield _open(snapshot, versions, cumulative)
     yield _business_age(snapshot, versions, cumulative)
@@ -143,7 +143,7 @@ def _count_due(figure: Figure, due: Mapping[int, int], until: int) -> int:
     return max(0, sum(figure.stocks[index] for index in _NOT_OVERDUE) - later)
 
 
-def _promised(versions: Iterable[PolicyVersion]) -> Iterator[Metric]:
+def _policy_metrics(versions: Iterable[PolicyVersion]) -> Iterator[Metric]:
     rules = {
         (version.name, kind.value): (rule, rule.calendar or version.calendar)
         for version in versions

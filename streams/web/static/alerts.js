@@ -80,7 +80,7 @@ function alertsOfBacklogs(board) {
   });
 }
 
-export const currentTargets = ({ promises }) => promises.standing.filter(({ channel }) => areCurrent(channel));
+export const currentTargets = ({ promises: targets }) => targets.standing.filter(({ channel }) => areCurrent(channel));
 
 /** Return the alerts, of any level, of SLA targets that the alerts of queues do not cover. */
 function alertsOfTargets(board, covered) {

@@ -139,7 +139,7 @@ export function cardOfSatisfaction({ satisfaction: [item] }) {
 }
 
 // ------------------------------------------------------------------------------------------------------------ SLA targets
-export function cardOfPromises(board) {
+export function cardOfTargets(board) {
   const { standing } = board.promises;
   if (!standing.length) return [];
   const channels = [...new Set(standing.map(({ channel }) => channel))];
@@ -151,14 +151,14 @@ export function cardOfPromises(board) {
     value,
     level,
     isOfFew: name === "kept" && isSmall(ratio),
-    about: { figure: `promises_${name}`, title: `${texts.promises} – ${texts[name]}`, value, ratio: name === "kept" ? ratio : undefined, when: name === "kept" ? "of_today" : "of_now", place: { channel: channels } },
+    about: { figure: `sla_targets_${name}`, title: `${texts.sla_targets} – ${texts[name]}`, value, ratio: name === "kept" ? ratio : undefined, when: name === "kept" ? "of_today" : "of_now", place: { channel: channels } },
   });
   const most = (name) => Math.max(NORMAL, ...currentTargets(board).map(TARGETS[name]));
   const level = Math.max(...Object.keys(TARGETS).map(most));
   return [
     {
-      key: "promises",
-      name: texts.promises,
+      key: "sla_targets",
+      name: texts.sla_targets,
       level,
       state: areCurrent() ? stateOf(level) : ["", "–"],
       main: figure("overdue", format.count(sum("overdue")), most("overdue")),

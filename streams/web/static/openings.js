@@ -36,8 +36,8 @@ function describeBehind({ calendar, is_open }, queues) {
 }
 
 /** Show the state of all calendars, with their names if there are several. */
-export function showOpenings({ promises, queues }) {
-  setOpenings(promises.openings);
+export function showOpenings({ promises: targets, queues }) {
+  setOpenings(targets.openings);
   const list = $("openings");
   while (list.children.length > openings.length) list.lastChild.remove();
   openings.forEach((opening, index) => {

@@ -12,7 +12,7 @@ export const MIDNIGHT = "00:00";
 const FIVE_MINUTES = 300_000; // resolution of the deadlines, in milliseconds
 const clockOf = ({ clock }) => texts[`clock_${clock}`] ?? clock;
 const channelOf = ({ channel }) => (channel === "form" ? texts.short_form : texts[`channel_${channel}`]);
-export const targetName = (target) => t("promise_of", { channel: channelOf(target), clock: clockOf(target).toLowerCase() });
+export const targetName = (target) => t("sla_target_of", { channel: channelOf(target), clock: clockOf(target).toLowerCase() });
 
 /** Return working time in words: in days, or in hours and minutes where there is no whole day. */
 function describeWorkingTime({ days, seconds }) {
@@ -70,7 +70,7 @@ rove($("targets-rows"));
 export function aboutTarget(name, target) {
   const { policy, clock, channel } = target;
   return {
-    figure: `promises_${name}`,
+    figure: `sla_targets_${name}`,
     title: `${targetName(target)} – ${texts[name]}`,
     value: COLUMN[name](target),
     ratio: name === "kept" ? target.kept : undefined,
@@ -148,7 +148,7 @@ function makeDeadline() {
   const head = make("th", "rowheader");
   head.scope = "row";
   row.append(head);
-  for (const name of ["promise", "number", "deadline", "working"]) {
+  for (const name of ["sla_target", "number", "deadline", "working"]) {
     const cell = make("td", "cell", name);
     cell.dataset.heading = texts[name];
     cell.append(...(name === "working" ? ["symbol", "word"].map(makePart) : [document.createElement("span")]));
@@ -187,8 +187,8 @@ function showLine(entry, { item, more, contacts }) {
 const headingsOf = ({ overdue, due }) => [overdue, due].filter((lines) => lines.length).length;
 
 /** Return the number of rows needed for all targets and deadlines. */
-export function countRows({ promises }) {
-  return promises.standing.length + headingsOf(promises) + promises.overdue.length + promises.due.length;
+export function countRows({ promises: targets }) {
+  return targets.standing.length + headingsOf(targets) + targets.overdue.length + targets.due.length;
 }
 
 /** Return how many rows of deadlines fit: the rest of `room`, or more if the panel is higher than its rows. */
@@ -202,15 +202,15 @@ function countRoom(room) {
 }
 
 /** Return the deadlines that fit, half of them overdue; a further line shows the number of omitted overdue ones. */
-function choose(promises, room) {
-  const { overdue, due } = promises;
+function choose(targets, room) {
+  const { overdue, due } = targets;
   const all = phone.matches ? LINES_OF_PHONE : overdue.length + due.length;
-  const most = wall.matches ? Math.max(FEWEST_LINES, countRoom(room) - headingsOf(promises)) : all;
+  const most = wall.matches ? Math.max(FEWEST_LINES, countRoom(room) - headingsOf(targets)) : all;
   const share = Math.max(Math.ceil(most / 2), most - due.length);
-  const isCut = promises.overdue_lines > share;
+  const isCut = targets.overdue_lines > share;
   const late = overdue.slice(0, isCut ? Math.min(share, most - 1) : share);
   const shown = late.reduce((sum, { number }) => sum + number, 0);
-  const more = isCut ? [{ more: promises.overdue_lines - late.length, contacts: promises.overdue_contacts - shown }] : [];
+  const more = isCut ? [{ more: targets.overdue_lines - late.length, contacts: targets.overdue_contacts - shown }] : [];
   const next = due.slice(0, Math.max(0, most - late.length - more.length));
   const under = (heading, lines) => (lines.length ? [{ heading }, ...lines] : []);
   const asLines = (lines) => lines.map((item) => ({ item }));
@@ -218,16 +218,16 @@ function choose(promises, room) {
 }
 
 /** Show all SLA targets, or nothing without targets. `room` is the limit of rows on a wall. */
-export function showTargets({ promises }, room) {
-  const isAny = promises.openings.length + promises.standing.length > 0;
+export function showTargets({ promises: targets }, room) {
+  const isAny = targets.openings.length + targets.standing.length > 0;
   $("targets").hidden = $("targets-rules").hidden = !isAny;
   const nameIn = new Map();
-  for (const target of promises.standing) nameIn.set(targetName(target), (nameIn.get(targetName(target)) ?? 0) + 1);
+  for (const target of targets.standing) nameIn.set(targetName(target), (nameIn.get(targetName(target)) ?? 0) + 1);
   const keyOf = ({ policy, clock, channel }) => JSON.stringify([policy, clock, channel]);
   const isTwice = (target) => nameIn.get(targetName(target)) > 1;
-  standing.show(promises.standing, keyOf, (entry, target) => showStanding(entry, target, isTwice));
+  standing.show(targets.standing, keyOf, (entry, target) => showStanding(entry, target, isTwice));
   giveStop($("targets-rows"));
-  $("targets-table").hidden = !promises.standing.length;
-  $("deadlines-table").hidden = !(promises.overdue.length + promises.due.length);
-  deadlines.show(choose(promises, room), keyOfDeadline, showLine);
+  $("targets-table").hidden = !targets.standing.length;
+  $("deadlines-table").hidden = !(targets.overdue.length + targets.due.length);
+  deadlines.show(choose(targets, room), keyOfDeadline, showLine);
 }

@@ -1,6 +1,6 @@
 // Contents of the views of the wall as data: pages, each a list of parts (parts.js). A view without content has no page.
 
-import { barOf, cardOfAppointments, cardOfMatters, cardOfPromises, cardOfQueues, cardOfSatisfaction } from "./cards.js";
+import { barOf, cardOfAppointments, cardOfMatters, cardOfQueues, cardOfSatisfaction, cardOfTargets } from "./cards.js";
 import { figureOfMatters, figureOfQueue, labelOfCases } from "./cards.js";
 import { describeUsual, showDay } from "./day.js";
 import { ATTENTION, NORMAL, SYMBOLS, isSmall } from "./levels.js";
@@ -93,9 +93,9 @@ function desk(board) {
 // ------------------------------------------------------------------------------------------------------------ SLA targets
 const STANDING = ["running", "at_risk", "overdue", "longest_overdue", "kept"];
 
-function standing({ promises }) {
-  const columns = [{ label: texts.promise, isName: true }, ...STANDING.map((name) => ({ label: texts[name] }))];
-  const items = promises.standing.map((target) => ({
+function standing({ promises: targets }) {
+  const columns = [{ label: texts.sla_target, isName: true }, ...STANDING.map((name) => ({ label: texts[name] }))];
+  const items = targets.standing.map((target) => ({
     key: JSON.stringify([target.policy, target.clock, target.channel]),
     name: targetName(target),
     cells: STANDING.map((name) => {
@@ -116,17 +116,17 @@ function countUnknown({ at_risk_unknown: number }) {
 }
 
 /** Return the contacts at risk with the next deadlines, with only what their agents need to recognise them. */
-function atRisk({ promises }) {
-  if (!promises.standing.some(({ channel }) => !QUEUED.includes(channel))) return [];
+function atRisk({ promises: targets }) {
+  if (!targets.standing.some(({ channel }) => !QUEUED.includes(channel))) return [];
   const title = { kind: "note", text: texts.at_risk_next };
-  if (promises.next_at_risk === null) return [[title, { kind: "note", text: texts.at_risk_unread }]];
-  const number = countUnknown(promises);
+  if (targets.next_at_risk === null) return [[title, { kind: "note", text: texts.at_risk_unread }]];
+  const number = countUnknown(targets);
   const more = number ? [{ kind: "note", text: t("at_risk_unknown", counts({ n: number })) }] : [];
-  if (!promises.next_at_risk.length) return more.length ? [[title, ...more]] : [];
+  if (!targets.next_at_risk.length) return more.length ? [[title, ...more]] : [];
   const others = ["line", "note", ...more.map(() => "note")];
-  const shown = promises.next_at_risk.slice(0, countIn(roomBeside(...others), "row"));
+  const shown = targets.next_at_risk.slice(0, countIn(roomBeside(...others), "row"));
   const WORDS = {
-    promise: targetName,
+    sla_target: targetName,
     deadline: ({ due_at }) => format.shortMoment(format.hour(due_at) === MIDNIGHT ? due_at - 1 : due_at, now()), // midnight is the end of a day
     service: (item) => nameOf(item) || texts.no_service,
     ...(shown.some(({ queue }) => queue) ? { queue: ({ queue }) => queue || "–" } : {}),
@@ -137,7 +137,7 @@ function atRisk({ promises }) {
     key: JSON.stringify([item.contact, item.policy, item.clock, item.due_at, item.channel, item.site, item.service, item.queue]),
     name: areCurrent(item.channel) ? `${SYMBOLS[ATTENTION]} ${describeLeft(item)}` : "–",
     level: ATTENTION,
-    cells: Object.entries(WORDS).map(([name, words]) => ({ value: words(item), isWords: true, title: name === "promise" ? item.policy : "" })),
+    cells: Object.entries(WORDS).map(([name, words]) => ({ value: words(item), isWords: true, title: name === "sla_target" ? item.policy : "" })),
   }));
   return tablesOf(columns, items, ...others).map((table) => [title, table, ...more]);
 }
@@ -171,7 +171,7 @@ function overview(board) {
     ...WRITTEN.flatMap((channel) => cardOfMatters(channel, board)),
     ...cardOfAppointments(board, ["waiting", "attended", "missed", "upcoming"]),
     ...cardOfSatisfaction(board),
-    ...cardOfPromises(board),
+    ...cardOfTargets(board),
   ];
   return items.length ? [[{ kind: "cards", items }]] : [];
 }

@@ -36,7 +36,7 @@ def due(worker: Worker, since: int = 0) -> list[Due]:
     return [
         {
             target.clock: None if target.due_at is None else (target.due_at - START_MS) / 1000
-            for target in record.promises
+            for target in record.sla_targets
         }
         for record in worker.sent_targets[since:]
     ]
@@ -54,7 +54,7 @@ def test_targets_of_a_letter_are_sent_on_arrival_and_whenever_one_is_met() -> No
     worker.at(2 * DAY, make("letter.answered", 2 * DAY - 9, **LETTER))
     assert due(worker) == [{"acknowledge": DAY, "resolution": 10 * DAY}, {"resolution": 10 * DAY}, {}]
     (record, *_) = worker.sent_targets
-    (target, _) = record.promises
+    (target, _) = record.sla_targets
     assert (record.contact, record.sector, record.happened_at) == (
         LETTER["subject"],
         "social",
@@ -132,7 +132,7 @@ def test_targets_missing_from_an_earlier_release_are_sent_once() -> None:
     worker.at(2)
     progress = worker.job.progress.rows[PROGRESS_KEY]
     worker.sent_targets.clear()
-    progress.promised_at = 0  # as in a row of an earlier release
+    progress.sla_targets_at = 0  # as in a row of an earlier release
     for second in range(3, 9):
         worker.at(second)
     assert due(worker) == [{"acknowledge": DAY, "resolution": 10 * DAY}]
@@ -154,7 +154,7 @@ def test_file_removed_during_the_renewal_leaves_no_trace() -> None:
     worker = case_worker()
     worker.at(1, make("letter.arrived", 0, **LETTER))
     worker.at(2)
-    worker.job.progress.rows[PROGRESS_KEY].promised_at = 0
+    worker.job.progress.rows[PROGRESS_KEY].sla_targets_at = 0
     worker.policies = Policies()
     worker.at(3)
     assert worker.job.progress.rows[PROGRESS_KEY].sla == ""

@@ -54,7 +54,7 @@ def test_open_targets_are_written_and_are_no_entries() -> None:
     records = [Record(0, 0, *targets), Record(1, 0, targets[0], broken)]
     make_job("accueil", store).open(0).fold(topics.TIMELINE.name, records, step)
     assert store.batches == [[]]
-    assert [(item.contact, item.promises) for item in store.sla_targets] == [(queued.subject, ())]
+    assert [(item.contact, item.sla_targets) for item in store.sla_targets] == [(queued.subject, ())]
     assert [(letter.record.offset, letter.reason) for letter in step.dead_letters] == [(1, Reason.INVALID_FIELD.value)]
 
 

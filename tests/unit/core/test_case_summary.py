@@ -63,7 +63,7 @@ def test_summary_does_not_depend_on_the_order_of_entries() -> None:
     (summary,) = summaries
     assert (summary.state, summary.outcome, summary.is_open) == (ContactState.CLOSED, "answered", False)
     assert (summary.since, summary.last_at, summary.entries) == (NOW, NOW + 12, 4)
-    assert summary.promises == (Verdict("courrier", "resolution", "breached", NOW + 12),)
+    assert summary.verdicts == (Verdict("courrier", "resolution", "breached", NOW + 12),)
 
 
 @given(call_histories(longest=2, is_whole=True), st.randoms())
@@ -183,7 +183,7 @@ def test_summary_has_the_latest_result_of_each_clock_and_keeps_breaches() -> Non
         sla_entry("cancelled", 3, ContactState.CLOSED, "acknowledge"),
         sla_entry("met", 3, ContactState.CLOSED, "first_response"),
     ]
-    assert [(verdict.clock, verdict.state) for verdict in summarise(entries, NOW)[0].promises] == [
+    assert [(verdict.clock, verdict.state) for verdict in summarise(entries, NOW)[0].verdicts] == [
         ("resolution", "breached"),
         ("acknowledge", "cancelled"),
         ("first_response", "met"),

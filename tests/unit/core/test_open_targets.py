@@ -40,7 +40,7 @@ def make_record(**changes: str) -> bytes:
 
 def test_record_is_read_as_an_entry_with_targets() -> None:
     assert entries.decode(make_record()).type == open_targets.SLA_TARGETS_TYPE
-    (target,) = open_targets.decode(make_record()).promises
+    (target,) = open_targets.decode(make_record()).sla_targets
     assert target == SlaTarget("letters", "announced", "mdph", 5, None)
     assert open_targets.load(open_targets.dump((target,))) == (target,)
 

@@ -214,7 +214,7 @@ def test_running_clocks_keep_removed_targets_unless_a_version_replaces_them(
     later = TEXT[begin:end].replace("[[policy]]", "[[policy]]\nfrom = 2025-03-04\nopen_contacts = true")
     assert after(TEXT + later.replace("target = 15", "target = 30"))["announced"] == 30
     assert [(entry["event"], entry["detail"]) for entry in logs if entry["log_level"] == "warning"] == [
-        ("sla_promises_gone", "courrier.clocks.acknowledge, courrier.clocks.announced, courrier.clocks.resolution"),
+        ("sla_targets_gone", "courrier.clocks.acknowledge, courrier.clocks.announced, courrier.clocks.resolution"),
     ]
 
 

@@ -38,7 +38,7 @@ class FilledBoard:
         return self.board().services
 
     def overdue(self) -> list[Deadline]:
-        return self.board().promises.overdue
+        return self.board().sla_targets.overdue
 
     def due(self) -> list[Deadline]:
-        return self.board().promises.due
+        return self.board().sla_targets.due

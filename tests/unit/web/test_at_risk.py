@@ -106,7 +106,7 @@ def test_number_of_unknown_contacts_at_risk_is_shown() -> None:
     known = view_of(*events).next(NOW)
 
     def unknown(risks: AtRiskTargets | None) -> int:
-        return filled.board(risks=risks).promises.at_risk_unknown
+        return filled.board(risks=risks).sla_targets.at_risk_unknown
 
     assert unknown(known) == 2, "calls are shown in their queues"
     assert unknown(None) == 0, "while they are read"
@@ -124,8 +124,8 @@ def test_board_shows_the_suffix_of_a_number_and_the_working_time() -> None:
     options = WebOptions(brokers="", services=(ServiceOptions("social", "Action sociale", "Social support"),))
     risks = view_of(clock_event("at_risk", "DOSSIER-123456789", NOON + 2 * HOUR)).next(NOW)
     board = FilledBoard(options, POLICIES, NOON).board(risks=risks)
-    assert board.promises.next_at_risk is not None
-    (line,) = board.promises.next_at_risk
+    assert board.sla_targets.next_at_risk is not None
+    (line,) = board.sla_targets.next_at_risk
     assert (line.contact, line.label_en, line.policy, line.due_at) == (
         "6789",
         "Social support",

@@ -117,15 +117,15 @@ def filled() -> FilledBoard:
 
 
 def test_command_of_the_sla_card_lists_the_counted_contacts(filled: FilledBoard) -> None:
-    standing = [status for status in filled.board().promises.standing if status.channel not in ("call", "visit")]
+    standing = [status for status in filled.board().sla_targets.standing if status.channel not in ("call", "visit")]
     channels = {status.channel for status in standing}
     assert channels == {"mail", "email"}
     for name in ("overdue", "running", "at_risk"):
-        (figure,) = EXPLAIN_NAMES[f"promises_{name}"]
+        (figure,) = EXPLAIN_NAMES[f"sla_targets_{name}"]
         number = sum(getattr(status, name) for status in standing)
         assert filled.listed([figure], FigureQuery(channels)) == (number, 0), name
     assert sum(status.overdue for status in standing) == 6
-    everything = sum(status.overdue for status in filled.board().promises.standing)
+    everything = sum(status.overdue for status in filled.board().sla_targets.standing)
     assert filled.listed(["overdue"], FigureQuery(["sla"])) == (everything, 0) == (9, 0)
     assert filled.listed(["overdue"], FigureQuery(queue="courrier:resolution:mail")) == (2, 0)
 

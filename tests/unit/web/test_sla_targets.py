@@ -44,7 +44,7 @@ def test_targets_have_the_order_of_the_sla_file_with_former_policies_last(filled
     for place in (former, ANSWERED, FORMS, ANNOUNCED, ACKNOWLEDGED):
         filled.worker.count(place, NOON, "started")
     filled.worker.stocks(former, NOON - DAY, overdue=1)
-    standing = filled.board().promises.standing
+    standing = filled.board().sla_targets.standing
     assert [(one.policy, one.clock, one.objective) for one in standing] == [
         ("courrier", "acknowledge", 0.95),
         ("courrier", "announced", 0.9),
@@ -132,16 +132,16 @@ def test_calls_and_channels_with_unread_history_are_not_listed(filled: FilledBoa
     assert [one.channel for one in (*filled.overdue(), *filled.due())] == ["form", "form"]
     filled.worker.progress(NOON, history={"form": milliseconds(NOON - 9 * DAY)})
     assert filled.overdue() == filled.due() == []
-    assert len(filled.board().promises.standing) == 2
+    assert len(filled.board().sla_targets.standing) == 2
 
 
 def test_opening_state_follows_the_calendars_in_force(filled: FilledBoard) -> None:
     monday = datetime(2026, 3, 16, tzinfo=PARIS)
-    assert filled.board().promises.openings == [
+    assert filled.board().sla_targets.openings == [
         OpeningState("siege", True, milliseconds(NOON.replace(hour=12, minute=30, second=0))),
         OpeningState("nuit", False, milliseconds(monday.replace(hour=20))),
     ]
-    assert filled.board(NOON.replace(hour=13)).promises.openings[0].is_open is False
+    assert filled.board(NOON.replace(hour=13)).sla_targets.openings[0].is_open is False
 
 
 def test_queues_and_services_have_the_calendar_of_new_contacts() -> None:
@@ -187,7 +187,7 @@ def test_waiting_counts_cover_queue_channels_only(filled: FilledBoard) -> None:
     ):
         filled.worker.count(place, NOON, started=9)
         filled.worker.stocks(place, NOON - DAY, **stocks)
-    assert filled.board().promises.waiting == [
+    assert filled.board().sla_targets.waiting == [
         WaitingCounts("call", "siege", "social", at_risk=3, overdue=4),
         WaitingCounts("visit", "annexe", "social", at_risk=0, overdue=1),
     ]

@@ -16,7 +16,7 @@ from tests.web.rows import OPINION, ROADS, SOCIAL, Worker, encode
 
 PARIS = ZoneInfo("Europe/Paris")
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=PARIS)
-PROMISED = Dimensions(SLA, "siege", "social", "courrier:resolution:mail")
+SLA_ROW = Dimensions(SLA, "siege", "social", "courrier:resolution:mail")
 
 
 def view_at(now: datetime, partitions: int = 1) -> FiguresView:
@@ -124,16 +124,16 @@ def test_future_deadlines_are_retained_until_their_day_is_over() -> None:
     view = view_at(NOON, partitions=2)
     worker, other = Worker(view, 0), Worker(view, 1)
     tomorrow, next_year = NOON + timedelta(days=1), NOON + timedelta(days=365)
-    worker.count(PROMISED, tomorrow, due=2)
-    other.count(PROMISED, tomorrow, due=1)
-    worker.count(PROMISED, next_year, due=1)
+    worker.count(SLA_ROW, tomorrow, due=2)
+    other.count(SLA_ROW, tomorrow, due=1)
+    worker.count(SLA_ROW, next_year, due=1)
     start, late = int(tomorrow.timestamp()), int(next_year.timestamp())
-    assert view.snapshot(NOON).due == {PROMISED: {start: 3, late: 1}}
-    worker.count(PROMISED, tomorrow, due=-2)
-    assert view.snapshot(NOON).due == {PROMISED: {start: 1, late: 1}}, "two were met or paused"
-    other.count(PROMISED, tomorrow, due=-1)
-    assert view.snapshot(NOON).due == {PROMISED: {late: 1}}
-    assert view.snapshot(next_year + timedelta(days=1)).due == {PROMISED: {}}
+    assert view.snapshot(NOON).due == {SLA_ROW: {start: 3, late: 1}}
+    worker.count(SLA_ROW, tomorrow, due=-2)
+    assert view.snapshot(NOON).due == {SLA_ROW: {start: 1, late: 1}}, "two were met or paused"
+    other.count(SLA_ROW, tomorrow, due=-1)
+    assert view.snapshot(NOON).due == {SLA_ROW: {late: 1}}
+    assert view.snapshot(next_year + timedelta(days=1)).due == {SLA_ROW: {}}
 
 
 def test_time_of_figures_is_that_of_the_slowest_partition_once_all_have_one() -> None:
