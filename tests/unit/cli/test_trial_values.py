@@ -84,13 +84,15 @@ def test_columns_that_are_not_named_come_last() -> None:
     assert output.endswith("\nNot named, so they never leave the connector: Objet\n")
 
 
-@pytest.mark.parametrize(("visit", "limit"), [("0", "visit >= 1"), ("1001", "visit <= 1000")])
-def test_the_limit_of_a_value_is_named(visit: str, limit: str) -> None:
+@pytest.mark.parametrize(
+    ("option", "value", "limit"), [("visit", "0", "visit >= 1"), ("position", "1000001", "position <= 1000000")]
+)
+def test_the_limit_of_a_value_is_named(option: str, value: str, limit: str) -> None:
     mapping = (
-        'timezone = "Europe/Paris"\nid = "n"\nqueue = { value = "rsa" }\nvisit = "v"\n'
+        f'timezone = "Europe/Paris"\nid = "n"\nqueue = {{ value = "rsa" }}\n{option} = "v"\n'
         'events = [{ event = "call.queued", time = "at" }]\n'
     )
-    result = try_rows(mapping, "n;at;v", f"1;2026-03-16 09:00:00;{visit}")
+    result = try_rows(mapping, "n;at;v", f"1;2026-03-16 09:00:00;{value}")
     assert f"(v: outside the limits of call.queued ({limit}))\n" in result.stdout
 
 
