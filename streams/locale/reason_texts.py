@@ -113,7 +113,7 @@ DETAILS: Final = {
     r"(?P<field>.+): outside the limits of (?P<event>[\w.]+) \((?P<name>\w+) <= (?P<limit>\d+) characters\)": N_(
         "{field}: outside the limits of {event} ({name}: at most {limit} characters)"
     ),
-    r"(?P<field>.+): outside the limits of (?P<event>[\w.]+) \((?P<limit>.+)\)": N_(
+    r"(?P<field>.+): outside the limits of (?P<event>[\w.]+) \((?P<limit>\w+ [<>=~]+ \S+)\)": N_(
         "{field}: outside the limits of {event} ({limit})"
     ),
     r"(?P<field>.+): neither a number up to 1000 nor the start of the queue stay": N_(
