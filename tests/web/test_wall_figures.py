@@ -270,3 +270,25 @@ def test_open_cases_and_the_oldest_case_have_the_same_scope(page: Page) -> None:
         assert page.run("return document.querySelector('#explained .commands').innerText").split("\n") == [
             f"accueil explain {name} {where}" for name in ("waiting", "in_progress")
         ]
+
+
+ROW_WITH_A_FURTHER_CELL = """
+const done = arguments[0];
+import("/static/parts.js").then(({ Table }) => {
+  const table = new Table();
+  const show = (...values) => table.show({
+    columns: ["Service", ...values].map((label) => ({ label })),
+    items: [{ key: "mdph", name: "MDPH", cells: values.map((value) => ({ value })) }],
+    room: 100,
+  });
+  show("1");
+  show("1", "2");
+  done([...table.body.querySelectorAll("tr")].map((row) => [...row.children].map((cell) => cell.textContent)));
+}).catch((error) => done(String(error)));
+"""
+
+
+def test_row_gets_a_further_cell(full_wall: Served, page: Page) -> None:
+    open_wall(page, full_wall, views="phone", seconds=3600, lang="en")
+    rows = page.driver.execute_async_script(ROW_WITH_A_FURTHER_CELL)  # type: ignore[no-untyped-call]
+    assert rows == [["MDPH", "1", "2"]]

@@ -112,7 +112,8 @@ export class Table {
 
   show({ columns, items, room }) {
     this.showHead(columns);
-    this.rows.show(items, ({ key }) => key, (entry, item) => {
+    // A row is made again if it gets more cells or fewer, such as those of a scale with its first answer.
+    this.rows.show(items, ({ key, cells }) => `${cells.length} ${key}`, (entry, item) => {
       entry.item = item;
       write(entry.row.firstChild, item.name);
       mark(entry.row, item.level ?? NORMAL);
