@@ -82,7 +82,7 @@ def test_figures_from_the_mailbox_equal_the_ledger(tmp_path: Path) -> None:
     simulation_run, folded = SimulationRun(tmp_path / "systems"), FoldedFigures(until)
     with dovecot() as server:
         mailbox = Mailbox(simulation_run, server.options(server.add_user("departement")))
-        departement = Departement(simulation_run, Plan(1, 40_000), systems=[mailbox])
+        departement = Departement(simulation_run, Plan(1, 80_000), systems=[mailbox])
         simulation_run.write_settings(departement.connectors())
         with run_connectors(simulation_run, tmp_path / "data") as collected, departement.opened(since):
             assert run_span(departement, since, until, threading.Event())

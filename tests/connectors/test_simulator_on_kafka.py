@@ -8,7 +8,6 @@ import pytest
 
 from connectors.simulator.case_tallies import DimensionKey, FigureCounts
 from connectors.simulator.departement import Departement
-from connectors.simulator.plan import Plan
 from connectors.simulator.run_modes import run_span
 from connectors.simulator.simulation_run import SimulationRun
 from models import topics
@@ -20,10 +19,14 @@ from streams.kafka.topic_admin import TopicSpec, apply_specs
 from streams.runtime.topic_catalogue import COMPACTED
 from tests.support import kafka_io
 from tests.support.processes import Child, supervised
-from tests.support.simulated_figures import DERIVED_FIGURES, last_monday, wait_for_figures
+from tests.support.simulated_figures import CALL_FIGURES, DERIVED_FIGURES, last_monday, plan_with, wait_for_figures
 from tests.support.simulated_workers import name_numbers
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+
+CALLS = {Channel.CALL, *CALL_FIGURES}
+CALLS_PER_DAY = 400
+"""Number of simulated calls, which gives about forty callbacks, the rarest figure of calls, in two days."""
 
 
 def worker_figures(bootstrap: str) -> dict[DimensionKey, FigureCounts]:
@@ -46,7 +49,8 @@ def test_figures_of_the_worker_equal_the_ledger(own_kafka: EmbeddedKafka, tmp_pa
         [TopicSpec(t.name, 4, config=COMPACTED if t.compacted else {}) for t in topics.TOPIC_CATALOGUE],
     )
     simulation_run = SimulationRun(tmp_path / "systems")
-    departement = Departement(simulation_run, Plan(5, 60_000))
+    plan = plan_with({*Channel, *DERIVED_FIGURES} - CALLS, simulation_run, (since, until), 60_000)
+    departement = Departement(simulation_run, plan, calls_per_day=CALLS_PER_DAY)
     simulation_run.write_settings(departement.connectors())
     place = {"ACCUEIL_BROKERS": own_kafka.bootstrap, "ACCUEIL_DATA": str(tmp_path / "data")}
     program = ["-m", "streams.cli.main", f"--config={simulation_run.settings}"]

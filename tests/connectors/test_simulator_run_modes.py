@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,15 @@ from tests.support.simulated_figures import (
     DERIVED_FIGURES,
     FoldedFigures,
     last_monday,
+    plan_with,
     run_connectors,
     wait_for_figures,
 )
 
-PLAN = Plan(3, 40_000)
+PER_YEAR = 40_000
 SINCE = last_monday()
 CALLS = {Channel.CALL, Channel.FEEDBACK, *CALL_FIGURES}
+PLANNED = {*Channel, *DERIVED_FIGURES} - CALLS
 
 
 def without_calls(numbers: dict[DimensionKey, FigureCounts]) -> dict[DimensionKey, FigureCounts]:
@@ -52,18 +55,20 @@ def without_calls(numbers: dict[DimensionKey, FigureCounts]) -> dict[DimensionKe
 def test_simulation_resumes_after_a_stop(tmp_path: Path) -> None:
     stop, until = SINCE + timedelta(days=1, hours=11), SINCE + timedelta(days=2)
     simulation_run, folded = SimulationRun(tmp_path / "systems"), FoldedFigures(until)
-    simulation_run.write_settings(Departement(simulation_run, PLAN).connectors())
+    plan = plan_with(PLANNED, simulation_run, (SINCE, until), PER_YEAR)
+    simulation_run.write_settings(Departement(simulation_run, plan).connectors())
     with run_connectors(simulation_run, tmp_path / "data") as collected:
-        first = Departement(simulation_run, PLAN)
+        first = Departement(simulation_run, plan)
         with first.opened(SINCE):
             assert run_span(first, SINCE, stop, threading.Event())
-        second = Departement(simulation_run, PLAN)
+        second = Departement(simulation_run, plan)
         with second.opened(SINCE, stop):
             assert run_span(second, stop, until, threading.Event())
             expected = without_calls(second.ledger.numbers(until))
             wait_for_figures(lambda: without_calls(folded.numbers(collected.events)), expected)
-    assert second.completed < first.completed
-    assert {place[0] for place in expected} == {*Channel, *DERIVED_FIGURES} - CALLS
+    planned = [*takewhile(lambda action: action.at <= until, plan.actions(SINCE))]
+    assert max(first.completed, second.completed) < len(planned), "neither run executed the actions of the other"
+    assert {place[0] for place in expected} == PLANNED
 
 
 def test_live_simulation_runs_the_past_first_and_saves_its_progress(tmp_path: Path) -> None:
@@ -118,16 +123,17 @@ def test_live_calls_are_current_while_the_past_is_simulated(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("only", "instances", "channels"),
     [
-        (["demarches", "jdma"], {"demarches", "avis"}, {Channel.FORM, Channel.FEEDBACK}),
-        (["http", "sql"], {*PROCEDURES}, {Channel.FORM}),
+        (["demarches", "jdma"], {"demarches", "avis"}, {Channel.FORM, Channel.FEEDBACK, REASON_CHANNEL}),
+        (["http", "sql"], {*PROCEDURES}, {Channel.FORM, REASON_CHANNEL}),
     ],
 )
 def test_only_the_systems_of_the_named_connectors_run(
-    tmp_path: Path, only: list[str], instances: set[str], channels: set[Channel]
+    tmp_path: Path, only: list[str], instances: set[str], channels: set[str]
 ) -> None:
     until, stop = SINCE + timedelta(days=1), threading.Event()
     simulation_run, folded = SimulationRun(tmp_path / "systems"), FoldedFigures(until)
-    departement = Departement(simulation_run, PLAN, only=only)
+    plan = plan_with(channels, simulation_run, (SINCE, until), PER_YEAR, only)
+    departement = Departement(simulation_run, plan, only=only)
     assert departement.connectors().keys() == instances
     simulation_run.write_settings(departement.connectors())
     with run_connectors(simulation_run, tmp_path / "data") as collected, departement.opened(SINCE):
@@ -136,7 +142,7 @@ def test_only_the_systems_of_the_named_connectors_run(
         wait_for_figures(lambda: folded.numbers(collected.events), expected)
         stop.set()
         run_live(departement, RunProgress.new({}, 0), tmp_path / "progress", stop)
-    assert {place[0] for place in expected} == {*channels, REASON_CHANNEL}
+    assert {place[0] for place in expected} == channels
 
 
 def test_prepare_writes_valid_settings(tmp_path: Path) -> None:
@@ -176,13 +182,15 @@ def test_unusable_directory_is_reported_in_one_line(tmp_path: Path, monkeypatch:
 
 
 def test_command_simulates_days_and_writes_the_ledger(tmp_path: Path) -> None:
-    into = ["--into", str(tmp_path / "systems")]
+    simulation_run = SimulationRun(tmp_path / "systems")
+    plan = plan_with(PLANNED, simulation_run, (SINCE, SINCE + timedelta(days=1)), 5_000)
+    into = ["--into", str(simulation_run.root), "--seed", str(plan.seed), "--per-year", str(plan.per_year)]
     program = ["-c", "from connectors.simulator.command import command; command()", *into]
-    options = ["--days", "1", "--from", f"{SINCE + timedelta(hours=12):%Y-%m-%d}", "--per-year", "5000"]
+    options = ["--days", "1", "--from", f"{SINCE + timedelta(hours=12):%Y-%m-%d}", "--calls-per-hour", "20"]
     ledger = tmp_path / "ledger.json"
     assert CliRunner().invoke(command, [*into, "--prepare"]).exit_code == 0  # this process keeps the ports free
     with (
-        run_connectors(SimulationRun(tmp_path / "systems"), tmp_path / "data"),
+        run_connectors(simulation_run, tmp_path / "data"),
         subprocess.Popen(
             [sys.executable, *program, *options, "--ledger", str(ledger)],
             stdout=subprocess.PIPE,
@@ -196,4 +204,4 @@ def test_command_simulates_days_and_writes_the_ledger(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
     figures = json.loads(ledger.read_text())
-    assert {place["channel"] for place in figures} >= {"call", "mail", "email"}
+    assert {place["channel"] for place in figures} >= {Channel.CALL, *PLANNED}

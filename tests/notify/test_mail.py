@@ -6,7 +6,6 @@ import email.policy
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from streams.notify.mail import MailTransport, NotMailedError
 from streams.notify.notifier import receivers, transports
 from streams.notify.options import MailOptions, Notify, NotifyOptions
 from streams.notify.store import Store
+from tests.support.certificates import VALID_FROM, VALID_UNTIL
 from tests.support.fake_graph import FakeGraph, fake_graph
 from tests.support.fake_mailbox import FakeMailbox
 from tests.support.sla_events import SlaClockStub
@@ -91,11 +91,10 @@ def smtp_server(mailbox: Mailbox, **options: Any) -> Iterator[None]:
 def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     """Certificate of a server on this machine, trusted by these tests."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
-    now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(VALID_FROM)
+        .not_valid_after(VALID_UNTIL)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=True)
         .sign(key, hashes.SHA256())
     )

@@ -19,13 +19,18 @@ LATE = {"mail", "feedback"}
 
 @st.composite
 def logs(draw: st.DrawFn) -> list[Event]:
-    """Draw events within a hundred days. Events of letters and opinions are in order, but late."""
+    """Draw events within a hundred days. Events of letters and opinions are in order, but late.
+
+    Two events of one letter are never in the same second, where only the source knows their order.
+    """
     events = []
     for number in range(draw(st.integers(1, 6))):
         for nth in range(draw(st.integers(1, 4))):
             at = draw(st.integers(0, 100)) * DAY + draw(st.integers(0, 3))
+            contact_kind = draw(st.sampled_from(["call", "letter", "agent", "opinion"]))
+            at += 4 * nth * (contact_kind in {"letter", "opinion"})
             name = f"{number}-{nth}-{at}"
-            match draw(st.sampled_from(["call", "letter", "agent", "opinion"])):
+            match contact_kind:
                 case "call":
                     kind = draw(st.sampled_from(["call.arrived", "call.queued", "call.answered", "call.ended"]))
                     data: dict[str, object] = {

@@ -1,11 +1,13 @@
 """Simulated département read by the real connectors in this process, and the figures that workers compute from it."""
 
+import os
 import threading
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 from unittest.mock import patch
@@ -15,7 +17,10 @@ from prometheus_client import CollectorRegistry
 from connectors.sdk.runner import ConnectorRunner, configure
 from connectors.simulator.actions import Action, ActionKind
 from connectors.simulator.case_tallies import DimensionKey, FigureCounts
+from connectors.simulator.departement import Departement
+from connectors.simulator.ledger import Ledger
 from connectors.simulator.office_hours import PARIS, midnight
+from connectors.simulator.plan import Plan
 from connectors.simulator.simulation_run import SimulationRun
 from connectors.simulator.systems.illisa import IllisaSystem
 from models.events import Event
@@ -37,14 +42,38 @@ CALL_FIGURES: Final = frozenset({TRANSFER_CHANNEL, LINE_CHANNEL, MENU_CHANNEL, C
 """Names in place of the channel, in the derived figures of simulated calls."""
 DERIVED_FIGURES: Final = CALL_FIGURES | {POST_CHANNEL, REASON_CHANNEL}
 """Names in place of the channel, in all derived figures of the simulation."""
+WEEKS_BACK: Final = "TESTS_WEEKS_BACK"
+"""Environment variable that moves the simulated week; `python -m tests.clock weeks` sets it."""
 READING = timedelta(minutes=2)
 """Time before the end when workers begin to read; they wait a while before they treat a topic as read to its end."""
 
 
 def last_monday() -> datetime:
-    """Return the start of the last complete week in Paris."""
+    """Return the start of the last complete week in Paris, or of one that is `WEEKS_BACK` weeks earlier."""
     today = datetime.now(PARIS).date()
-    return midnight(today - timedelta(days=today.weekday() + 7))
+    return midnight(today - timedelta(days=today.weekday() + 7, weeks=int(os.environ.get(WEEKS_BACK, "0"))))
+
+
+def plan_with(
+    channels: Collection[str],
+    simulation_run: SimulationRun,
+    span: tuple[datetime, datetime],
+    per_year: float,
+    only: Collection[str] = (),
+) -> Plan:
+    """Return the first plan, by seed, that gives figures of all `channels` in `span`, from the systems of `only`, or of all.
+
+    Plans differ by date, and a small plan has days without contacts of some channel. Calls do not count: they are not planned.
+    """
+    for seed in range(1, 1000):
+        plan, ledger = Plan(seed, per_year), Ledger()
+        departement = Departement(simulation_run, plan, only=only)
+        for action in takewhile(lambda action: action.at <= span[1], plan.actions(span[0])):
+            if departement._system_of(action):
+                ledger.record(action)
+        if {place[0] for place in ledger.numbers(span[1])} >= {*channels}:
+            return plan
+    raise AssertionError(f"no plan has contacts of all of {channels}")
 
 
 class Collected:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from models.locale import N_
+from models.topics import Channel
 from streams.core.figures.figure_schemas import CONTACT_CHANNELS
 from streams.web.metrics.measure import CORRECTED_SUFFIX
 
@@ -33,6 +34,8 @@ class Kpi(NamedTuple):
 
 
 _CHANNEL: Final = {"channel": tuple(map(str, CONTACT_CHANNELS))}
+_HISTORY_CHANNEL: Final = {"channel": tuple(str(channel) for channel in Channel if channel is not Channel.CALL)}
+"""For calls, `contact_figures_timestamp_seconds` is the time up to which history is read."""
 _ANY_INSTANCE: Final = "max without (instance, job)"
 
 TEXTS: Final[Mapping[str, MetricText]] = {
@@ -211,7 +214,7 @@ TEXTS: Final[Mapping[str, MetricText]] = {
     "contact_figures_timestamp_seconds": MetricText("step_at of each partition"),
     "contact_figures_written_timestamp_seconds": MetricText("Kafka's time of the latest row"),
     "contact_event_timestamp_seconds": MetricText("max t(event) counted"),
-    "contact_history_timestamp_seconds": MetricText("event time of the slowest partition", labels=_CHANNEL),
+    "contact_history_timestamp_seconds": MetricText("event time of the slowest partition", labels=_HISTORY_CHANNEL),
     "pipeline_expected_partitions": MetricText("partitions of accueil.figures.v1"),
     "contact_expected_gap_seconds": MetricText("web.quiet_after_seconds, web.quiet_after_seconds_of", labels=_CHANNEL),
     "contact_pipeline_build": MetricText("1"),

@@ -1,6 +1,8 @@
 """Tests of the metrics reference page: up to date, and complete."""
 
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import prometheus_client
 import promql_parser
@@ -9,9 +11,12 @@ from click.testing import CliRunner
 from prometheus_client import CollectorRegistry, generate_latest
 
 from connectors.sdk.metrics import Metrics
+from models.timestamps import milliseconds
+from models.topics import Channel
 from streams.api.metrics import AccessMetrics
 from streams.cli import metrics as metrics_cli
 from streams.cli.metrics import command, describe_processes
+from streams.core.contacts.history_detection import MIN_OLD_EVENTS, HistoryDetector
 from streams.engine.metrics import REGISTRY as ENGINE_REGISTRY
 from streams.notify.metrics import NotifyMetrics
 from streams.web.metrics import descriptions
@@ -42,8 +47,17 @@ def test_all_figures_are_described_with_type_and_labels() -> None:
     count_each_fact(exported.worker)
     exported.worker.count(ACKNOWLEDGED, NOON, "started", "due")
     exported.worker.stocks(ACKNOWLEDGED, NOON, overdue=1)
-    exported.worker.progress(NOON, event_at=1, history={"mail": 1})
+    exported.worker.progress(NOON, event_at=1, history=channels_with_history())
     assert find_undescribed(generate_latest(exported.registry).decode()) == []
+
+
+def channels_with_history() -> dict[str, int]:
+    """Return what a worker records as `Progress.history` while it reads the history of every channel."""
+    detector, now = HistoryDetector(), milliseconds(NOON)
+    for channel in [*Channel] * MIN_OLD_EVENTS:
+        event: Any = SimpleNamespace(type="", channel=channel, source="")
+        detector.note(event, 1, now, now, 0, is_known=False)
+    return detector.channels(now)
 
 
 def test_the_page_describes_exactly_the_metrics_of_the_registries() -> None:
