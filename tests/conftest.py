@@ -16,6 +16,7 @@ from tests.support.processes import Child
 
 collect_ignore = ["packages"]
 """Packages whose tests run after their installation, see `tests/connectors/test_packages.py`."""
+os.environ |= {"LANG": "C.UTF-8", "LC_ALL": "", "LC_MESSAGES": ""}  # English, before other conftests import texts
 SLOW = ("faults", "browser", "broker")
 """Marks of slow tests; those that wait most come first."""
 

@@ -1,6 +1,7 @@
 """Connectors detect that their events were sent to another Kafka cluster."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,8 @@ from tests.support.kafka_io import read
 from tests.support.processes import Child, wait_until
 
 pytestmark = pytest.mark.broker
-LOG = (
-    "1773650000|1773650000.1|600|NONE|ENTERQUEUE||0639985511|1\n"
-    "1773650004|1773650000.1|600|PJSIP/9901|CONNECT|4|1773650000.2|2\n"
-)
+T = int(time.time()) - 3600
+LOG = f"{T}|{T}.1|600|NONE|ENTERQUEUE||0639985511|1\n{T + 4}|{T}.1|600|PJSIP/9901|CONNECT|4|{T}.2|2\n"
 TOPIC = SOURCES[Channel.CALL].name
 
 

@@ -1,5 +1,6 @@
 """Missing logins and rights in Kafka: each process reports them, and is not ready until Kafka grants them."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,8 +100,8 @@ def test_board_names_a_wrong_password(secured: EmbeddedKafka, tmp_path: Path) ->
 
 def test_connector_without_write_rights_is_not_ready(secured: EmbeddedKafka, tmp_path: Path) -> None:
     port, topic, log = free_port(), SOURCES[Channel.CALL].name, tmp_path / "queue_log"
-    lines = ["ENTERQUEUE||0199000001|1", "ABANDON|1|1|9"]
-    log.write_text("".join(f"{1790000000 + at}|1790000000.1|accueil|NONE|{line}\n" for at, line in enumerate(lines)))
+    lines, t = ["ENTERQUEUE||0199000001|1", "ABANDON|1|1|9"], int(time.time()) - 3600
+    log.write_text("".join(f"{t + at}|{t}.1|accueil|NONE|{line}\n" for at, line in enumerate(lines)))
     options = configuration(log)
     text = "".join(f"{name} = {value!r}\n" for name, value in options.items() if isinstance(value, str))
     config = tmp_path / "accueil.toml"

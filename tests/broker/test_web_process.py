@@ -24,8 +24,11 @@ from tests.support.threads import in_background
 from tests.web.rows import SOCIAL, Worker
 
 pytestmark = pytest.mark.broker
+ZONE = f"Etc/GMT{datetime.now(UTC).hour - 12:+}"
+"""Time zone in which it is noon, so that the figures of today stay during the tests."""
 SERVE = (
-    "from streams.web.app import serve; from streams.web.options import WebOptions; serve(WebOptions({!r}, port={}))"
+    "from zoneinfo import ZoneInfo; from streams.web.app import serve; from streams.web.options import WebOptions; "
+    f"serve(WebOptions({{!r}}, port={{}}, time_zone=ZoneInfo({ZONE!r})))"
 )
 
 

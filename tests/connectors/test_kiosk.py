@@ -121,7 +121,7 @@ def test_at_midnight_waiting_visitors_have_left_and_called_ones_are_hidden(tmp_p
     now = datetime(2026, 3, 16, 16, tzinfo=UTC)
     with (
         running_webhook_connector(tmp_path) as (url, events),
-        serving_kiosk(kiosk_options(tmp_path, url), lambda: now) as kiosk,
+        serving_kiosk(kiosk_options(tmp_path, url, timezone="Europe/Paris"), lambda: now) as kiosk,
     ):
         kiosk.act("take", queue=GENERAL)
         kiosk.act("take", queue=GENERAL)
@@ -164,7 +164,7 @@ def test_visitor_of_yesterday_from_an_offline_page_does_not_wait_today(tmp_path:
     now = datetime(2026, 3, 17, 8, tzinfo=UTC)
     with (
         running_webhook_connector(tmp_path) as (url, events),
-        serving_kiosk(kiosk_options(tmp_path, url), lambda: now) as kiosk,
+        serving_kiosk(kiosk_options(tmp_path, url, timezone="Europe/Paris"), lambda: now) as kiosk,
     ):
         assert kiosk.act("take", queue=GENERAL, waited_ms=16 * 3_600_000)[1]["ticket"]["number"] == "A001"
         assert kiosk.state()["waiting"] == []

@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 
 CALLS = topics.SOURCES[topics.Channel.CALL].name
 NUMBERS = ("0639985511", "0199001122", "0261912233", "0353013344", "0465714455", "0536495566")
-ABROAD = "2125551234"
-"""Foreign phone number with the format of a timestamp or of a part of a call's id."""
+ABROAD = "3605550142"
+"""Foreign phone number with the format of a timestamp or of a part of a call's id, of the year 2084."""
 NAMES = ("Camille Exemple", "jean.modele@example.org", "PJSIP/9901")
 CUSTOM = {"FULL": "full", "MENU": "menu", "VOICEMAIL": "voicemail"}
 PROCESSES = ("connect", "worker", "web")

@@ -29,7 +29,6 @@ DOSSIER = "dossier:0a1b-0000000000000000000002"
 def data(tmp_path: Path, own_kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
     monkeypatch.setenv("ACCUEIL_BROKERS", own_kafka.bootstrap)
-    monkeypatch.setenv("LANGUAGE", "en")
     monkeypatch.chdir(tmp_path)
     with closing(open_timeline(load())) as timeline:
         timeline.write(entries_of(call("call:a:1", 0, CASE)))

@@ -82,7 +82,7 @@ class Up:
 
 @contextmanager
 def start(data: Path, port: int, **settings: str) -> Iterator[Up]:
-    """Run the demo with lively calls and a day of history; `settings` are further environment variables."""
+    """Run the demo with lively calls, and a history of today and the whole day before; `settings` are environment variables."""
     environment = {
         **os.environ,
         "ACCUEIL_DATA": str(data),
@@ -90,7 +90,7 @@ def start(data: Path, port: int, **settings: str) -> Iterator[Up]:
         "ACCUEIL_API__PORT": str(free_port()),
         "ACCUEIL_DEMO__CALLS_PER_HOUR": "1000",
         "ACCUEIL_DEMO__CONTACTS_PER_YEAR": "200000",
-        "ACCUEIL_DEMO__HISTORY_DAYS": "1",
+        "ACCUEIL_DEMO__HISTORY_DAYS": "2",
         "PYTHONUNBUFFERED": "1",
         **settings,
     }

@@ -6,6 +6,7 @@ import tomllib
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final
@@ -44,9 +45,9 @@ def options_of(readme: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def kiosk_options(tmp_path: Path, url: str, **changes: Any) -> dict[str, Any]:
-    """Return the options of a kiosk that sends to the connector at `url`."""
+    """Return the options of a kiosk that sends to the connector at `url`. It is noon there, so that no day ends in a test."""
     defaults = {"url": url, "secret": SECRET, "site": SITE, "queues": QUEUES, "data": str(tmp_path / "desk"), "port": 0}
-    return defaults | changes
+    return defaults | {"timezone": f"Etc/GMT{datetime.now(UTC).hour - 12:+}"} | changes
 
 
 @contextmanager

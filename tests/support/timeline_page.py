@@ -67,6 +67,8 @@ class Served:
         config.write_text(tomli_w.dumps(settings | {"api": {"port": port, **settings.get("api", {})}}))
         self.child = Child(["-m", "streams.cli.main", "--config", str(config), "api"], directory / "api.log")
         self.url = f"http://127.0.0.1:{port}"
+        self.deadlines = _midnight(-4), _midnight(17)
+        """Deadlines of the late letter of `write_story`: the missed one and the next one."""
 
     def start(self) -> "Served":
         self.child.start()
@@ -148,13 +150,11 @@ def write_story(served: Served) -> None:
         _sla_entry("mail:ged:1288", 17, "met", "acknowledge", "rsa", ContactState.IN_PROGRESS),
         _sla_entry("form:demarches:7", 35, "met", "first_response", "rsa", ContactState.PENDING_CITIZEN),
     )
-    at = _midnight(0)
+    at, (missed_at, next_at) = _midnight(0), served.deadlines
     served.timeline.write(
         [],
         [
-            sla_status_entry(
-                "mail:ged:1288", at, SECTOR, "rsa", first_response=_midnight(-4), resolution=_midnight(17)
-            ),
+            sla_status_entry("mail:ged:1288", at, SECTOR, "rsa", first_response=missed_at, resolution=next_at),
             sla_status_entry("form:demarches:7", at, SECTOR, "rsa", announced=None),
             sla_status_entry("mail:ged:900", at, SECTOR, "rsa", resolution=_midnight(1)),
         ],
@@ -165,6 +165,11 @@ def _midnight(days: int) -> int:
     """Return the local midnight in `days` days, in milliseconds, because deadlines in days end at midnight."""
     today = datetime.now(ZoneInfo("Europe/Paris")).replace(hour=0, minute=0, second=0, microsecond=0)
     return int((today + timedelta(days=days)).timestamp() * 1000)
+
+
+def days_from_now(at: int) -> int:
+    """Return the distance of `at` (milliseconds) from now in whole days of 24 hours, as the page shows it."""
+    return int(abs(at / 1000 - time.time()) / DAY)
 
 
 def write_many(served: Served, calls: int) -> None:

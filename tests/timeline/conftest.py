@@ -47,7 +47,6 @@ def timeline(url: str) -> Iterator[Timeline]:
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Data directory of the commands."""
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
-    monkeypatch.setenv("LANGUAGE", "en")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -39,7 +39,6 @@ MAY_BE_EMPTY: Final = {
 """Metric → why it may have no data in normal operation."""
 OPTIONAL: Final = [one for one in QUERIES if any(metric in one.expr for metric in MAY_BE_EMPTY)]
 LIVELY: Final = {
-    "ACCUEIL_DEMO__HISTORY_DAYS": "2",
     "ACCUEIL_DEMO__CALLS_PER_HOUR": "600",
     "ACCUEIL_DEMO__CONTACTS_PER_YEAR": "2000000",
     "LC_ALL": "C",

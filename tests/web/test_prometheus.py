@@ -14,6 +14,7 @@ from streams.web.options import QueueOptions, ServiceOptions, WebOptions
 from tests.support.processes import wait_until
 from tests.support.prometheus import Prometheus, running, shorten
 from tests.unit.web.sla_policies import ACKNOWLEDGED, VERSIONED_POLICIES
+from tests.web.live import AFTERNOON
 from tests.web.rows import MAIL, ROADS, SOCIAL
 from tests.web.served import Served, serving
 
@@ -22,7 +23,7 @@ ANSWERED = Dimensions(SLA, "siege", "routes", "telephone:answer:call")
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    with serving(WebOptions(brokers="", queues=(QueueOptions(ROADS, "Routes", "Roads"),))) as served:
+    with serving(WebOptions(brokers="", queues=(QueueOptions(ROADS, "Routes", "Roads"),)), AFTERNOON) as served:
         served.follow()
         yield served
 

@@ -8,7 +8,17 @@ from selenium.webdriver.common.keys import Keys
 
 from models.roles import Role
 from tests.support.processes import wait_until
-from tests.support.timeline_page import CALLED_BACK, LANDLINE, MANY, NUMBER, SECTOR, serving, write_callback, write_many
+from tests.support.timeline_page import (
+    CALLED_BACK,
+    LANDLINE,
+    MANY,
+    NUMBER,
+    SECTOR,
+    days_from_now,
+    serving,
+    write_callback,
+    write_many,
+)
 from tests.web import axe
 from tests.web.browser import LAPTOP, OUTSIDE_WINDOW, Page
 from tests.web.timeline import REFLOWED, WEB_SETTINGS, TimelineWindow
@@ -69,19 +79,24 @@ def test_agent_uses_the_whole_page_by_keyboard(timeline: TimelineWindow) -> None
 
 
 def test_summary_line_shows_the_essentials_and_missing_data(timeline: TimelineWindow) -> None:
+    deadlines = timeline.served.deadlines
+    before = [*map(days_from_now, deadlines)]
     timeline.open().sign_in().search(NUMBER)
+    late, left = (f"({one}|{days_from_now(at)})" for one, at in zip(before, deadlines, strict=True))
     short = timeline.page.text(".short")
     assert "4 affaires en cours" in short
     assert re.search(r"Rendez-vous\d+ \S+ \d{4}, \d\d:\d\d \(dans 5 jours\)", short)
     assert "■ 1 dépassé (dont 1 en cours)" in short
-    assert re.search(r"Prochaine échéance■ En retard : première réponse, \d+ \S+ \d{4} \(il y a 4 jours\)", short)
+    missed = rf"Prochaine échéance■ En retard : première réponse, \d+ \S+ \d{{4}} \(il y a {late} jours\)"
+    assert re.search(missed, short)
     assert re.search(r"1 donné \d / 5 \(satisfaction\)", short)
     cards = timeline.page.run("return [...document.querySelectorAll('.card')].map((card) => card.innerText)")
     assert [card.splitlines()[0] for card in cards] == ["Courrier", "Téléphone", "Rendez-vous", "Démarche en ligne"]
     letter, form = (cards[at].replace("\N{NO-BREAK SPACE}", " ") for at in (0, 3))
     assert "■ En retard : première réponse" in letter
     assert "Délai dépassé" not in letter, "which is the same"
-    assert re.search(r"○ Échéance : traitement\n\d+ \S+ \d{4} \(dans 1[67] jours\)", letter), "in days: without an hour"
+    following = rf"○ Échéance : traitement\n\d+ \S+ \d{{4}} \(dans {left} jours\)"
+    assert re.search(following, letter), "in days: without an hour"
     assert "● Délai tenu : accusé de réception" in letter
     assert re.search(r"tampon du \d+ \S+ \d{4} \(il y a 20 jours\)\ndepuis \d", letter)
     assert "◇ Délai suspendu : délai annoncé" in form

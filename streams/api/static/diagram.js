@@ -71,7 +71,7 @@ export class Diagram {
       svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-labelledby": "lanes-title", "aria-describedby": "lanes-help" },
         ticks(from, until, Math.max(2, Math.floor((width - left) / 110))).map(([at, text]) => [
           svg("line", { class: "tick", x1: x(at), x2: x(at), y1: TOP, y2: height - 24 }),
-          svg("text", { class: "when", x: x(at), y: height - 8, "text-anchor": "middle", "aria-hidden": "true" }, text),
+          svg("text", { class: "when", x: Math.min(Math.max(x(at), 40), width - 40), y: height - 8, "text-anchor": "middle", "aria-hidden": "true" }, text),
         ]),
         this.channels.map((channel) => [
           svg("line", { class: "lane", x1: left, x2: width, y1: y(channel), y2: y(channel) }),

@@ -1,8 +1,9 @@
 """Incremental reading of Maarch's letters: each change once, despite errors and restarts."""
 
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from starlette.responses import PlainTextResponse
@@ -127,10 +128,8 @@ def test_change_with_a_future_date_hides_no_later_change(server: MaarchServer) -
     server.set_letters(future)
     connector = harness(server)
     connector.read_all(confirm=True)
-    soon = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
-    late = letter(
-        2, 10, creation_date=soon, modification_date=soon, status="END", closing_date=soon, admission_date=at(0)
-    )
+    now = datetime.now(ZoneInfo("Europe/Paris")).strftime("%Y-%m-%d %H:%M:%S.%f")
+    late = letter(2, 10, creation_date=now, modification_date=now, status="END", closing_date=now, admission_date=at(0))
     server.set_letters(future, late)
     assert ("2", "arrived") in event_types(connector.read_all(confirm=True))
 

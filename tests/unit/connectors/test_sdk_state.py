@@ -210,14 +210,14 @@ class TestRejects:
             rejects.sync()
             now = rejects.path.read_bytes().rstrip()
         before = datetime.now(UTC) - timedelta(days=1)
-        old, half = now.replace(str(datetime.now(UTC).year).encode(), b"2020", 1), b'{"record": "0639980000'
+        old, half = now.replace(b'"at": "20', b'"at": "19', 1), b'{"record": "0639980000'
         write(half, old, now, half, now, b"")
         assert forget(tmp_path, before, dry_run=True) == forget(tmp_path, before) == 2
         assert [*filter(None, (tmp_path / "rejects.jsonl").read_bytes().split(b"\n"))] == [now, half, now]
         write(old, half)
         assert forget(tmp_path, before) == 2
         write(now, half)
-        os.utime(tmp_path / "rejects.jsonl")
+        os.utime(tmp_path / "rejects.jsonl", (before.timestamp() + 1,) * 2)
         assert forget(tmp_path, before) == 0, "a running instance may be writing it"
 
     def test_repr_does_not_contain_the_record(self) -> None:

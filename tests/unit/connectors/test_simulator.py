@@ -9,6 +9,7 @@ from itertools import pairwise, takewhile
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from connectors.simulator.actions import Action, ActionKind
 from connectors.simulator.case_tallies import RULES
@@ -144,9 +145,10 @@ def test_ports_are_renewed_for_another_start(tmp_path: Path) -> None:
 
 
 def test_only_the_same_simulation_is_resumed(tmp_path: Path) -> None:
-    progress = RunProgress.new({"seed": 1}, 2)._replace(played_until=datetime.now(UTC))
+    with time_machine.travel(MONDAY + timedelta(minutes=30), tick=False):  # still Sunday in UTC
+        progress = RunProgress.new({"seed": 1}, 2)._replace(played_until=MONDAY + timedelta.resolution)
     progress.save(tmp_path / "progress")
     assert RunProgress.load(tmp_path / "progress", {"seed": 1}) == progress
     assert RunProgress.load(tmp_path / "progress", {"seed": 2}) is None
     assert RunProgress.load(tmp_path / "none", {"seed": 1}) is None
-    assert progress.since == midnight(datetime.now(PARIS).date() - timedelta(days=1))
+    assert progress.since == MONDAY - timedelta(days=1)
