@@ -128,7 +128,8 @@ def test_no_personal_data_leaves_the_connectors_and_erased_citizens_disappear(
     departement = Departement(simulation_run, Plan(SEED, PER_YEAR))
     simulation_run.write_settings(departement.connectors())
     unreachable = f"http://127.0.0.1:{free_port()}"  # so that notify stores its messages
-    environment = {"ACCUEIL_SLA": str(EXAMPLE), "ACCUEIL_NOTIFY__ALERTMANAGERS__LOCAL__URL": unreachable}
+    keep = {"ACCUEIL_TIMELINE__KEEP_DAYS": "1100"}  # also a simulated day of more than a year ago
+    environment = keep | {"ACCUEIL_SLA": str(EXAMPLE), "ACCUEIL_NOTIFY__ALERTMANAGERS__LOCAL__URL": unreachable}
     office = Office(own_kafka, tmp_path, simulation_run.settings, PROCESSES, **environment)
     with office, departement.opened(since):
         people = simulate(simulation_run, departement, since, since + timedelta(days=1))
